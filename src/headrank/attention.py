@@ -1,0 +1,213 @@
+"""The engine: reads attention rows of chosen heads during a normal forward pass and stops at the deepest one.
+
+One attention function and one mask function are registered with transformers under the name ``headrank``. The
+residual stream takes the normal SDPA path; for chosen layers the function also computes the softmax rows of the
+query-side tokens, in float32, for chosen heads only. No tensor of size tokens x tokens is ever built.
+
+Prompts are packed: several prompts lie one behind the other in a batch of one, without padding. A prompt may have
+several branches over one shared prefix (the query and the null query over the same documents); a branch sees the
+prefix and itself, at the positions it would have alone, so one forward pass gives what separate passes would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+IMPLEMENTATION = "headrank"
+
+
+class _ReadingDone(Exception):
+    """Raised inside the deepest layer that is read: nothing above it can matter."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One packed prompt: where it starts, its prefix's length and its branches' lengths, in tokens."""
+
+    start: int
+    prefix: int
+    branches: tuple[int, ...]
+
+    @property
+    def length(self) -> int:
+        return self.prefix + sum(self.branches)
+
+    def branch_start(self, branch: int) -> int:
+        """Position of a branch's first token in the packed sequence."""
+        return self.start + self.prefix + sum(self.branches[:branch])
+
+
+@dataclass(frozen=True)
+class Read:
+    """Rows to read: tokens [start, stop) of one branch of one segment."""
+
+    segment: int
+    branch: int
+    start: int
+    stop: int
+
+
+@dataclass
+class Capture:
+    """What to read in one forward pass, and what was read.
+
+    heads: layer -> query-head indices. After the pass ``mass[layer][r]`` is (len(heads[layer]), prefix) float32: the
+    mean over the rows of read r of the attention paid to each prefix token (K1 of docs/methods.md); with
+    ``keep_rows`` also ``rows[layer][r]``, (len(heads[layer]), rows, prefix + branch) float32.
+    """
+
+    segments: Sequence[Segment]
+    reads: Sequence[Read]
+    heads: Mapping[int, Sequence[int]]
+    keep_rows: bool = False
+    mass: dict[int, list[Tensor]] = field(default_factory=dict)
+    rows: dict[int, list[Tensor]] = field(default_factory=dict)
+
+    @property
+    def deepest(self) -> int:
+        return max(self.heads)
+
+    def read(self, layer: int, query: Tensor, key: Tensor, scaling: float) -> None:
+        """Compute the rows of one layer. query (1, H, T, d) and key (1, H_kv, T, d), both after rotary encoding."""
+        chosen = torch.as_tensor(self.heads[layer], device=query.device)
+        # Grouped-query attention: query head j reads key head j // (H / H_kv).
+        key = key[0].index_select(0, chosen // (query.shape[1] // key.shape[1]))
+        query = query[0].index_select(0, chosen)
+        masses, rows = [], []
+        for read in self.reads:
+            probabilities = _softmax_rows(query, key, self.segments[read.segment], read, scaling)
+            masses.append(probabilities[..., : self.segments[read.segment].prefix].mean(dim=1))
+            if self.keep_rows:
+                rows.append(probabilities)
+        self.mass[layer] = masses
+        if self.keep_rows:
+            self.rows[layer] = rows
+
+
+def _softmax_rows(query: Tensor, key: Tensor, segment: Segment, read: Read, scaling: float) -> Tensor:
+    begin = segment.branch_start(read.branch)
+    length = segment.branches[read.branch]
+    rows = query[:, begin + read.start : begin + read.stop].float() * scaling
+    prefix = key[:, segment.start : segment.start + segment.prefix]
+    keys = torch.cat([prefix, key[:, begin : begin + length]], dim=1).float()
+    logits = rows @ keys.transpose(1, 2)
+    # Row r of the branch sees the whole prefix and the branch up to itself.
+    own = torch.arange(length, device=key.device)
+    later = own[None, :] > torch.arange(read.start, read.stop, device=key.device)[:, None]
+    hidden = nn.functional.pad(later, (segment.prefix, 0))
+    return logits.masked_fill(hidden, float("-inf")).softmax(dim=-1)
+
+
+def _packed_attention(
+    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, segments: Sequence[Segment], scaling: float, dropout: float
+) -> Tensor:
+    """SDPA over packed segments: (1, T, H, d), each branch seeing its prefix and itself."""
+    outputs = []
+    for segment in segments:
+        # Prefix and first branch are one ordinary causal sequence.
+        first = slice(segment.start, segment.start + segment.prefix + sum(segment.branches[:1]))
+        q, k, v = query[:, :, first], key[:, :, first], value[:, :, first]
+        outputs.append(sdpa_attention_forward(module, q, k, v, None, dropout=dropout, scaling=scaling)[0])
+        prefix = slice(segment.start, segment.start + segment.prefix)
+        for branch in range(1, len(segment.branches)):
+            begin, length = segment.branch_start(branch), segment.branches[branch]
+            own = slice(begin, begin + length)
+            k = torch.cat([key[:, :, prefix], key[:, :, own]], dim=2)
+            v = torch.cat([value[:, :, prefix], value[:, :, own]], dim=2)
+            visible = torch.ones(length, segment.prefix + length, dtype=torch.bool, device=key.device)
+            visible = visible.tril(segment.prefix)[None, None]
+            outputs.append(
+                sdpa_attention_forward(module, query[:, :, own], k, v, visible, dropout=dropout, scaling=scaling)[0]
+            )
+    return torch.cat(outputs, dim=1)
+
+
+def _attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    headrank_capture: Capture | None = None,
+    **kwargs: Any,
+) -> tuple[Tensor, None]:
+    if headrank_capture is None:
+        return sdpa_attention_forward(
+            module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **kwargs
+        )
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    layer = int(module.layer_idx)  # type: ignore[arg-type]
+    if layer in headrank_capture.heads:
+        headrank_capture.read(layer, query, key, scale)
+        if layer == headrank_capture.deepest:
+            raise _ReadingDone
+    return _packed_attention(module, query, key, value, headrank_capture.segments, scale, dropout), None
+
+
+AttentionInterface.register(IMPLEMENTATION, _attention)
+# Without a mask function of the same name transformers would drop the padding mask of ordinary calls, silently.
+AttentionMaskInterface.register(IMPLEMENTATION, sdpa_mask)
+
+
+def run(decoder: nn.Module, sequences: Sequence[Sequence[int]], capture: Capture) -> Capture:
+    """One forward pass of ``decoder`` (a model without its LM head) over packed segments.
+
+    sequences: the token ids of each segment, prefix and branches one behind the other, in the order of
+    ``capture.segments``. Returns ``capture``, filled. Gradients flow into its tensors unless disabled outside.
+    """
+    device = next(decoder.parameters()).device
+    positions: list[int] = []
+    for segment in capture.segments:
+        positions += range(segment.prefix)
+        for length in segment.branches:
+            positions += range(segment.prefix, segment.prefix + length)
+    ids = torch.tensor([i for sequence in sequences for i in sequence], device=device)
+    if len(ids) != len(positions):
+        raise ValueError(f"{len(ids)} token ids for segments of {len(positions)} tokens")
+    try:
+        decoder(
+            input_ids=ids[None],
+            position_ids=torch.tensor(positions, device=device)[None],
+            # A four-dimensional mask is handed through as it is, so that no tokens x tokens mask is made.
+            attention_mask=torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device),
+            use_cache=False,
+            headrank_capture=capture,
+        )
+    except _ReadingDone:
+        pass
+    missing = set(capture.heads) - set(capture.mass)
+    if missing:
+        raise ValueError(f"layers {sorted(missing)} were not reached: the model has too few layers")
+    return capture
+
+
+def attention_rows(
+    decoder: nn.Module,
+    input_ids: Tensor,
+    attention_mask: Tensor,
+    rows: Sequence[tuple[int, int]],
+    heads: Mapping[int, Sequence[int]],
+) -> list[dict[int, Tensor]]:
+    """Attention rows of chosen heads for a padded batch (padding on either side).
+
+    input_ids, attention_mask: (B, T). rows: per sequence the (start, stop) among its real tokens. Padding is
+    stripped and the sequences are packed. Returns per sequence {layer: (heads, rows, real tokens) float32}.
+    """
+    sequences = [ids[mask.bool()].tolist() for ids, mask in zip(input_ids, attention_mask, strict=True)]
+    segments, start = [], 0
+    for sequence in sequences:
+        segments.append(Segment(start, 0, (len(sequence),)))
+        start += len(sequence)
+    reads = [Read(i, 0, *span) for i, span in enumerate(rows)]
+    capture = run(decoder, sequences, Capture(segments, reads, heads, keep_rows=True))
+    return [{layer: capture.rows[layer][i] for layer in heads} for i in range(len(sequences))]

@@ -1,0 +1,159 @@
+"""Backbones: a Hugging Face decoder with its tokenizer, loaded to the depth that is needed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch import nn
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+from headrank.attention import IMPLEMENTATION
+from headrank.errors import InputError
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A loaded model: ``n_layers`` is the checkpoint's depth, ``depth`` how many layers are in memory."""
+
+    name: str
+    model: nn.Module
+    tokenizer: Any
+    n_layers: int
+    n_heads: int
+    depth: int
+
+    @property
+    def decoder(self) -> nn.Module:
+        """The decoder without its LM head: what a forward pass runs."""
+        base = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+        return base.model  # type: ignore[return-value]
+
+    def all_heads(self) -> list[tuple[int, int]]:
+        """Every (layer, query head) in memory, layer by layer."""
+        return [(layer, head) for layer in range(self.depth) for head in range(self.n_heads)]
+
+
+def read_config(path: str, revision: str | None = None) -> Any:
+    """The model configuration, refused with one line where the engine cannot read the model.
+
+    Raises InputError for a path without a configuration, a model that is not a decoder with rotary attention,
+    sliding-window layers or soft-capped attention (their rows would be wrong, not approximate).
+    """
+    try:
+        config = AutoConfig.from_pretrained(path, revision=revision, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: no usable model configuration ({_first_line(error)})") from error
+    kind = config.model_type
+    if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or getattr(config, "is_encoder_decoder", False):
+        raise InputError(f"{path}: model type {kind!r} is not a decoder (causal language model)")
+    if not getattr(config, "rope_parameters", None) and not hasattr(config, "rope_theta"):
+        raise InputError(f"{path}: model type {kind!r} has no rotary attention")
+    layers = set(getattr(config, "layer_types", None) or ["full_attention"])
+    window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
+    if layers != {"full_attention"} or (window is not None and not getattr(config, "layer_types", None)):
+        raise InputError(f"{path}: model type {kind!r} has sliding-window attention, which is not supported")
+    if getattr(config, "attn_logit_softcapping", None):
+        raise InputError(f"{path}: model type {kind!r} has soft-capped attention, which is not supported")
+    return config
+
+
+def load_backbone(
+    path: str | Path,
+    depth: int | None = None,
+    dtype: str = "auto",
+    device: str = "auto",
+    revision: str | None = None,
+    adapter: str | Path | None = None,
+) -> Backbone:
+    """Load a decoder, its first ``depth`` layers only if given, with an adapter merged into it if given.
+
+    dtype: "auto" (the checkpoint's own), "float32", "bfloat16" or "float16"; device: "auto", "cpu", "cuda", ...
+    Weights come from safetensors files only and no remote code is run.
+    """
+    path = str(path)
+    config = read_config(path, revision)
+    n_layers, n_heads = config.num_hidden_layers, config.num_attention_heads
+    depth = n_layers if depth is None else depth
+    if not 1 <= depth <= n_layers:
+        raise InputError(f"{path}: depth {depth} is not within 1..{n_layers}")
+    config.num_hidden_layers = depth
+    if getattr(config, "layer_types", None):
+        config.layer_types = list(config.layer_types[:depth])
+    try:
+        with _quiet():
+            model, info = AutoModelForCausalLM.from_pretrained(
+                path,
+                config=config,
+                revision=revision,
+                dtype=dtype if dtype == "auto" else getattr(torch, dtype),
+                attn_implementation=IMPLEMENTATION,
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+            tokenizer = AutoTokenizer.from_pretrained(path, revision=revision, trust_remote_code=False)
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise InputError(f"{path}: cannot load the checkpoint ({_first_line(error)})") from error
+    except Exception as error:
+        # safetensors raises its own type for a damaged file.
+        if type(error).__name__ != "SafetensorError":
+            raise
+        raise InputError(f"{path}: damaged weights ({_first_line(error)})") from error
+    missing = sorted(info["missing_keys"])
+    if missing:
+        raise InputError(f"{path}: the checkpoint lacks {len(missing)} weights, such as {missing[0]}")
+    if adapter is not None:
+        model = _merge_adapter(model, Path(adapter))
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return Backbone(path, model.to(device).eval(), tokenizer, n_layers, n_heads, depth)
+
+
+def _merge_adapter(model: nn.Module, directory: Path) -> nn.Module:
+    """Merge a LoRA adapter, checking that each of its tensors found its place.
+
+    peft loads an adapter onto a model of another depth without an error, so the check is ours.
+    """
+    from peft import PeftModel, get_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    weights = directory / "adapter_model.safetensors"
+    if not weights.exists():
+        raise InputError(f"{weights}: no such adapter")
+    try:
+        stored = load_file(weights)
+        adapted = PeftModel.from_pretrained(model, str(directory))  # type: ignore[arg-type]
+    except (RuntimeError, ValueError, OSError) as error:
+        raise InputError(f"{directory}: the adapter does not fit the model ({_first_line(error)})") from error
+    loaded = get_peft_model_state_dict(adapted)
+    unused = sorted(set(stored) - set(loaded))
+    absent = sorted(set(loaded) - set(stored))
+    if unused or absent:
+        name = (unused or absent)[0]
+        raise InputError(f"{directory}: the adapter does not fit the model (no counterpart for {name})")
+    return adapted.merge_and_unload()  # type: ignore[return-value,operator]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Loading fewer layers than the checkpoint holds is meant; the loader's report on it is noise."""
+    logger = logging.getLogger("transformers")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0][:200] or type(error).__name__

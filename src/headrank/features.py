@@ -1,0 +1,73 @@
+"""Stored per-head document masses: what a forward pass leaves behind so that no ablation needs another one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headrank.errors import InputError
+from headrank.files import whole_file
+
+
+@dataclass(frozen=True)
+class Features:
+    """Per-head values of a number of lists.
+
+    ids: the lists (training lists by number, test lists by query id), as strings. values: name -> (lists, heads,
+    documents) float32, or (lists, heads); heads are ordered layer by layer, documents by prompt position, and lists
+    shorter than the longest are padded with NaN.
+    """
+
+    model: str
+    n_layers: int
+    n_heads: int
+    ids: tuple[str, ...]
+    values: Mapping[str, NDArray[np.float32]]
+
+    def rows(self, ids: Sequence[str]) -> NDArray[np.intp]:
+        """Where the given lists stand."""
+        place = {name: i for i, name in enumerate(self.ids)}
+        absent = [name for name in ids if name not in place]
+        if absent:
+            raise InputError(f"features of {self.model}: {len(absent)} lists are missing, such as {absent[0]!r}")
+        return np.array([place[name] for name in ids], dtype=np.intp)
+
+    def save(self, path: str | Path) -> None:
+        from safetensors.numpy import save_file
+
+        header = {
+            "model": self.model,
+            "n_layers": str(self.n_layers),
+            "n_heads": str(self.n_heads),
+            "ids": json.dumps(self.ids),
+        }
+        with whole_file(path) as temporary:
+            save_file(dict(self.values), temporary, metadata=header)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Features:
+        from safetensors import safe_open
+
+        try:
+            with safe_open(path, framework="numpy") as stored:
+                header = stored.metadata()
+                values = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+            ids = tuple(json.loads(header["ids"]))
+            return cls(header["model"], int(header["n_layers"]), int(header["n_heads"]), ids, values)
+        except Exception as error:
+            raise InputError(f"{path}: no readable features ({str(error).splitlines()[0]})") from error
+
+
+def stack_lists(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Stack (heads, documents) arrays of unequal length into (lists, heads, documents), padded with NaN."""
+    longest = max((part.shape[1] for part in parts), default=0)
+    heads = parts[0].shape[0] if parts else 0
+    out = np.full((len(parts), heads, longest), np.nan, dtype=np.float32)
+    for row, part in zip(out, parts, strict=True):
+        row[:, : part.shape[1]] = part
+    return out

@@ -1,0 +1,88 @@
+"""One forward pass per prompt, read by every method at once.
+
+Floor between the engine and the kernel: takes prompts, packs them, and returns the token mass of the chosen
+heads for each query span that some method wants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from headrank.attention import Capture, Read, Segment, run
+from headrank.backbone import Backbone
+from headrank.prompt import Prompt
+
+Head = tuple[int, int]
+Source = tuple[str, str]  # (branch: "query" or "null", query span)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one pass gave for one prompt.
+
+    mass: (branch, query span) -> (n_heads, prefix tokens) float32, K1 of docs/methods.md, heads in the order that
+    was asked for.
+    """
+
+    prompt: Prompt
+    mass: dict[Source, Tensor]
+
+
+def read_prompts(
+    backbone: Backbone,
+    prompts: Iterable[Prompt],
+    heads: Sequence[Head],
+    sources: Iterable[Source],
+    tokens_per_pass: int = 0,
+) -> Iterator[Reading]:
+    """Read prompts one pass at a time; a pass holds as many prompts as fit ``tokens_per_pass`` (at least one).
+
+    The pass ends inside the deepest layer of ``heads``. Gradients flow unless the caller disables them.
+    """
+    wanted = list(dict.fromkeys(sources))
+    batch: list[Prompt] = []
+    size = 0
+    for prompt in prompts:
+        length = len(prompt.prefix) + len(prompt.query.ids) + len(prompt.null.ids)
+        if batch and size + length > tokens_per_pass:
+            yield from _read_batch(backbone, batch, heads, wanted)
+            batch, size = [], 0
+        batch.append(prompt)
+        size += length
+    if batch:
+        yield from _read_batch(backbone, batch, heads, wanted)
+
+
+def _read_batch(
+    backbone: Backbone, prompts: Sequence[Prompt], heads: Sequence[Head], sources: Sequence[Source]
+) -> Iterator[Reading]:
+    branches = list(dict.fromkeys(branch for branch, _ in sources))
+    by_layer: dict[int, list[int]] = {}
+    place: list[tuple[int, int]] = []
+    for layer, head in heads:
+        place.append((layer, len(by_layer.setdefault(layer, []))))
+        by_layer[layer].append(head)
+    segments: list[Segment] = []
+    reads: list[Read] = []
+    sequences: list[list[int]] = []
+    start = 0
+    for index, prompt in enumerate(prompts):
+        parts = [getattr(prompt, branch) for branch in branches]
+        segments.append(Segment(start, len(prompt.prefix), tuple(len(part.ids) for part in parts)))
+        start += segments[-1].length
+        sequences.append([*prompt.prefix, *(i for part in parts for i in part.ids)])
+        for branch, span in sources:
+            number = branches.index(branch)
+            reads.append(Read(index, number, *parts[number].rows(span)))
+    capture = run(backbone.decoder, sequences, Capture(segments, reads, by_layer))
+    for index, prompt in enumerate(prompts):
+        mass = {}
+        for offset, source in enumerate(sources):
+            read = index * len(sources) + offset
+            layers = {layer: capture.mass[layer][read] for layer in by_layer}
+            mass[source] = torch.stack([layers[layer][row] for layer, row in place])
+        yield Reading(prompt, mass)

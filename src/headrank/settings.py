@@ -1,0 +1,196 @@
+"""The method's settings, one frozen dataclass per R-number of docs/methods.md.
+
+The defaults are the reconstruction's; the configuration's ``headrank:`` section has the same names, and
+``workflow/schemas`` describes every key. ``Settings.from_mapping`` turns that section into these classes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from headrank.errors import InputError
+
+Span = Literal["query", "instruction+query", "instruction+query+suffix"]
+DocumentSpan = Literal["text", "labelled"]
+
+
+@dataclass(frozen=True)
+class PromptSettings:
+    """R1: the prompt that every method shares."""
+
+    family: str = "qwen3"
+    truncate_words: int = 300
+    use_title: bool = True
+    instruction: str = (
+        "Please find information that are relevant to the following query in the paragraphs above."
+    )
+
+
+@dataclass(frozen=True)
+class CandidateSettings:
+    """R3: how many candidates, in which order of the prompt."""
+
+    depth: int = 40
+    order: Literal["best-first", "best-last", "shuffled"] = "best-first"
+
+
+@dataclass(frozen=True)
+class MassSettings:
+    """R4: divide a document's mass by its token count to the power alpha; epsilon of the list normalisation."""
+
+    length_alpha: float = 0.0
+    epsilon: float = 1e-6
+
+
+@dataclass(frozen=True)
+class SelectionSettings:
+    """R5: entropy-regularised head selection."""
+
+    k: int = 8
+    entropy_weight: float = 0.2
+    statistic: Literal["auc", "core"] = "auc"
+    core_temperature: float = 0.001
+    entropy: Literal["list", "token"] = "list"
+    combine: Literal["additive", "multiplicative"] = "additive"
+    min_discrimination: float = 0.5
+    stability_std: float | None = None
+    stability_folds: int = 5
+    permutations: int = 3
+
+
+@dataclass(frozen=True)
+class ListSettings:
+    """R6: training lists."""
+
+    size: int = 40
+    per_grade: int = 8
+    per_query_per_epoch: int = 10
+    dedupe: bool = True
+    fill_unjudged: bool = True
+
+
+@dataclass(frozen=True)
+class PairSettings:
+    """R7: hard adjacent-level preference pairs."""
+
+    strategy: Literal["adjacent-hard", "adjacent", "random"] = "adjacent-hard"
+    per_list: int = 64
+    middle_share: float = 0.5
+    middle_zone: tuple[int, int] = (11, 30)
+    remine: Literal["never", "epoch", "step"] = "never"
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """R8: the preference loss in the attention domain."""
+
+    form: Literal["dpo", "reference-free"] = "dpo"
+    beta: float = 2.0
+    gamma: float = 0.5
+    score: Literal["log-mean", "mean-log"] = "log-mean"
+
+
+@dataclass(frozen=True)
+class RegulariserSettings:
+    """R9: the distribution regulariser."""
+
+    form: Literal["soft-grades", "variance", "entropy", "base", "none"] = "soft-grades"
+    weight: float = 0.5
+    tau: float = 0.5
+    sigma: float = 0.5
+    entropy_target: float = 0.5
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """R10: what is trained and how."""
+
+    lora_r: int = 16
+    lora_alpha: int = 32
+    lora_dropout: float = 0.05
+    modules: Literal["all", "qk"] = "all"
+    learning_rate: float = 1e-4
+    weight_decay: float = 0.0
+    warmup: float = 0.05
+    clip: float = 1.0
+    batch_lists: int = 8
+    epochs: int = 3
+    seed: int = 0
+    heldout_share: float = 0.2
+    early_stopping: bool = False
+    queries: int | None = None
+    gradient_checkpointing: bool = False
+
+
+@dataclass(frozen=True)
+class BaselineSettings:
+    """Head detection of QRHead and CoRe on the training lists (their own statistics, sizes and thresholds)."""
+
+    qrhead_k: int = 16
+    qrhead_statistic: Literal["gold-mass", "ndcg"] = "gold-mass"
+    core_k: int = 8
+    core_temperature: float = 0.001
+    relevant: int = 1
+
+
+@dataclass(frozen=True)
+class InferenceSettings:
+    """R11: null-prompt calibration and the outlier mask at inference, both off by default."""
+
+    calibrate: bool = False
+    outlier_mask: bool = False
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All of HeadRank's settings."""
+
+    prompt: PromptSettings = field(default_factory=PromptSettings)
+    query_span: Span = "query"  # R2
+    document_span: DocumentSpan = "text"
+    candidates: CandidateSettings = field(default_factory=CandidateSettings)
+    mass: MassSettings = field(default_factory=MassSettings)
+    selection: SelectionSettings = field(default_factory=SelectionSettings)
+    lists: ListSettings = field(default_factory=ListSettings)
+    pairs: PairSettings = field(default_factory=PairSettings)
+    loss: LossSettings = field(default_factory=LossSettings)
+    regulariser: RegulariserSettings = field(default_factory=RegulariserSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    inference: InferenceSettings = field(default_factory=InferenceSettings)
+    baselines: BaselineSettings = field(default_factory=BaselineSettings)
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> Settings:
+        """Build settings from nested mappings; keys left out keep their defaults.
+
+        Raises InputError naming an unknown key with the closest known one.
+        """
+        return _build(cls, mapping, "headrank")
+
+
+def _build(kind: type, mapping: Mapping[str, Any], where: str) -> Any:
+    known = {f.name: f for f in dataclasses.fields(kind)}
+    values: dict[str, Any] = {}
+    for key, value in mapping.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; known keys: {', '.join(sorted(known))}"
+            raise InputError(f"{where}.{key}: unknown key{hint}")
+        factory = known[key].default_factory
+        if dataclasses.is_dataclass(factory):
+            if not isinstance(value, Mapping):
+                raise InputError(f"{where}.{key}: expected a mapping, got {value!r}")
+            value = _build(factory, value, f"{where}.{key}")
+        elif isinstance(value, list):
+            value = tuple(value)
+        values[key] = value
+    return kind(**values)
+
+
+def to_mapping(settings: Any) -> dict[str, Any]:
+    """The nested plain mapping of a settings object, as stored in provenance files."""
+    return dataclasses.asdict(settings)
