@@ -12,6 +12,7 @@ prefix and itself, at the positions it would have alone, so one forward pass giv
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,7 +108,13 @@ def _softmax_rows(query: Tensor, key: Tensor, segment: Segment, read: Read, scal
 
 
 def _packed_attention(
-    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, segments: Sequence[Segment], scaling: float, dropout: float
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    segments: Sequence[Segment],
+    scaling: float,
+    dropout: float,
 ) -> Tensor:
     """SDPA over packed segments: (1, T, H, d), each branch seeing its prefix and itself."""
     outputs = []
@@ -125,7 +132,9 @@ def _packed_attention(
             visible = torch.ones(length, segment.prefix + length, dtype=torch.bool, device=key.device)
             visible = visible.tril(segment.prefix)[None, None]
             outputs.append(
-                sdpa_attention_forward(module, query[:, :, own], k, v, visible, dropout=dropout, scaling=scaling)[0]
+                sdpa_attention_forward(
+                    module, query[:, :, own], k, v, visible, dropout=dropout, scaling=scaling
+                )[0]
             )
     return torch.cat(outputs, dim=1)
 
@@ -174,7 +183,7 @@ def run(decoder: nn.Module, sequences: Sequence[Sequence[int]], capture: Capture
     ids = torch.tensor([i for sequence in sequences for i in sequence], device=device)
     if len(ids) != len(positions):
         raise ValueError(f"{len(ids)} token ids for segments of {len(positions)} tokens")
-    try:
+    with suppress(_ReadingDone):
         decoder(
             input_ids=ids[None],
             position_ids=torch.tensor(positions, device=device)[None],
@@ -183,8 +192,6 @@ def run(decoder: nn.Module, sequences: Sequence[Sequence[int]], capture: Capture
             use_cache=False,
             headrank_capture=capture,
         )
-    except _ReadingDone:
-        pass
     missing = set(capture.heads) - set(capture.mass)
     if missing:
         raise ValueError(f"layers {sorted(missing)} were not reached: the model has too few layers")

@@ -33,8 +33,8 @@ class Backbone:
     @property
     def decoder(self) -> nn.Module:
         """The decoder without its LM head: what a forward pass runs."""
-        base = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
-        return base.model  # type: ignore[return-value]
+        model: Any = self.model
+        return model.get_decoder()
 
     def all_heads(self) -> list[tuple[int, int]]:
         """Every (layer, query head) in memory, layer by layer."""
@@ -87,9 +87,11 @@ def load_backbone(
     config.num_hidden_layers = depth
     if getattr(config, "layer_types", None):
         config.layer_types = list(config.layer_types[:depth])
+    model: Any
+    info: dict[str, Any]
     try:
         with _quiet():
-            model, info = AutoModelForCausalLM.from_pretrained(
+            model, info = AutoModelForCausalLM.from_pretrained(  # type: ignore[misc]
                 path,
                 config=config,
                 revision=revision,

@@ -19,8 +19,8 @@ class Features:
     """Per-head values of a number of lists.
 
     ids: the lists (training lists by number, test lists by query id), as strings. values: name -> (lists, heads,
-    documents) float32, or (lists, heads); heads are ordered layer by layer, documents by prompt position, and lists
-    shorter than the longest are padded with NaN.
+    documents) float32, (lists, heads) or (lists, documents); heads are ordered layer by layer, documents by prompt
+    position, and lists shorter than the longest are padded with NaN.
     """
 
     model: str
@@ -34,8 +34,17 @@ class Features:
         place = {name: i for i, name in enumerate(self.ids)}
         absent = [name for name in ids if name not in place]
         if absent:
-            raise InputError(f"features of {self.model}: {len(absent)} lists are missing, such as {absent[0]!r}")
+            raise InputError(
+                f"features of {self.model}: {len(absent)} lists are missing, such as {absent[0]!r}"
+            )
         return np.array([place[name] for name in ids], dtype=np.intp)
+
+    def masses(self, name: str, row: int, documents: int, length_alpha: float = 0.0) -> NDArray[np.float64]:
+        """(heads, documents) float64 of one list, divided by the documents' token counts to a power (R4)."""
+        values = self.values[name][row][:, :documents].astype(np.float64)
+        if length_alpha:
+            values = values / np.maximum(self.values["lengths"][row][:documents], 1) ** length_alpha
+        return values
 
     def save(self, path: str | Path) -> None:
         from safetensors.numpy import save_file

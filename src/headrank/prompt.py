@@ -148,7 +148,9 @@ class TextEncoder:
         pieces.append(text[end:])
         ids: list[int] = []
         for piece in pieces:
-            ids += [i for i in self._plain.encode(piece, add_special_tokens=False).ids if i not in self.control]
+            ids += [
+                i for i in self._plain.encode(piece, add_special_tokens=False).ids if i not in self.control
+            ]
         return tuple(ids)
 
 
@@ -177,7 +179,9 @@ class PromptBuilder:
         opening = list(tokenizer(family.opening, add_special_tokens=False)["input_ids"])
         if family.bos:
             if tokenizer.bos_token_id is None:
-                raise InputError(f"prompt.family: {self.settings.family!r} needs a BOS token, the tokenizer has none")
+                raise InputError(
+                    f"prompt.family: {self.settings.family!r} needs a BOS token, the tokenizer has none"
+                )
             opening.insert(0, tokenizer.bos_token_id)
         fixed = self._encoder.encode(
             [" Here are some paragraphs:", "\n\n", self.settings.instruction, "\n\nQuery:"]
@@ -229,9 +233,13 @@ class PromptBuilder:
         keys = [(d.title if self.settings.use_title else "", d.text) for d in documents]
         fresh = [key for key in dict.fromkeys(keys) if key not in self._passages]
         # A passage is a candidate of several queries and lists: it is tokenised once.
-        self._passages.update(zip(fresh, self._encoder.encode([self._render(*k) for k in fresh]), strict=True))
+        self._passages.update(
+            zip(fresh, self._encoder.encode([self._render(*k) for k in fresh]), strict=True)
+        )
         return [self._passages[key] for key in keys]
 
     def _render(self, title: str, text: str) -> str:
-        body = "\n".join(part for part in (title.strip(), truncate(text.strip(), self.settings.truncate_words)) if part)
+        body = "\n".join(
+            part for part in (title.strip(), truncate(text.strip(), self.settings.truncate_words)) if part
+        )
         return f" {body}" if body else ""

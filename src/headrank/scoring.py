@@ -39,7 +39,9 @@ class Kernel:
         return (query, ("null", self.query_span)) if self.calibrate else (query,)
 
 
-def document_index(spans: Sequence[tuple[int, int]], length: int, device: torch.device | None = None) -> Tensor:
+def document_index(
+    spans: Sequence[tuple[int, int]], length: int, device: torch.device | None = None
+) -> Tensor:
     """(length,) int64: the document that each prefix token belongs to, -1 outside documents."""
     index = torch.full((length,), -1, dtype=torch.int64)
     for i, (start, stop) in enumerate(spans):

@@ -6,6 +6,7 @@ Works on per-head document masses alone, so that every ablation of the criterion
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from headrank.errors import InputError
 from headrank.features import Features
 from headrank.heads import HeadSet
+from headrank.lists import by_list
 from headrank.settings import BaselineSettings, MassSettings, SelectionSettings
 
 Array = NDArray[np.float64]
@@ -39,7 +41,7 @@ def select_headrank(
     disc_rows, ent_rows, qids = [], [], []
     positional = _position_profile(features, chosen, mass)
     debiased = []
-    for qid, grades, values, token_entropy in _each_list(features, chosen, "headrank"):
+    for qid, grades, values, token_entropy in _each_list(features, chosen, "headrank", mass.length_alpha):
         if selection.statistic == "auc":
             statistic = adjacent_auc(values, grades)
         else:
@@ -74,7 +76,10 @@ def select_headrank(
 
 
 def select_qrhead(
-    features: Features, lists: pd.DataFrame, baselines: BaselineSettings, provenance: dict[str, Any] | None = None
+    features: Features,
+    lists: pd.DataFrame,
+    baselines: BaselineSettings,
+    provenance: dict[str, Any] | None = None,
 ) -> HeadSet:
     """QRHead: mean mass on relevant documents (calibrated, masked per head), or nDCG@10 of the head alone."""
     statistic: Callable[[Array, NDArray[np.int64]], Array]
@@ -91,7 +96,10 @@ def select_qrhead(
 
 
 def select_core(
-    features: Features, lists: pd.DataFrame, baselines: BaselineSettings, provenance: dict[str, Any] | None = None
+    features: Features,
+    lists: pd.DataFrame,
+    baselines: BaselineSettings,
+    provenance: dict[str, Any] | None = None,
 ) -> HeadSet:
     """CoRe: softmax contrast of each relevant document against the non-relevant ones, at a temperature."""
 
@@ -148,13 +156,12 @@ def _head_set(
 
 
 def _each_list(
-    features: Features, lists: pd.DataFrame, name: str
+    features: Features, lists: pd.DataFrame, name: str, length_alpha: float = 0.0
 ) -> Iterator[tuple[str, NDArray[np.int64], Array, Array]]:
     """(query id, grades by position, (heads, documents) values, (heads,) token entropy) of each list."""
-    ordered = lists.sort_values(["list_id", "position"], kind="stable")
-    for list_id, group in ordered.groupby("list_id", sort=True):
+    for list_id, group in by_list(lists).items():
         row = features.rows([str(list_id)])[0]
-        values = features.values[name][row][:, : len(group)].astype(np.float64)
+        values = features.masses(name, row, len(group), length_alpha)
         entropy = features.values["token_entropy"][row].astype(np.float64)
         yield str(group["qid"].iloc[0]), group["grade"].to_numpy(dtype=np.int64), values, entropy
 
@@ -170,7 +177,7 @@ def _mean_by_query(rows: Sequence[Array], qids: Sequence[str]) -> Array:
 def adjacent_levels(grades: NDArray[np.int64]) -> list[tuple[int, int]]:
     """(higher, next lower) grade levels among the judged documents of a list; unjudged ones (-1) never count."""
     levels = sorted({int(g) for g in grades if g >= 0}, reverse=True)
-    return list(zip(levels, levels[1:], strict=False))
+    return list(pairwise(levels))
 
 
 def adjacent_auc(values: Array, grades: NDArray[np.int64]) -> Array:
@@ -227,7 +234,8 @@ def normalised_entropy(shares: Array) -> Array:
 
 def _position_profile(features: Features, lists: pd.DataFrame, mass: MassSettings) -> Array:
     """(heads, positions): mean share by prompt position; dividing by it takes a head's position habit out."""
-    shares = [list_shares(values, mass.epsilon) for _, _, values, _ in _each_list(features, lists, "headrank")]
+    each = _each_list(features, lists, "headrank", mass.length_alpha)
+    shares = [list_shares(values, mass.epsilon) for _, _, values, _ in each]
     longest = max(s.shape[1] for s in shares)
     padded = np.full((len(shares), shares[0].shape[0], longest), np.nan)
     for row, share in zip(padded, shares, strict=True):

@@ -1,0 +1,109 @@
+"""What is trained and how it is kept: LoRA up to the deepest chosen head, and the adapter's folder (R10)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from headrank.backbone import Backbone
+from headrank.errors import InputError
+from headrank.files import write_json
+from headrank.heads import HeadSet
+from headrank.settings import TrainingSettings
+
+SCHEMA = 1
+WEIGHTS = "adapter_model.safetensors"
+
+
+def target_modules(deepest: int, modules: str) -> str:
+    """Regular expression of the projections that get LoRA.
+
+    Below the deepest read layer all seven projections (or q and k only); in it q and k alone, since its values,
+    output and MLP, and everything above, never reach the read-out and would get no gradient.
+    """
+    last = rf"layers\.{deepest}\.self_attn\.[qk]_proj"
+    if deepest == 0:
+        return rf".*\.{last}"
+    below = "|".join(map(str, range(deepest)))
+    inner = (
+        r"self_attn\.[qk]_proj"
+        if modules == "qk"
+        else r"(?:self_attn\.[qkvo]_proj|mlp\.(?:gate|up|down)_proj)"
+    )
+    return rf".*\.(?:layers\.(?:{below})\.{inner}|{last})"
+
+
+def attach_lora(backbone: Backbone, heads: HeadSet, settings: TrainingSettings) -> Any:
+    """Wrap the backbone's model in a LoRA adapter; returns the peft model, whose adapter alone is trainable."""
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        r=settings.lora_r,
+        lora_alpha=settings.lora_alpha,
+        lora_dropout=settings.lora_dropout,
+        target_modules=target_modules(heads.deepest, settings.modules),
+        bias="none",
+    )
+    try:
+        return get_peft_model(backbone.model, config)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise InputError(f"{backbone.name}: cannot attach LoRA ({str(error).splitlines()[0]})") from error
+
+
+def config_digest(backbone: str) -> str | None:
+    """SHA-256 of the backbone's config.json where it is a local folder: tells one base model from another."""
+    path = Path(backbone) / "config.json"
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
+def save_adapter(
+    model: Any, directory: str | Path, backbone: Backbone, heads: HeadSet, settings: dict[str, Any]
+) -> None:
+    """Write the adapter's folder whole or not at all: weights, peft's configuration, head set and settings."""
+    target = Path(directory)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        model.peft_config["default"].base_model_name_or_path = backbone.name
+        model.save_pretrained(temporary, safe_serialization=True)
+        # peft's stub of a model card says nothing about this model.
+        (temporary / "README.md").unlink(missing_ok=True)
+        heads.save(temporary / "heads.json")
+        weights = hashlib.sha256((temporary / WEIGHTS).read_bytes()).hexdigest()
+        description = {
+            "schema": SCHEMA,
+            "backbone": backbone.name,
+            "backbone_config_sha256": config_digest(backbone.name),
+            "n_layers": backbone.n_layers,
+            "depth": heads.depth,
+            "weights_sha256": weights,
+            "settings": settings,
+        }
+        write_json(temporary / "headrank_config.json", description)
+        temporary.chmod(0o755)
+        if target.exists():
+            shutil.rmtree(target)
+        temporary.rename(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_adapter(directory: str | Path, backbone: str) -> HeadSet:
+    """The adapter's head set, after checking that weights and backbone are the ones it was made with."""
+    folder = Path(directory)
+    path = folder / "headrank_config.json"
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+        weights = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder}: no readable adapter ({error})") from error
+    if weights != description.get("weights_sha256"):
+        raise InputError(f"{folder / WEIGHTS}: damaged, its checksum is not the one in {path.name}")
+    expected, found = description.get("backbone_config_sha256"), config_digest(backbone)
+    if expected and found and expected != found:
+        raise InputError(f"{folder}: trained on another backbone than {backbone} (their config.json differ)")
+    return HeadSet.load(folder / "heads.json")

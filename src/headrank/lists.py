@@ -1,0 +1,124 @@
+"""Training lists (R6): per query, samples of judged documents in random order, filled up with context."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import pandas as pd
+
+from headrank.errors import InputError
+from headrank.settings import ListSettings
+
+if TYPE_CHECKING:
+    from headrank.collections import Document
+    from headrank.runs import Qrels, Run
+
+UNJUDGED = -1
+
+
+def build_lists(
+    queries: Mapping[str, str],
+    qrels: Qrels,
+    run: Run,
+    passages: Mapping[str, Document],
+    settings: ListSettings,
+    samples: int,
+    seed: int,
+    exclude: Collection[str] = (),
+) -> pd.DataFrame:
+    """``samples`` lists for every judged query, one row per document.
+
+    Each list takes up to ``per_grade`` random documents of each grade above 0, then the grade-0 documents that the
+    first stage ranks highest, then (``fill_unjudged``) unjudged candidates in first-stage order, up to ``size``; its
+    order is a random permutation. ``dedupe`` keeps one document of each normalised text. Queries whose normalised
+    text is in ``exclude`` (test queries) are left out.
+
+    Columns: list_id, qid, sample, position (from 0), docid, grade (-1 = unjudged), rank (first stage, from 1; 0 = not
+    retrieved). The same seed gives the same lists, whatever other queries there are.
+    """
+    excluded = {normalise(text) for text in exclude}
+    rows: list[tuple[int, str, int, int, str, int, int]] = []
+    list_id = 0
+    for number, qid in enumerate(sorted(qrels)):
+        if qid not in queries:
+            raise InputError(f"training query {qid!r} has judgements but no text")
+        if normalise(queries[qid]) in excluded:
+            continue
+        ranks = {docid: rank for rank, (docid, _) in enumerate(run.get(qid, []), start=1)}
+        for sample in range(samples):
+            rng = np.random.default_rng([seed, number, sample])
+            chosen = _choose(qrels[qid], ranks, passages, settings, rng)
+            if len({grade for _, grade in chosen if grade != UNJUDGED}) < 2:
+                continue
+            for position, i in enumerate(rng.permutation(len(chosen))):
+                docid, grade = chosen[i]
+                rows.append((list_id, qid, sample, position, docid, grade, ranks.get(docid, 0)))
+            list_id += 1
+    if not rows:
+        raise InputError("training lists: no query has judged documents of two grades")
+    return pd.DataFrame(rows, columns=["list_id", "qid", "sample", "position", "docid", "grade", "rank"])
+
+
+def _choose(
+    grades: Mapping[str, int],
+    ranks: Mapping[str, int],
+    passages: Mapping[str, Document],
+    settings: ListSettings,
+    rng: np.random.Generator,
+) -> list[tuple[str, int]]:
+    seen: set[str] = set()
+    chosen: list[tuple[str, int]] = []
+
+    def take(docid: str, grade: int) -> bool:
+        if len(chosen) == settings.size or docid not in passages:
+            return False
+        text = normalise(f"{passages[docid].title} {passages[docid].text}") if settings.dedupe else docid
+        # A near-duplicate with another grade is label noise, not a preference.
+        if text in seen:
+            return False
+        seen.add(text)
+        chosen.append((docid, grade))
+        return True
+
+    for level in sorted({g for g in grades.values() if g > 0}, reverse=True):
+        members = sorted(docid for docid, grade in grades.items() if grade == level)
+        taken = 0
+        for i in rng.permutation(len(members)):
+            if taken == settings.per_grade:
+                break
+            taken += take(members[i], level)
+    irrelevant = sorted(docid for docid, grade in grades.items() if grade <= 0)
+    retrieved = sorted((d for d in irrelevant if d in ranks), key=lambda d: ranks[d])
+    others = [d for d in irrelevant if d not in ranks]
+    for docid in [*retrieved, *(others[i] for i in rng.permutation(len(others)))]:
+        take(docid, 0)
+    if settings.fill_unjudged:
+        for docid in ranks:
+            if docid not in grades:
+                take(docid, UNJUDGED)
+    return chosen
+
+
+def normalise(text: str) -> str:
+    """Lower case and single blanks: what counts as the same text."""
+    return " ".join(text.lower().split())
+
+
+def subset_queries(lists: pd.DataFrame, queries: int | None, seed: int) -> pd.DataFrame:
+    """The lists of the first ``queries`` training queries in a seeded order, so that smaller sets are nested."""
+    if queries is None:
+        return lists
+    qids = np.array(sorted(lists["qid"].unique()))
+    if queries > len(qids):
+        raise InputError(f"training.queries: {queries} asked for, {len(qids)} queries have training lists")
+    kept = np.random.default_rng([seed, 211]).permutation(qids)[:queries]
+    return lists[lists["qid"].isin(kept)]
+
+
+def by_list(frame: pd.DataFrame) -> dict[int, pd.DataFrame]:
+    """Split a frame by its ``list_id``, in list order, each part ordered by prompt position where it has one."""
+    if "position" in frame:
+        frame = frame.sort_values(["list_id", "position"], kind="stable")
+    return {cast(int, key): part for key, part in frame.groupby("list_id", sort=True)}

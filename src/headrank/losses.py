@@ -1,0 +1,71 @@
+"""The training objective: a preference loss in the attention domain and a distribution regulariser (R8, R9)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from headrank.settings import LossSettings, RegulariserSettings
+
+
+def list_scores(shares: Tensor, form: str) -> Tensor:
+    """f of R8: (heads, documents) list shares to (documents,) scores.
+
+    ``log-mean``: log of the mean share over heads; ``mean-log``: mean over heads of the log share.
+    """
+    return shares.mean(dim=0).log() if form == "log-mean" else shares.log().mean(dim=0)
+
+
+def preference_loss(scores: Tensor, base: Tensor, pairs: Tensor, settings: LossSettings) -> Tensor:
+    """Mean over pairs of -log sigmoid of the preference margin.
+
+    scores, base: (documents,) f under the trained and the frozen model; pairs: (pairs, 2), better document first.
+    ``dpo``: beta * (margin - frozen margin); ``reference-free``: beta * margin - gamma.
+    """
+    if not len(pairs):
+        return scores.sum() * 0
+    margin = scores[pairs[:, 0]] - scores[pairs[:, 1]]
+    if settings.form == "dpo":
+        logits = settings.beta * (margin - (base[pairs[:, 0]] - base[pairs[:, 1]]))
+    else:
+        logits = settings.beta * margin - settings.gamma
+    return -logsigmoid(logits).mean()
+
+
+def regulariser(
+    scores: Tensor, base: Tensor, grades: Tensor, zone: tuple[int, int], settings: RegulariserSettings
+) -> Tensor:
+    """The distribution term L_dist of R9, without its weight.
+
+    grades: (documents,) int64, -1 = unjudged; zone: first and last prompt position (from 1) of the middle.
+    ``soft-grades``: KL(y || softmax f) over judged documents, y ~ exp(grade / tau). ``variance``: squared shortfall of
+    the standard deviation of f in the middle zone below sigma. ``entropy``: squared distance of the normalised list
+    entropy of softmax f from its target. ``base``: KL(softmax f0 || softmax f). ``none``: zero.
+    """
+    if settings.form == "soft-grades":
+        judged = grades >= 0
+        target = torch.log_softmax(grades[judged].to(scores.dtype) / settings.tau, dim=0)
+        return (target.exp() * (target - torch.log_softmax(scores[judged], dim=0))).sum()
+    if settings.form == "variance":
+        middle = scores[zone[0] - 1 : zone[1]]
+        if len(middle) < 2:
+            return scores.sum() * 0
+        # The variance under the root keeps the gradient finite when all scores agree.
+        std = (middle.var() + 1e-12).sqrt()
+        return (settings.sigma - std).clamp(min=0) ** 2
+    if settings.form == "entropy":
+        log_share = torch.log_softmax(scores, dim=0)
+        entropy = -(log_share.exp() * log_share).sum() / torch.log(torch.tensor(float(max(len(scores), 2))))
+        return (entropy - settings.entropy_target) ** 2
+    if settings.form == "base":
+        frozen = torch.log_softmax(base, dim=0)
+        return (frozen.exp() * (frozen - torch.log_softmax(scores, dim=0))).sum()
+    return scores.sum() * 0
+
+
+def pair_accuracy(scores: Tensor, pairs: Tensor) -> float:
+    """Share of pairs whose better document scores higher, on f itself (the DPO form may be met by inverted pairs)."""
+    if not len(pairs):
+        return float("nan")
+    return float((scores[pairs[:, 0]] > scores[pairs[:, 1]]).float().mean())

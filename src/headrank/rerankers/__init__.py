@@ -1,0 +1,10 @@
+"""Reranking methods on the shared engine, one file each."""
+
+from headrank.rerankers.core import core
+from headrank.rerankers.headrank import headrank
+from headrank.rerankers.icr import icr
+from headrank.rerankers.method import Method
+from headrank.rerankers.qrhead import qrhead
+from headrank.rerankers.together import as_run, gather_candidates, rerank_together
+
+__all__ = ["Method", "as_run", "core", "gather_candidates", "headrank", "icr", "qrhead", "rerank_together"]

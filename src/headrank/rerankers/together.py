@@ -1,0 +1,153 @@
+"""Reranking with any number of methods in one forward pass per query."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from headrank.backbone import Backbone
+from headrank.errors import InputError
+from headrank.prompt import Prompt, PromptBuilder
+from headrank.reading import Reading, read_prompts
+from headrank.rerankers.method import Method
+from headrank.scoring import document_scores
+
+if TYPE_CHECKING:
+    from headrank.collections import Document
+    from headrank.runs import Run
+
+COLUMNS = ["qid", "docid", "position", "score", "rank", "empty"]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """One query with its candidates in first-stage order."""
+
+    qid: str
+    query: str
+    documents: tuple[Document, ...]
+
+
+def gather_candidates(
+    queries: Mapping[str, str], run: Run, passages: Mapping[str, Document], depth: int
+) -> list[Candidates]:
+    """The first ``depth`` candidates of every query of the run, with their texts.
+
+    Raises InputError for a query without text, without candidates, or with a candidate that has no text at hand.
+    """
+    gathered = []
+    for qid, ranked in run.items():
+        if qid not in queries:
+            raise InputError(f"query {qid!r} is in the run but not among the queries")
+        if not ranked:
+            raise InputError(f"query {qid!r} has no candidates")
+        docids = [docid for docid, _ in ranked[:depth]]
+        absent = [docid for docid in docids if docid not in passages]
+        if absent:
+            raise InputError(
+                f"query {qid!r}: {len(absent)} candidates have no text in the collection, such as {absent[0]!r}"
+            )
+        gathered.append(Candidates(qid, queries[qid], tuple(passages[docid] for docid in docids)))
+    return gathered
+
+
+def prompt_order(qid: str, count: int, order: str) -> list[int]:
+    """Which candidate (by first-stage rank from 0) stands at each prompt position (R3).
+
+    ``shuffled`` is a permutation that depends on the query id alone.
+    """
+    if order == "best-first":
+        return list(range(count))
+    if order == "best-last":
+        return list(range(count))[::-1]
+    if order == "shuffled":
+        return np.random.default_rng(zlib.crc32(qid.encode())).permutation(count).tolist()
+    raise InputError(f"candidates.order: unknown order {order!r}; known: best-first, best-last, shuffled")
+
+
+@torch.no_grad()
+def read_candidates(
+    backbone: Backbone,
+    builder: PromptBuilder,
+    methods: Sequence[Method],
+    candidates: Sequence[Candidates],
+    order: str,
+    tokens_per_pass: int = 0,
+) -> Iterator[tuple[Candidates, list[int], Reading, list[tuple[int, int]]]]:
+    """One pass per query for all methods: (candidates, prompt order, reading, heads in the reading's order).
+
+    The pass ends inside the deepest layer that any method reads.
+    """
+    heads = list(dict.fromkeys(head for method in methods for head in method.heads))
+    sources = [source for method in methods for source in method.kernel.sources]
+    orders = [prompt_order(c.qid, len(c.documents), order) for c in candidates]
+
+    def prompts() -> Iterator[Prompt]:
+        for c, places in zip(candidates, orders, strict=True):
+            yield builder.build(c.query, [c.documents[i] for i in places])
+
+    readings = read_prompts(backbone, prompts(), heads, sources, tokens_per_pass)
+    each = zip(candidates, orders, readings, strict=True)
+    for c, places, reading in tqdm(each, total=len(candidates), desc="rerank", unit="query"):
+        yield c, places, reading, heads
+
+
+def method_scores(reading: Reading, heads: Sequence[tuple[int, int]], method: Method) -> np.ndarray:
+    """(documents,) scores of one method by prompt position, from a reading of a superset of its heads."""
+    place = {head: i for i, head in enumerate(heads)}
+    rows = torch.tensor([place[head] for head in method.heads])
+    mass = {
+        source: reading.mass[source][rows.to(reading.mass[source].device)] for source in method.kernel.sources
+    }
+    return document_scores(Reading(reading.prompt, mass), method.kernel).double().cpu().numpy()
+
+
+def rank_documents(c: Candidates, places: Sequence[int], scores: np.ndarray) -> list[tuple]:
+    """Rows (qid, docid, position, score, rank, empty) in final order.
+
+    Documents without text come last; ties are broken by first-stage rank. Raises InputError for a score that is not
+    finite.
+    """
+    if not np.isfinite(scores).all():
+        raise InputError(f"query {c.qid!r}: a score is not finite")
+    empty = [not f"{c.documents[i].title}{c.documents[i].text}".strip() for i in places]
+    best = sorted(range(len(places)), key=lambda p: (empty[p], -scores[p], places[p]))
+    return [
+        (c.qid, c.documents[places[p]].docid, p + 1, float(scores[p]), rank, empty[p])
+        for rank, p in enumerate(best, start=1)
+    ]
+
+
+def rerank_together(
+    backbone: Backbone,
+    builder: PromptBuilder,
+    methods: Sequence[Method],
+    candidates: Sequence[Candidates],
+    order: str,
+    tokens_per_pass: int = 0,
+) -> dict[str, pd.DataFrame]:
+    """Rank every query's candidates with every method: method name -> frame of qid, docid, position (in the prompt,
+    from 1), score, rank (from 1) and empty, in ranked order."""
+    rows: dict[str, list[tuple]] = {method.name: [] for method in methods}
+    for c, places, reading, heads in read_candidates(
+        backbone, builder, methods, candidates, order, tokens_per_pass
+    ):
+        for method in methods:
+            rows[method.name] += rank_documents(c, places, method_scores(reading, heads, method))
+    return {name: pd.DataFrame(part, columns=COLUMNS) for name, part in rows.items()}
+
+
+def as_run(frame: pd.DataFrame) -> Run:
+    """The ranking as a run, best first."""
+    ordered = frame.sort_values(["rank"], kind="stable")
+    return {
+        str(qid): list(zip(group["docid"], group["score"].astype(float), strict=True))
+        for qid, group in ordered.groupby("qid", sort=False)
+    }

@@ -1,0 +1,277 @@
+"""Preference training of the chosen heads' attention (R8 to R10).
+
+Training differentiates the same scores that inference ranks by: one packed pass up to the deepest chosen head,
+list-normalised head masses, their log mean. The frozen scores f0 come with the pairs, so the base model is never
+run again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from headrank.adapter import attach_lora
+from headrank.backbone import Backbone
+from headrank.errors import InputError
+from headrank.extract import headrank_kernel
+from headrank.heads import HeadSet
+from headrank.lists import by_list
+from headrank.losses import list_scores, pair_accuracy, preference_loss, regulariser
+from headrank.pairs import mine_list
+from headrank.prompt import Prompt, PromptBuilder
+from headrank.reading import read_prompts
+from headrank.scoring import head_scores, list_normalise
+from headrank.settings import MassSettings, Settings
+
+if TYPE_CHECKING:
+    from headrank.collections import Document
+
+
+@dataclass(frozen=True)
+class Example:
+    """One training list: its prompt, grades, frozen scores and pairs, all by prompt position."""
+
+    list_id: int
+    qid: str
+    sample: int
+    prompt: Prompt
+    grades: Tensor
+    base: Tensor
+    pairs: Tensor
+
+
+def make_examples(
+    lists: pd.DataFrame,
+    pairs: pd.DataFrame,
+    base: pd.DataFrame,
+    queries: Mapping[str, str],
+    passages: Mapping[str, Document],
+    builder: PromptBuilder,
+) -> list[Example]:
+    """Join lists, pairs and frozen scores into training examples, in list order."""
+    mined, frozen = by_list(pairs), by_list(base)
+    examples = []
+    for list_id, group in by_list(lists).items():
+        if list_id not in frozen:
+            raise InputError(
+                f"training list {list_id} has no frozen scores: mine the pairs on the same lists"
+            )
+        qid = str(group["qid"].iloc[0])
+        documents = [passages[docid] for docid in group["docid"]]
+        chosen = mined[list_id][["better", "worse"]].to_numpy() if list_id in mined else np.empty((0, 2))
+        scores = frozen[list_id]["score"].to_numpy()
+        examples.append(
+            Example(
+                list_id,
+                qid,
+                int(group["sample"].iloc[0]),
+                builder.build(queries[qid], documents),
+                torch.from_numpy(group["grade"].to_numpy(np.int64).copy()),
+                torch.from_numpy(scores.astype(np.float32)),
+                torch.from_numpy(chosen.astype(np.int64)),
+            )
+        )
+    return examples
+
+
+def split_queries(
+    examples: Sequence[Example], share: float, seed: int
+) -> tuple[list[Example], list[Example]]:
+    """Split by query into training and held-out examples; a query's lists stay together."""
+    qids = sorted({e.qid for e in examples})
+    count = round(share * len(qids))
+    held = set(np.random.default_rng([seed, 20]).permutation(np.array(qids))[:count])
+    return [e for e in examples if e.qid not in held], [e for e in examples if e.qid in held]
+
+
+def train(
+    backbone: Backbone, heads: HeadSet, examples: Sequence[Example], settings: Settings
+) -> tuple[Any, pd.DataFrame]:
+    """Train a LoRA adapter; returns the peft model and the curve.
+
+    Each epoch sees its own samples of the lists (sample numbers modulo the samples there are) in a seeded order.
+    The curve has one row per optimiser step (split ``train``) and one per epoch over the held-out queries
+    (``heldout``): step, epoch, split, loss, preference, regulariser, pair_accuracy, learning_rate.
+    Raises InputError at the first loss or gradient that is not finite, naming the step and the lists.
+    """
+    t = settings.training
+    torch.manual_seed(t.seed)
+    heads.check(backbone.depth, backbone.n_heads, "training")
+    model = attach_lora(backbone, heads, t)
+    if t.gradient_checkpointing:
+        _checkpoint_layers(backbone, heads.deepest)
+    trained, held = split_queries(examples, t.heldout_share, t.seed)
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    per_epoch = settings.lists.per_query_per_epoch
+    samples = 1 + max(e.sample for e in trained)
+    epochs = [
+        [e for e in trained if e.sample in {(epoch * per_epoch + i) % samples for i in range(per_epoch)}]
+        for epoch in range(t.epochs)
+    ]
+    total = sum(math.ceil(len(chosen) / t.batch_lists) for chosen in epochs)
+    optimiser = torch.optim.AdamW(parameters, lr=t.learning_rate, weight_decay=t.weight_decay)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: cosine_factor(step, total, t.warmup))
+    rng = np.random.default_rng([t.seed, 10])
+    rows: list[dict[str, Any]] = []
+    row: dict[str, float]
+    best: tuple[float, list[Tensor]] | None = None
+    step = 0
+    held = [e for e in held if e.sample == 0]
+    if held:
+        rows.append({"step": 0, "epoch": 0, "split": "heldout", **evaluate(backbone, heads, held, settings)})
+    with tqdm(total=sum(map(len, epochs)), desc="training", unit="list") as progress:
+        for epoch, chosen in enumerate(epochs, start=1):
+            if settings.pairs.remine == "epoch":
+                chosen = remine(backbone, heads, chosen, settings, [t.seed, epoch])
+            model.train()
+            order = rng.permutation(len(chosen))
+            for start in range(0, len(order), t.batch_lists):
+                batch = [chosen[i] for i in order[start : start + t.batch_lists]]
+                step += 1
+                row = _step(backbone, heads, batch, settings, optimiser, parameters, step)
+                row["learning_rate"] = float(schedule.get_last_lr()[0])
+                schedule.step()
+                rows.append({"step": step, "epoch": epoch, "split": "train", **row})
+                progress.update(len(batch))
+                progress.set_postfix(loss=f"{row['loss']:.3f}", accuracy=f"{row['pair_accuracy']:.3f}")
+            if held:
+                row = evaluate(backbone, heads, held, settings)
+                rows.append({"step": step, "epoch": epoch, "split": "heldout", **row})
+                if t.early_stopping and (best is None or row["pair_accuracy"] > best[0]):
+                    best = (row["pair_accuracy"], [p.detach().clone() for p in parameters])
+    if best is not None:
+        with torch.no_grad():
+            for parameter, value in zip(parameters, best[1], strict=True):
+                parameter.copy_(value)
+    model.eval()
+    return model, pd.DataFrame(rows)
+
+
+def cosine_factor(step: int, total: int, warmup: float) -> float:
+    """Share of the learning rate at a step: linear warm-up, then half a cosine to zero."""
+    ramp = max(1, round(warmup * total))
+    if step < ramp:
+        return (step + 1) / ramp
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - ramp) / max(1, total - ramp))))
+
+
+def score_list(backbone: Backbone, heads: HeadSet, prompt: Prompt, settings: Settings) -> Tensor:
+    """f of R8 by prompt position, (documents,), under the model as it is; differentiable."""
+    reading = next(iter(read_prompts(backbone, [prompt], heads.heads, [("query", settings.query_span)])))
+    kernel = headrank_kernel(settings.query_span, settings.document_span)
+    return list_scores(shares(head_scores(reading, kernel), reading.prompt, settings), settings.loss.score)
+
+
+def shares(mass: Tensor, prompt: Prompt, settings: Settings) -> Tensor:
+    """R4's list-normalised shares of raw head masses, (heads, documents)."""
+    mass_settings: MassSettings = settings.mass
+    if mass_settings.length_alpha:
+        spans = prompt.documents(settings.document_span)
+        lengths = torch.tensor([max(stop - start, 1) for start, stop in spans], device=mass.device)
+        mass = mass / lengths.to(mass.dtype) ** mass_settings.length_alpha
+    return list_normalise(mass, mass_settings.epsilon)
+
+
+def remine(
+    backbone: Backbone, heads: HeadSet, examples: Sequence[Example], settings: Settings, seed: Sequence[int]
+) -> list[Example]:
+    """The examples with pairs mined anew under the current model (R7's option)."""
+    backbone.model.eval()
+    with torch.no_grad():
+        return [
+            _with_pairs(e, score_list(backbone, heads, e.prompt, settings), settings, seed)
+            for e in tqdm(examples, desc="mining", unit="list")
+        ]
+
+
+def _with_pairs(example: Example, scores: Tensor, settings: Settings, seed: Sequence[int]) -> Example:
+    grades: NDArray[np.int64] = example.grades.numpy()
+    rng = np.random.default_rng([*seed, example.list_id])
+    pairs = mine_list(grades, scores.detach().double().cpu().numpy(), settings.pairs, rng)
+    return Example(
+        example.list_id,
+        example.qid,
+        example.sample,
+        example.prompt,
+        example.grades,
+        example.base,
+        torch.from_numpy(pairs),
+    )
+
+
+def _step(
+    backbone: Backbone,
+    heads: HeadSet,
+    batch: Sequence[Example],
+    settings: Settings,
+    optimiser: torch.optim.Optimizer,
+    parameters: Sequence[Tensor],
+    step: int,
+) -> dict[str, float]:
+    optimiser.zero_grad(set_to_none=True)
+    totals: list[dict[str, float]] = []
+    for example in batch:
+        scores = score_list(backbone, heads, example.prompt, settings)
+        if settings.pairs.remine == "step":
+            example = _with_pairs(example, scores, settings, [settings.training.seed, step])
+        loss, row = _loss(scores, example, settings)
+        if not math.isfinite(row["loss"]):
+            raise InputError(f"training: the loss is not finite at step {step}, list {example.list_id}")
+        (loss / len(batch)).backward()
+        totals.append(row)
+    norm = torch.nn.utils.clip_grad_norm_(parameters, settings.training.clip)
+    if not torch.isfinite(norm):
+        lists = ", ".join(str(e.list_id) for e in batch)
+        raise InputError(f"training: the gradient is not finite at step {step}, lists {lists}")
+    optimiser.step()
+    return _mean(totals)
+
+
+def _loss(scores: Tensor, example: Example, settings: Settings) -> tuple[Tensor, dict[str, float]]:
+    device = scores.device
+    base, pairs = example.base.to(device), example.pairs.to(device)
+    preference = preference_loss(scores, base, pairs, settings.loss)
+    term = regulariser(
+        scores, base, example.grades.to(device), settings.pairs.middle_zone, settings.regulariser
+    )
+    weight = 0.0 if settings.regulariser.form == "none" else settings.regulariser.weight
+    loss = preference + weight * term
+    row = {
+        "loss": float(loss),
+        "preference": float(preference),
+        "regulariser": float(term),
+        "pair_accuracy": pair_accuracy(scores.detach(), pairs),
+    }
+    return loss, row
+
+
+def evaluate(
+    backbone: Backbone, heads: HeadSet, examples: Sequence[Example], settings: Settings
+) -> dict[str, float]:
+    """Mean loss, its parts and pair accuracy over examples, without gradients or dropout."""
+    backbone.model.eval()
+    with torch.no_grad():
+        return _mean(
+            [_loss(score_list(backbone, heads, e.prompt, settings), e, settings)[1] for e in examples]
+        )
+
+
+def _mean(rows: Sequence[dict[str, float]]) -> dict[str, float]:
+    # A list without pairs has no accuracy; it must not make the mean undefined.
+    return {name: float(np.nanmean([row[name] for row in rows])) for name in rows[0]}
+
+
+def _checkpoint_layers(backbone: Backbone, deepest: int) -> None:
+    """Gradient checkpointing below the deepest layer, which the engine leaves before its end."""
+    backbone.model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
+    layers: Any = backbone.decoder.layers
+    layers[deepest].gradient_checkpointing = False
