@@ -1,0 +1,265 @@
+"""Documents, queries and judgements behind one interface, from local files or from ``ir_datasets``.
+
+Local files follow BEIR: ``corpus.jsonl`` and ``queries.jsonl`` with one JSON object a line (keys ``_id``,
+``text`` and, for documents, an optional ``title``) beside ``qrels.trec``; each may be compressed (``.gz``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from headrank.errors import InputError
+from headrank.files import whole_file
+from headrank.runs import Qrels, add_judgement, check_id, open_lines, read_qrels
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Document:
+    """One passage; ``title`` is empty where the collection has none, and ``text`` may be empty too."""
+
+    docid: str
+    title: str
+    text: str
+
+
+class Collection(Protocol):
+    """A named collection. Nothing is read before it is asked for."""
+
+    @property
+    def name(self) -> str:
+        """The name under which the configuration knows it."""
+
+    def documents(self) -> Iterator[Document]:
+        """All documents, in the order of the collection."""
+
+    def queries(self) -> dict[str, str]:
+        """qid -> query text, in the order of the collection."""
+
+    def qrels(self) -> Qrels:
+        """All judgements."""
+
+    def lookup(self, docids: Iterable[str]) -> dict[str, Document]:
+        """The documents of these ids, in the order asked for; InputError names ids that are not there."""
+
+
+def open_collection(name: str, spec: Mapping[str, Any]) -> Collection:
+    """Open the collection that ``spec`` describes.
+
+    ``{"source": "local", "path": DIRECTORY}`` or ``{"source": "ir_datasets", "id": IDENTIFIER}``; other keys
+    are left to their readers. Raises InputError on another source or a missing key, a directory that does not
+    exist, and an identifier that ``ir_datasets`` does not know.
+    """
+    source = spec.get("source")
+    if source == "local":
+        return LocalCollection(name, Path(_required(name, spec, "path")).expanduser())
+    if source == "ir_datasets":
+        return IrDatasetsCollection(name, _required(name, spec, "id"))
+    raise InputError(f"collection {name}: unknown source {source!r}; known: local, ir_datasets")
+
+
+def _required(name: str, spec: Mapping[str, Any], key: str) -> str:
+    value = spec.get(key)
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise InputError(f"collection {name}: key {key!r} is missing (source: {spec['source']})")
+    return os.fspath(value)
+
+
+class LocalCollection:
+    """A directory of BEIR files; without ``corpus.jsonl`` it still gives queries and judgements."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        if not path.is_dir():
+            raise InputError(
+                f"collection {name}: {path} is not a directory; set its path in the configuration"
+            )
+        self.name = name
+        self._path = path
+
+    def _file(self, name: str) -> Path:
+        for path in (self._path / name, self._path / f"{name}.gz"):
+            if path.is_file():
+                return path
+        raise InputError(f"collection {self.name}: {self._path / name} does not exist")
+
+    def documents(self) -> Iterator[Document]:
+        return _documents(self._file("corpus.jsonl"))
+
+    def queries(self) -> dict[str, str]:
+        path = self._file("queries.jsonl")
+        queries: dict[str, str] = {}
+        for where, record in _records(path):
+            qid = check_id(_text(record, "_id", where), where, "query id")
+            if qid in queries:
+                raise InputError(f"{where}: query id {qid} appears twice")
+            queries[qid] = _text(record, "text", where)
+        if not queries:
+            raise InputError(f"{path}: no query in the file")
+        return queries
+
+    def qrels(self) -> Qrels:
+        return read_qrels(self._file("qrels.trec"))
+
+    def lookup(self, docids: Iterable[str]) -> dict[str, Document]:
+        """One pass over the corpus that keeps only what is asked for."""
+        wanted = list(dict.fromkeys(docids))
+        path = self._file("corpus.jsonl")
+        found = {document.docid: document for document in _documents(path, set(wanted))}
+        return _in_order(wanted, found, str(path))
+
+
+class IrDatasetsCollection:
+    """A collection of the ``ir_datasets`` catalogue; downloads happen where ``ir_datasets`` does them."""
+
+    def __init__(self, name: str, identifier: str) -> None:
+        import ir_datasets  # type: ignore[import-untyped]
+
+        self.name = name
+        self._id = identifier
+        try:
+            self._dataset: Any = ir_datasets.load(identifier)
+        except KeyError:
+            near = difflib.get_close_matches(identifier, list(ir_datasets.registry), n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise InputError(f"collection {name}: ir_datasets has no {identifier!r}{hint}") from None
+
+    def documents(self) -> Iterator[Document]:
+        self._needs("docs")
+        seen: set[str] = set()
+        with self._fetching():
+            for record in self._dataset.docs_iter():
+                document = _document(record)
+                if document.docid in seen:
+                    raise InputError(f"{self._id}: document id {document.docid} appears twice")
+                seen.add(document.docid)
+                yield document
+
+    def queries(self) -> dict[str, str]:
+        self._needs("queries")
+        with self._fetching():
+            return {record.query_id: _whole(_body(record)) for record in self._dataset.queries_iter()}
+
+    def qrels(self) -> Qrels:
+        self._needs("qrels")
+        qrels: Qrels = {}
+        with self._fetching():
+            for record in self._dataset.qrels_iter():
+                add_judgement(qrels, record.query_id, record.doc_id, int(record.relevance), self._id)
+        return qrels
+
+    def lookup(self, docids: Iterable[str]) -> dict[str, Document]:
+        """Through the document store of the collection, which reads only the ids asked for."""
+        self._needs("docs")
+        wanted = list(dict.fromkeys(docids))
+        with self._fetching():
+            records = self._dataset.docs_store().get_many(wanted)
+            found = {docid: _document(record) for docid, record in records.items()}
+        return _in_order(wanted, found, self._id)
+
+    def _needs(self, what: str) -> None:
+        if not self._dataset.has(what):
+            raise InputError(f"collection {self.name}: {self._id} of ir_datasets has no {what}")
+
+    @contextlib.contextmanager
+    def _fetching(self) -> Iterator[None]:
+        # Failed downloads, wrong checksums and full disks arrive as OSError, RuntimeError or plain ValueError.
+        try:
+            yield
+        except InputError:
+            raise
+        except (OSError, RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            kind = type(error).__name__
+            raise InputError(f"{self._id}: ir_datasets could not read it ({kind}: {reason})") from error
+
+
+def read_passages(path: str | os.PathLike[str]) -> dict[str, Document]:
+    """Read the passages that ``write_passages`` wrote: docid -> Document, in the order of the file."""
+    return {document.docid: document for document in _documents(Path(path))}
+
+
+def write_passages(path: str | os.PathLike[str], documents: Iterable[Document]) -> None:
+    """Write documents as JSON lines (``_id``, ``title``, ``text``), whole or not at all.
+
+    Raises InputError on ids that are repeated or hold blanks.
+    """
+    seen: set[str] = set()
+    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
+        for document in documents:
+            check_id(document.docid, os.fspath(path), "document id")
+            if document.docid in seen:
+                raise InputError(f"{path}: document id {document.docid} appears twice")
+            seen.add(document.docid)
+            record = {"_id": document.docid, "title": _whole(document.title), "text": _whole(document.text)}
+            stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def _documents(path: Path, wanted: set[str] | None = None) -> Iterator[Document]:
+    seen: set[str] = set()
+    for where, record in _records(path):
+        docid = check_id(_text(record, "_id", where), where, "document id")
+        text, title = _text(record, "text", where), _text(record, "title", where, "")
+        if wanted is not None and docid not in wanted:
+            continue
+        if docid in seen:
+            raise InputError(f"{where}: document id {docid} appears twice")
+        seen.add(docid)
+        yield Document(docid, _whole(title), _whole(text))
+
+
+def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, line in open_lines(path):
+        if not line.strip():
+            continue
+        where = f"{path}:{number}"
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{where}: not valid JSON ({error}); mend or remove the line") from None
+        if not isinstance(record, dict):
+            raise InputError(f"{where}: expected a JSON object, found {type(record).__name__}")
+        yield where, record
+
+
+def _text(record: Mapping[str, Any], key: str, where: str, default: str | None = None) -> str:
+    value = record.get(key, default)
+    if value is None and key not in record:
+        raise InputError(f"{where}: key {key!r} is missing")
+    if not isinstance(value, str):
+        raise InputError(f"{where}: key {key!r} holds {value!r}, expected a string")
+    return value
+
+
+def _whole(text: str) -> str:
+    """Replace halves of surrogate pairs, which JSON can spell but UTF-8 cannot, by the replacement character."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def _document(record: Any) -> Document:
+    return Document(record.doc_id, _whole(getattr(record, "title", None) or ""), _whole(_body(record)))
+
+
+def _body(record: Any) -> str:
+    # Most record types have ``text``; the rest say themselves which of their fields make up the text.
+    text = record.text if hasattr(record, "text") else record.default_text()
+    return text or ""
+
+
+def _in_order(wanted: list[str], found: Mapping[str, Document], source: str) -> dict[str, Document]:
+    missing = [docid for docid in wanted if docid not in found]
+    if missing:
+        examples = ", ".join(missing[:5])
+        raise InputError(
+            f"{source}: {len(missing)} of {len(wanted)} documents are not in the corpus, such as {examples}; "
+            "the run and the corpus do not belong together"
+        )
+    return {docid: found[docid] for docid in wanted}

@@ -1,0 +1,19 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The directory with the real collections; a test that asks for it skips where it is absent."""
+    directory = Path(os.environ.get("HEADRANK_DATA") or REPOSITORY / ".." / "shared" / "data")
+    if not (directory / "dl19" / "qrels.trec").is_file():
+        pytest.skip(f"no real collections in {directory}: set HEADRANK_DATA to their directory")
+    return directory
