@@ -246,9 +246,9 @@ def _loss(scores: Tensor, example: Example, settings: Settings) -> tuple[Tensor,
     weight = 0.0 if settings.regulariser.form == "none" else settings.regulariser.weight
     loss = preference + weight * term
     row = {
-        "loss": float(loss),
-        "preference": float(preference),
-        "regulariser": float(term),
+        "loss": loss.item(),
+        "preference": preference.item(),
+        "regulariser": term.item(),
         "pair_accuracy": pair_accuracy(scores.detach(), pairs),
     }
     return loss, row

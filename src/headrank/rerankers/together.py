@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from headrank.backbone import Backbone
 from headrank.errors import InputError
+from headrank.heads import Head
 from headrank.prompt import Prompt, PromptBuilder
 from headrank.reading import Reading, read_prompts
 from headrank.rerankers.method import Method
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from headrank.collections import Document
     from headrank.runs import Run
 
-COLUMNS = ["qid", "docid", "position", "score", "rank", "empty"]
+COLUMNS = ["qid", "docid", "position", "score", "rank", "empty", "tokens"]
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def read_candidates(
     candidates: Sequence[Candidates],
     order: str,
     tokens_per_pass: int = 0,
-) -> Iterator[tuple[Candidates, list[int], Reading, list[tuple[int, int]]]]:
+) -> Iterator[tuple[Candidates, list[int], Reading, list[Head]]]:
     """One pass per query for all methods: (candidates, prompt order, reading, heads in the reading's order).
 
     The pass ends inside the deepest layer that any method reads.
@@ -99,7 +100,7 @@ def read_candidates(
         yield c, places, reading, heads
 
 
-def method_scores(reading: Reading, heads: Sequence[tuple[int, int]], method: Method) -> np.ndarray:
+def method_scores(reading: Reading, heads: Sequence[Head], method: Method) -> np.ndarray:
     """(documents,) scores of one method by prompt position, from a reading of a superset of its heads."""
     place = {head: i for i, head in enumerate(heads)}
     rows = torch.tensor([place[head] for head in method.heads])
@@ -109,18 +110,24 @@ def method_scores(reading: Reading, heads: Sequence[tuple[int, int]], method: Me
     return document_scores(Reading(reading.prompt, mass), method.kernel).double().cpu().numpy()
 
 
-def rank_documents(c: Candidates, places: Sequence[int], scores: np.ndarray) -> list[tuple]:
-    """Rows (qid, docid, position, score, rank, empty) in final order.
+def rank_documents(
+    c: Candidates, places: Sequence[int], reading: Reading, heads: Sequence[Head], method: Method
+) -> list[tuple]:
+    """One query's ranking by one method: rows of ``COLUMNS`` in final order.
 
-    Documents without text come last; ties are broken by first-stage rank. Raises InputError for a score that is not
-    finite.
+    Documents without text come last; ties are broken by first-stage rank. ``tokens`` counts what the method needs of
+    the prompt: the prefix and the branches that it reads. Raises InputError for a score that is not finite.
     """
+    scores = method_scores(reading, heads, method)
     if not np.isfinite(scores).all():
         raise InputError(f"query {c.qid!r}: a score is not finite")
+    prompt = reading.prompt
+    branches = {branch for branch, _ in method.kernel.sources}
+    tokens = len(prompt.prefix) + sum(len(getattr(prompt, branch).ids) for branch in branches)
     empty = [not f"{c.documents[i].title}{c.documents[i].text}".strip() for i in places]
     best = sorted(range(len(places)), key=lambda p: (empty[p], -scores[p], places[p]))
     return [
-        (c.qid, c.documents[places[p]].docid, p + 1, float(scores[p]), rank, empty[p])
+        (c.qid, c.documents[places[p]].docid, p + 1, float(scores[p]), rank, empty[p], tokens)
         for rank, p in enumerate(best, start=1)
     ]
 
@@ -133,14 +140,16 @@ def rerank_together(
     order: str,
     tokens_per_pass: int = 0,
 ) -> dict[str, pd.DataFrame]:
-    """Rank every query's candidates with every method: method name -> frame of qid, docid, position (in the prompt,
-    from 1), score, rank (from 1) and empty, in ranked order."""
+    """Rank every query's candidates with every method: method name -> frame of ``COLUMNS`` in ranked order.
+
+    position: in the prompt, from 1; rank: from 1; score: raw; empty: the passage has no text.
+    """
     rows: dict[str, list[tuple]] = {method.name: [] for method in methods}
     for c, places, reading, heads in read_candidates(
         backbone, builder, methods, candidates, order, tokens_per_pass
     ):
         for method in methods:
-            rows[method.name] += rank_documents(c, places, method_scores(reading, heads, method))
+            rows[method.name] += rank_documents(c, places, reading, heads, method)
     return {name: pd.DataFrame(part, columns=COLUMNS) for name, part in rows.items()}
 
 

@@ -1,0 +1,58 @@
+"""What a method costs by arithmetic: layers, tokens, forward passes and multiply-adds of one query."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sizes of a decoder that its multiply-adds depend on."""
+
+    layers: int
+    hidden: int
+    intermediate: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+
+    @classmethod
+    def of(cls, config: dict[str, Any]) -> Shape:
+        """From a Hugging Face ``config.json``."""
+        heads = config["num_attention_heads"]
+        return cls(
+            config["num_hidden_layers"],
+            config["hidden_size"],
+            config["intermediate_size"],
+            heads,
+            config.get("num_key_value_heads") or heads,
+            config.get("head_dim") or config["hidden_size"] // heads,
+        )
+
+
+def layer_operations(shape: Shape, tokens: float) -> float:
+    """Multiply-adds of one whole layer over a prompt: projections, causal attention and a gated MLP."""
+    q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    projections = tokens * shape.hidden * (2 * q + 2 * kv)
+    # Causal: each token meets half of the others on average, once for the logits and once for the values.
+    attention = tokens * (tokens + 1) / 2 * q * 2
+    return projections + attention + tokens * 3 * shape.hidden * shape.intermediate
+
+
+def deepest_layer_operations(shape: Shape, tokens: float, rows: float, heads: int) -> float:
+    """Multiply-adds in the layer that is read last: query, key and value projections, and the read rows alone."""
+    q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    return tokens * shape.hidden * (q + 2 * kv) + rows * tokens * heads * shape.head_dim
+
+
+def truncated_operations(shape: Shape, depth: int, tokens: float, rows: float, heads: int) -> float:
+    """Multiply-adds of a pass that ends inside layer ``depth`` (from 1), reading ``rows`` query rows of its heads."""
+    return (depth - 1) * layer_operations(shape, tokens) + deepest_layer_operations(
+        shape, tokens, rows, heads
+    )
+
+
+def full_operations(shape: Shape, tokens: float) -> float:
+    """Multiply-adds of a full-depth pass without the LM head."""
+    return shape.layers * layer_operations(shape, tokens)

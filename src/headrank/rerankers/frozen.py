@@ -1,0 +1,53 @@
+"""All frozen-backbone methods of one backbone and benchmark, in one forward pass per query.
+
+Beside the rankings the pass leaves every head's document masses, so that ablations over head sets, depth or K never
+run the model again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import torch
+
+from headrank.backbone import Backbone
+from headrank.extract import headrank_kernel, stack_all
+from headrank.features import Features
+from headrank.prompt import PromptBuilder
+from headrank.rerankers.method import Method
+from headrank.rerankers.together import COLUMNS, Candidates, rank_documents, read_candidates
+from headrank.scoring import head_scores
+from headrank.settings import Settings
+
+
+@torch.no_grad()
+def rerank_frozen(
+    backbone: Backbone,
+    builder: PromptBuilder,
+    methods: Sequence[Method],
+    candidates: Sequence[Candidates],
+    settings: Settings,
+    tokens_per_pass: int = 0,
+) -> tuple[dict[str, pd.DataFrame], Features]:
+    """Rankings of every method, and HeadRank's raw masses of every head.
+
+    Returns (method name -> frame as of ``rerank_together``, Features with ``headrank`` (queries, heads, documents by
+    prompt position) and ``lengths`` (queries, documents); ids are query ids).
+    """
+    kernel = headrank_kernel(settings.query_span, settings.document_span)
+    every = Method("all heads", tuple(backbone.all_heads()), kernel)
+    rows: dict[str, list[tuple]] = {method.name: [] for method in methods}
+    parts: dict[str, list] = {"headrank": [], "lengths": []}
+    for c, places, reading, heads in read_candidates(
+        backbone, builder, [every, *methods], candidates, settings.candidates.order, tokens_per_pass
+    ):
+        for method in methods:
+            rows[method.name] += rank_documents(c, places, reading, heads, method)
+        # ``every`` comes first, so the reading's heads are all heads, layer by layer.
+        parts["headrank"].append(head_scores(reading, kernel).cpu().numpy())
+        spans = reading.prompt.documents(settings.document_span)
+        parts["lengths"].append(torch.tensor([stop - start for start, stop in spans]).float().numpy())
+    frames = {name: pd.DataFrame(part, columns=COLUMNS) for name, part in rows.items()}
+    ids = tuple(c.qid for c in candidates)
+    return frames, Features(backbone.name, backbone.n_layers, backbone.n_heads, ids, stack_all(parts))
