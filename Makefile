@@ -1,0 +1,48 @@
+# make demo       the whole paper in miniature: tables and figures under results/mini/
+# make test       the tests, one whole mini run among them, and the linters
+# make lint       the linters alone
+# make real-text  the same pipeline on real collections (see config/README.md for their place)
+# make clean      removes the environment and everything built
+
+# Any Python of at least 3.11; name another with `make demo PYTHON=/path/to/python`.
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+CORES ?= all
+BIN := .venv/bin
+# Relative paths and `python -m` throughout: they work in directories with blanks in their names.
+RUN := $(BIN)/python -m
+SNAKEMAKE := $(RUN) snakemake --cores $(CORES)
+
+.DELETE_ON_ERROR:
+.PHONY: demo test lint real-text clean
+
+demo: .venv/installed
+	$(SNAKEMAKE) --configfile config/mini.yaml
+
+test: .venv/installed lint
+	$(RUN) pytest
+
+lint: .venv/installed
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) snakefmt --check Snakefile workflow
+	for config in config mini real-text; do \
+	    $(RUN) snakemake --lint --configfile config/$$config.yaml || exit 1; \
+	done
+
+real-text: .venv/installed
+	$(SNAKEMAKE) --configfile config/real-text.yaml
+
+# The stamp is written last, so that an interrupted installation is done again.
+.venv/installed: pyproject.toml constraints.txt
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "error: $(PYTHON) is missing or older than Python 3.11; name one with make PYTHON=..." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' || \
+	    { echo "error: $(PYTHON) has no venv module; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	"$(PYTHON)" -m venv .venv
+	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[workflow,test]'
+	touch .venv/installed
+
+clean:
+	rm -rf .venv .snakemake logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
