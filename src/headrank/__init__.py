@@ -1,3 +1,20 @@
 """HeadRank: decoding-free passage reranking with preference-aligned attention heads."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from headrank.reranker import Reranker
+
 __version__ = "0.1.0"
+__all__ = ["Reranker", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded on first use: stages that need no model must not pay for importing torch.
+    if name == "Reranker":
+        from headrank.reranker import Reranker
+
+        return Reranker
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,85 @@
+"""The reranker as a search stack uses it: load an adapter once, rank passages for a query."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headrank.adapter import check_adapter
+from headrank.backbone import Backbone, load_backbone
+from headrank.collections import Document
+from headrank.errors import InputError
+from headrank.prompt import PromptBuilder
+from headrank.rerankers import Method, headrank, rerank_together
+from headrank.rerankers.together import Candidates
+from headrank.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class RankedPassage:
+    """One passage of a result: its place in the input (from 0), its score, and the passage itself."""
+
+    index: int
+    score: float
+    document: Document
+
+
+@dataclass(frozen=True)
+class Reranker:
+    """A trained HeadRank adapter on its truncated backbone."""
+
+    backbone: Backbone
+    builder: PromptBuilder
+    method: Method
+    settings: Settings
+
+    @classmethod
+    def load(
+        cls, adapter: str | Path, backbone: str | None = None, dtype: str = "auto", device: str = "auto"
+    ) -> Reranker:
+        """Load an adapter folder as training wrote it.
+
+        backbone: folder or hub id of the base model; by default the one that the adapter names. Only the layers up
+        to the deepest chosen head are loaded. Raises InputError when weights or base are not those of training.
+        """
+        path = Path(adapter) / "headrank_config.json"
+        try:
+            description = json.loads(path.read_text(encoding="utf-8"))
+            base, mapping = backbone or description["backbone"], description["settings"]
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"{path}: no readable adapter description ({error!r})") from error
+        heads = check_adapter(adapter, base)
+        settings = Settings.from_mapping(mapping)
+        model = load_backbone(base, depth=heads.depth, dtype=dtype, device=device, adapter=adapter)
+        return cls(
+            model, PromptBuilder(model.tokenizer, settings.prompt), headrank(heads, settings), settings
+        )
+
+    def rerank(self, query: str, passages: Iterable[str | Document]) -> list[RankedPassage]:
+        """Rank passages for one query, best first; the result is a permutation of the input.
+
+        Give the passages in first-stage order: it is the order of the prompt, and it breaks ties.
+        """
+        texts = [(p.title, p.text) if isinstance(p, Document) else ("", p) for p in passages]
+        # Own ids, since the caller's need not be unique.
+        documents = tuple(Document(str(i), title, text) for i, (title, text) in enumerate(texts))
+        if not documents:
+            return []
+        frame = self.rerank_all([Candidates("query", query, documents)])
+        return [
+            RankedPassage(int(docid), float(score), documents[int(docid)])
+            for docid, score in zip(frame["docid"], frame["score"], strict=True)
+        ]
+
+    def rerank_all(self, candidates: Sequence[Candidates]) -> pd.DataFrame:
+        """Rank many queries' candidates; a frame as of ``rerank_together``."""
+        order = self.settings.candidates.order
+        return rerank_together(self.backbone, self.builder, [self.method], candidates, order)[
+            self.method.name
+        ]
