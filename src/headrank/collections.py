@@ -121,7 +121,7 @@ class IrDatasetsCollection:
     """A collection of the ``ir_datasets`` catalogue; downloads happen where ``ir_datasets`` does them."""
 
     def __init__(self, name: str, identifier: str) -> None:
-        import ir_datasets  # type: ignore[import-untyped]
+        import ir_datasets
 
         self.name = name
         self._id = identifier

@@ -122,7 +122,7 @@ def _trec_values(
     parsed: Mapping[MetricName, tuple[str, int | None]],
     relevance_level: int,
 ) -> dict[str, dict[str, float]]:
-    import pytrec_eval  # type: ignore[import-untyped]
+    import pytrec_eval
 
     measures = {
         f"{_TREC_NAMES[kind]}.{cutoff}" if kind in _NEEDS_CUTOFF else _TREC_NAMES[kind]

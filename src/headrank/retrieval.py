@@ -34,7 +34,7 @@ def bm25(
     document that has the query's own id, for collections whose queries are documents. Raises InputError on an
     empty collection or query set, and on settings out of range.
     """
-    import bm25s  # type: ignore[import-untyped]
+    import bm25s
 
     if depth < 1:
         raise InputError(f"depth: {depth} candidates per query are too few; give 1 or more")
@@ -77,7 +77,7 @@ def bm25(
 
 def _tokenise(texts: list[str], **options: bool):  # type: ignore[no-untyped-def]
     import bm25s
-    import Stemmer  # type: ignore[import-not-found]
+    import Stemmer
 
     return bm25s.tokenize(
         texts, stopwords="en", stemmer=Stemmer.Stemmer("english"), show_progress=False, **options

@@ -23,7 +23,9 @@ from headrank.runs import (
     write_run,
 )
 
-ids = st.text(st.characters(exclude_categories=("Cs", "Cc", "Z"), exclude_characters="\ufeff"), min_size=1, max_size=12)
+ids = st.text(
+    st.characters(exclude_categories=("Cs", "Cc", "Z"), exclude_characters="\ufeff"), min_size=1, max_size=12
+)
 scores = st.floats(min_value=-1e30, max_value=1e30, allow_nan=False)
 documents = st.dictionaries(ids, scores, min_size=1, max_size=8).map(lambda d: list(d.items()))
 runs = st.dictionaries(ids, documents, min_size=1, max_size=4)
