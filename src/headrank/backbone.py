@@ -11,12 +11,15 @@ from typing import Any
 
 import torch
 import transformers
+from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from headrank.attention import IMPLEMENTATION
 from headrank.errors import InputError
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,11 @@ def read_config(path: str, revision: str | None = None) -> Any:
         raise InputError(f"{path}: model type {kind!r} has no rotary attention")
     layers = set(getattr(config, "layer_types", None) or ["full_attention"])
     window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
-    if layers != {"full_attention"} or (window is not None and not getattr(config, "layer_types", None)):
-        raise InputError(f"{path}: model type {kind!r} has sliding-window attention, which is not supported")
+    if layers != {"full_attention"}:
+        other = ", ".join(sorted(layers - {"full_attention"}))
+        raise InputError(f"{path}: model type {kind!r} has layers of {other}, which are not supported")
+    if window is not None and not getattr(config, "layer_types", None):
+        raise InputError(f"{path}: model type {kind!r} has sliding_attention, which is not supported")
     if getattr(config, "attn_logit_softcapping", None):
         raise InputError(f"{path}: model type {kind!r} has soft-capped attention, which is not supported")
     return config
@@ -79,6 +85,8 @@ def load_backbone(
     Weights come from safetensors files only and no remote code is run.
     """
     path = str(path)
+    if dtype not in DTYPES:
+        raise InputError(f"dtype {dtype!r} is unknown; known: {', '.join(DTYPES)}")
     config = read_config(path, revision)
     n_layers, n_heads = config.num_hidden_layers, config.num_attention_heads
     depth = n_layers if depth is None else depth
@@ -104,10 +112,7 @@ def load_backbone(
             tokenizer = AutoTokenizer.from_pretrained(path, revision=revision, trust_remote_code=False)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise InputError(f"{path}: cannot load the checkpoint ({_first_line(error)})") from error
-    except Exception as error:
-        # safetensors raises its own type for a damaged file.
-        if type(error).__name__ != "SafetensorError":
-            raise
+    except SafetensorError as error:
         raise InputError(f"{path}: damaged weights ({_first_line(error)})") from error
     missing = sorted(info["missing_keys"])
     if missing:
@@ -116,7 +121,11 @@ def load_backbone(
         model = _merge_adapter(model, Path(adapter))
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Backbone(path, model.to(device).eval(), tokenizer, n_layers, n_heads, depth)
+    try:
+        model = model.to(device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"device {device!r} cannot be used ({_first_line(error)})") from error
+    return Backbone(path, model.eval(), tokenizer, n_layers, n_heads, depth)
 
 
 def _merge_adapter(model: nn.Module, directory: Path) -> nn.Module:
@@ -135,6 +144,8 @@ def _merge_adapter(model: nn.Module, directory: Path) -> nn.Module:
         adapted = PeftModel.from_pretrained(model, str(directory))  # type: ignore[arg-type]
     except (RuntimeError, ValueError, OSError) as error:
         raise InputError(f"{directory}: the adapter does not fit the model ({_first_line(error)})") from error
+    except SafetensorError as error:
+        raise InputError(f"{weights}: damaged weights ({_first_line(error)})") from error
     loaded = get_peft_model_state_dict(adapted)
     unused = sorted(set(stored) - set(loaded))
     absent = sorted(set(loaded) - set(stored))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +30,13 @@ class Features:
     ids: tuple[str, ...]
     values: Mapping[str, NDArray[np.float32]]
 
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.ids)}
+
     def rows(self, ids: Sequence[str]) -> NDArray[np.intp]:
         """Where the given lists stand."""
-        place = {name: i for i, name in enumerate(self.ids)}
+        place = self._place
         absent = [name for name in ids if name not in place]
         if absent:
             raise InputError(

@@ -81,7 +81,7 @@ class HeadSet:
                 {name: tuple(map(float, values)) for name, values in data["statistics"].items()},
                 data["provenance"],
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path}: malformed head set ({error!r})") from error
         result.check(result.n_layers, result.n_heads, str(path))
         return result
@@ -90,6 +90,8 @@ class HeadSet:
         """Refuse heads that the model does not have."""
         if not self.heads:
             raise InputError(f"{where}: the head set is empty")
+        if len(self.scores) != len(self.heads):
+            raise InputError(f"{where}: {len(self.heads)} heads but {len(self.scores)} scores")
         if len(set(self.heads)) != len(self.heads):
             raise InputError(f"{where}: the head set names a head twice")
         for layer, head in self.heads:

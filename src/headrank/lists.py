@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, cast
 
@@ -41,14 +42,15 @@ def build_lists(
     excluded = {normalise(text) for text in exclude}
     rows: list[tuple[int, str, int, int, str, int, int]] = []
     list_id = 0
-    for number, qid in enumerate(sorted(qrels)):
+    for qid in sorted(qrels):
         if qid not in queries:
             raise InputError(f"training query {qid!r} has judgements but no text")
         if normalise(queries[qid]) in excluded:
             continue
         ranks = {docid: rank for rank, (docid, _) in enumerate(run.get(qid, []), start=1)}
         for sample in range(samples):
-            rng = np.random.default_rng([seed, number, sample])
+            # Seeded by the query's own id, so that adding or leaving out a query changes no other's lists.
+            rng = np.random.default_rng([seed, zlib.crc32(qid.encode()), sample])
             chosen = _choose(qrels[qid], ranks, passages, settings, rng)
             if len({grade for _, grade in chosen if grade != UNJUDGED}) < 2:
                 continue

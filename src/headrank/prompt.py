@@ -48,6 +48,10 @@ FAMILIES = {
 }
 
 
+# Control strings of the frames; a tokenizer without them would spell them out as text, silently.
+_FRAME_TOKEN = re.compile(r"<\|[^|]+\|>")
+
+
 @dataclass(frozen=True)
 class Branch:
     """What follows the documents: instruction, query and the closing of the chat turn.
@@ -176,6 +180,12 @@ class PromptBuilder:
             )
         family = FAMILIES[self.settings.family]
         self._encoder = TextEncoder(tokenizer)
+        known = set(self._encoder.control.values())
+        absent = [t for t in _FRAME_TOKEN.findall(family.opening + family.closing) if t not in known]
+        if absent:
+            raise InputError(
+                f"prompt.family: {self.settings.family!r} needs {absent[0]!r}, which the tokenizer does not have"
+            )
         opening = list(tokenizer(family.opening, add_special_tokens=False)["input_ids"])
         if family.bos:
             if tokenizer.bos_token_id is None:

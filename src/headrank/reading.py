@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from headrank.attention import Capture, Read, Segment, run
 from headrank.backbone import Backbone
+from headrank.errors import InputError
 from headrank.prompt import Prompt
 
 Head = tuple[int, int]
@@ -41,12 +43,20 @@ def read_prompts(
 ) -> Iterator[Reading]:
     """Read prompts one pass at a time; a pass holds as many prompts as fit ``tokens_per_pass`` (at least one).
 
-    The pass ends inside the deepest layer of ``heads``. Gradients flow unless the caller disables them.
+    The pass ends inside the deepest layer of ``heads``. Gradients flow unless the caller disables them. Raises
+    InputError for a prompt with more tokens than the model has positions.
     """
+    limit = _positions(backbone)
     wanted = list(dict.fromkeys(sources))
     batch: list[Prompt] = []
     size = 0
     for prompt in prompts:
+        longest = len(prompt.prefix) + max(len(prompt.query.ids), len(prompt.null.ids))
+        if longest > limit:
+            raise InputError(
+                f"a prompt of {longest} tokens does not fit the {limit:.0f} positions of {backbone.name}:"
+                " give fewer candidates or cut passages to fewer words"
+            )
         length = len(prompt.prefix) + len(prompt.query.ids) + len(prompt.null.ids)
         if batch and size + length > tokens_per_pass:
             yield from _read_batch(backbone, batch, heads, wanted)
@@ -55,6 +65,13 @@ def read_prompts(
         size += length
     if batch:
         yield from _read_batch(backbone, batch, heads, wanted)
+
+
+def _positions(backbone: Backbone) -> float:
+    """How many positions the model has, scaled rotary encodings allowed for."""
+    config: Any = backbone.model.config
+    factor = (getattr(config, "rope_parameters", None) or {}).get("factor") or 1
+    return getattr(config, "max_position_embeddings", float("inf")) * max(1, factor)
 
 
 def _read_batch(

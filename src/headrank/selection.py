@@ -38,6 +38,10 @@ def select_headrank(
     restricts the choice to the model's first layers. Heads with Disc_h at or below the threshold are never chosen.
     """
     chosen = lists[lists["sample"] < selection.permutations]
+    if chosen.empty:
+        raise InputError(
+            f"head selection: no training lists among the first {selection.permutations} samples"
+        )
     disc_rows, ent_rows, qids = [], [], []
     positional = _position_profile(features, chosen, mass)
     debiased = []
@@ -125,8 +129,11 @@ def _select_baseline(
     for qid, grades, values, _ in _each_list(features, lists, name):
         rows.append(statistic(values, grades))
         qids.append(qid)
-    score = np.nanmean(_mean_by_query(rows, qids), axis=0)
-    allowed = np.ones(len(score), dtype=bool)
+    by_query = _mean_by_query(rows, qids)
+    if np.isnan(by_query).all():
+        raise InputError(f"head selection ({method}): no training list has both relevant and other documents")
+    score = np.nanmean(by_query, axis=0)
+    allowed = np.isfinite(score)
     return _head_set(method, features, score, allowed, k, {"selection": score}, provenance)
 
 
@@ -201,9 +208,10 @@ def adjacent_contrast(values: Array, grades: NDArray[np.int64], temperature: flo
 def contrast(positive: Array, negative: Array, temperature: float) -> Array:
     """(heads,): mean over positives of exp(m+/t) / (exp(m+/t) + sum exp(m-/t)), computed without overflow."""
     p, n = positive / temperature, negative / temperature
-    top = np.maximum(p.max(axis=1), n.max(axis=1))[:, None]
-    log_negative = np.log(np.exp(n - top).sum(axis=1, keepdims=True).clip(min=1e-300))
-    return (1 / (1 + np.exp(np.clip(log_negative - (p - top), -700, 700)))).mean(axis=1)
+    # The negatives' own maximum is taken out: against a maximum over all, they would underflow at low temperatures.
+    top = n.max(axis=1, keepdims=True)
+    log_negative = top + np.log(np.exp(n - top).sum(axis=1, keepdims=True))
+    return (1 / (1 + np.exp(np.clip(log_negative - p, -700, 700)))).mean(axis=1)
 
 
 def ndcg_of_heads(values: Array, grades: NDArray[np.int64], depth: int = 10) -> Array:

@@ -10,7 +10,8 @@ import dataclasses
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from headrank.errors import InputError
 
@@ -167,13 +168,15 @@ class Settings:
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Settings:
         """Build settings from nested mappings; keys left out keep their defaults.
 
-        Raises InputError naming an unknown key with the closest known one.
+        Raises InputError naming an unknown key with the closest known one, or a key whose value is of another type
+        or none of the known choices.
         """
         return _build(cls, mapping, "headrank")
 
 
 def _build(kind: type, mapping: Mapping[str, Any], where: str) -> Any:
     known = {f.name: f for f in dataclasses.fields(kind)}
+    hints = get_type_hints(kind)
     values: dict[str, Any] = {}
     for key, value in mapping.items():
         if key not in known:
@@ -185,10 +188,32 @@ def _build(kind: type, mapping: Mapping[str, Any], where: str) -> Any:
             if not isinstance(value, Mapping):
                 raise InputError(f"{where}.{key}: expected a mapping, got {value!r}")
             value = _build(factory, value, f"{where}.{key}")
-        elif isinstance(value, list):
-            value = tuple(value)
+        else:
+            value = tuple(value) if isinstance(value, list) else value
+            if not _fits(value, hints[key]):
+                raise InputError(f"{where}.{key}: expected {_expected(hints[key])}, got {value!r}")
         values[key] = value
     return kind(**values)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value is of a field's type; an integer may stand for a float, a truth value for neither."""
+    parts = get_args(hint)
+    if get_origin(hint) is Literal:
+        return value in parts
+    if get_origin(hint) is UnionType:
+        return any(_fits(value, part) for part in parts)
+    if get_origin(hint) is tuple:
+        return isinstance(value, tuple) and len(value) == len(parts) and all(map(_fits, value, parts))
+    if isinstance(value, bool):
+        return hint is bool
+    return isinstance(value, (int, float) if hint is float else hint)
+
+
+def _expected(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return "one of " + ", ".join(map(str, get_args(hint)))
+    return hint.__name__ if isinstance(hint, type) and not get_args(hint) else str(hint)
 
 
 def to_mapping(settings: Any) -> dict[str, Any]:

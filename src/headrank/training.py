@@ -110,6 +110,8 @@ def train(
     if t.gradient_checkpointing:
         _checkpoint_layers(backbone, heads.deepest)
     trained, held = split_queries(examples, t.heldout_share, t.seed)
+    if not trained:
+        raise InputError("training.heldout_share leaves no query to train on")
     parameters = [p for p in model.parameters() if p.requires_grad]
     per_epoch = settings.lists.per_query_per_epoch
     samples = 1 + max(e.sample for e in trained)

@@ -124,7 +124,8 @@ def rank_documents(
     prompt = reading.prompt
     branches = {branch for branch, _ in method.kernel.sources}
     tokens = len(prompt.prefix) + sum(len(getattr(prompt, branch).ids) for branch in branches)
-    empty = [not f"{c.documents[i].title}{c.documents[i].text}".strip() for i in places]
+    # As the prompt has it: a passage may hold a title that the prompt leaves out, or nothing that has a token.
+    empty = [start == stop for start, stop in prompt.text]
     best = sorted(range(len(places)), key=lambda p: (empty[p], -scores[p], places[p]))
     return [
         (c.qid, c.documents[places[p]].docid, p + 1, float(scores[p]), rank, empty[p], tokens)
