@@ -1,9 +1,9 @@
 """Effectiveness per query through ``pytrec_eval``, averaged over all judged queries.
 
-Rules under which published figures come out: the mean runs over every query with judgements, and one that the run
-lacks counts as 0 (``trec_eval -c``; pytrec_eval silently leaves it out); nDCG uses all grades with linear gains,
-negative ones as 0; binary measures count grades from ``relevance_level`` on (2 on the TREC Deep Learning sets);
-the order is that of the run's list, which ``runs.read_run`` sets as trec_eval does.
+Rules under which published figures come out: the mean runs over every query with judgements, and one that
+the run lacks counts as 0 (``trec_eval -c``; pytrec_eval silently leaves it out); nDCG uses all grades with
+linear gains, negative ones as 0; binary measures count grades from ``relevance_level`` on (2 on the TREC
+Deep Learning sets); the order is that of the run's list, which ``runs.read_run`` sets as trec_eval does.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ def evaluate(
 ) -> pd.DataFrame:
     """Evaluate a run: one row per judged query and metric, columns ``qid``, ``metric``, ``value``.
 
-    Queries stand in the order of ``qrels``, metrics in the order given; every value is finite. ``judged@K`` is the
-    share of the first K documents that have a judgement. Queries of the run without judgements are named in the
-    log and left out. Raises InputError on an unknown metric, a document listed twice, a score that is not finite or
-    that rises along the list, a run that shares no query with the judgements and, where ``complete`` is asked for,
-    a judged query that the run lacks.
+    Queries stand in the order of ``qrels``, metrics in the order given; every value is finite. ``judged@K``
+    is the share of the first K documents that have a judgement. Queries of the run without judgements are
+    named in the log and left out. Raises InputError on an unknown metric, a document listed twice, a score
+    that is not finite or that rises along the list, a run that shares no query with the judgements and,
+    where ``complete`` is asked for, a judged query that the run lacks.
     """
     parsed = {name: _parse(name) for name in metrics}
     if not parsed:

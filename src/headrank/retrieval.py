@@ -1,7 +1,8 @@
 """First stage: BM25 candidates through ``bm25s``, a run like any other.
 
-The Lucene variant of BM25 with k1 = 0.9 and b = 0.4, the English stop words of bm25s and the Snowball English
-stemmer, over title and text joined to one field: the settings of the published BM25 rows, up to the tokeniser.
+The Lucene variant of BM25 with k1 = 0.9 and b = 0.4, the English stop words of bm25s and the Snowball
+English stemmer, over title and text joined to one field: the settings of the published BM25 rows, up to the
+tokeniser.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ def bm25(
 ) -> Run:
     """Retrieve the ``depth`` best documents of each query.
 
-    Only documents that share a term with the query are candidates; equal scores keep the order of the collection.
-    A query without any known term gets an empty list and is named in the log. ``drop_same_id`` leaves out the
-    document that has the query's own id, for collections whose queries are documents. Raises InputError on an
-    empty collection or query set, and on settings out of range.
+    Only documents that share a term with the query are candidates; equal scores keep the order of the
+    collection. A query without any known term gets an empty list and is named in the log. ``drop_same_id``
+    leaves out the document that has the query's own id, for collections whose queries are documents. Raises
+    InputError on an empty collection or query set, and on settings out of range.
     """
     import bm25s
 

@@ -76,8 +76,8 @@ def open_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
 def check_id(identifier: str, where: str, kind: str) -> str:
     """Return ``identifier`` if it can stand in a run file, that is non-empty, encodable and without blanks.
 
-    Blanks of every kind are refused, no-break spaces and byte order marks included: some readers split on them
-    or drop them, and others do not.
+    Blanks of every kind are refused, no-break spaces and byte order marks included: some readers split on
+    them or drop them, and others do not.
     """
     if not identifier or _UNFIT.search(identifier):
         raise InputError(f"{where}: {kind} {identifier!r} is empty or holds blanks; rename it")

@@ -1,4 +1,4 @@
-"""Middle-zone selectivity and homogenisation: does training lift the relevant documents of the middle, and only them?
+"""Middle-zone selectivity and homogenisation: does training lift the relevant documents of the middle?
 
 R12 of docs/methods.md. The middle zone of a list of N documents is the prompt positions ceil(N/4)+1 to
 floor(3N/4) (11 to 30 of 40). A zone document is promoted when its final rank is at most N/4. A ranker that

@@ -66,6 +66,7 @@ def test_scores_keep_falling_across_zero():
     tiny = float(np.finfo(np.float32).tiny)
     assert [float(s) for s in strictly_decreasing([tiny, tiny, tiny, tiny / 4])][:3] == [tiny, 0.0, -tiny]
     assert len(set(strictly_decreasing([0.0] * 1000))) == 1000
+    assert [float(s) for s in strictly_decreasing([tiny / 4, -tiny / 4])] == [0.0, -tiny]
 
 
 def test_every_tool_reads_the_written_order(tmp_path: Path):

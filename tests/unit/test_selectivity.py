@@ -12,6 +12,8 @@ import pytest
 from headrank.errors import InputError
 from headrank.selectivity import (
     ZoneSettings,
+    _counts,
+    _terms,
     gap_test,
     homogenisation,
     profile,
@@ -157,6 +159,16 @@ def test_gap_test_by_enumeration(average):
         outcomes.append(promotion(second, average).gap - promotion(first, average).gap)
     expected = np.mean([o >= observed - 1e-12 for o in outcomes])
     assert gap_test(before, after, average).p == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("average", ["pooled", "macro"])
+def test_the_terms_of_the_queries_add_up_to_the_gap(average):
+    """Also where some queries lack one of the groups: these count for the other group alone."""
+    frame, qrels = random_rankings(12, seed=10)
+    for q, grade in (("q0", 1), ("q1", 1), ("q2", 0)):
+        qrels[q] = dict.fromkeys(qrels[q], grade)
+    documents = zone_documents(frame, qrels)
+    assert _terms(_counts(documents), average).sum() == pytest.approx(promotion(documents, average).gap)
 
 
 def test_benchmarks_with_equal_query_ids_stay_apart():
