@@ -1,0 +1,24 @@
+"""The paper's tables: each a function of tidy frames, each written as CSV, LaTeX and Markdown."""
+
+from headrank.tables.ablation import ablation_table
+from headrank.tables.cost import cost_table
+from headrank.tables.main import main_table
+from headrank.tables.selectivity import selectivity_table
+from headrank.tables.success import format_table
+from headrank.tables.table import Cell, Column, Table
+from headrank.tables.timing import read_benchmarks, timing_table
+from headrank.tables.write import write_table
+
+__all__ = [
+    "Cell",
+    "Column",
+    "Table",
+    "ablation_table",
+    "cost_table",
+    "format_table",
+    "main_table",
+    "read_benchmarks",
+    "selectivity_table",
+    "timing_table",
+    "write_table",
+]

@@ -1,0 +1,200 @@
+"""One table as CSV, LaTeX and Markdown. Equal tables give equal bytes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from dataclasses import dataclass
+
+from headrank.errors import InputError
+from headrank.files import write_text
+from headrank.tables.table import MISSING, Cell, Column, Table
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': "''",
+    "−": r"$-$",
+    "×": r"$\times$",
+    "≥": r"$\geq$",
+    "≤": r"$\leq$",
+    "±": r"$\pm$",
+    "†": r"\textdagger{}",
+    "‡": r"\textdaggerdbl{}",
+    "α": r"$\alpha$",
+    "β": r"$\beta$",
+    "λ": r"$\lambda$",
+    "μ": r"$\mu$",
+    "\u2009": r"\,",
+    "\u00a0": "~",
+    "–": "--",
+    "—": "---",
+    "‘": "`",
+    "’": "'",
+    "“": "``",
+    "”": "''",
+}
+_LATEX_MARKS = {"†": r"\dagger", "‡": r"\ddagger"}
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~])")
+
+
+def write_table(
+    table: Table,
+    *,
+    csv: str | os.PathLike[str],
+    tex: str | os.PathLike[str],
+    md: str | os.PathLike[str],
+) -> None:
+    """Write the table's three files, each whole or not at all."""
+    texts = {csv: to_csv(table), tex: to_latex(table), md: to_markdown(table)}
+    for path, text in texts.items():
+        write_text(path, text)
+
+
+def to_csv(table: Table) -> str:
+    """Identifiers and numbers with all digits; a column ``KEY_mark`` follows one that holds superscripts."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    header: list[str] = []
+    for column in table.columns:
+        header += [column.key, f"{column.key}_mark"] if column.marked else [column.key]
+    writer.writerow(header)
+    for row in table.rows:
+        line: list[str] = []
+        for column, cell in zip(table.columns, row, strict=True):
+            # repr gives the shortest digits that read back as the same number.
+            value = "" if cell.value is None else cell.value
+            line.append(value if isinstance(value, str) else repr(value))
+            if column.marked:
+                line.append(cell.mark)
+        writer.writerow(line)
+    return stream.getvalue()
+
+
+def to_markdown(table: Table) -> str:
+    """A pipe table under its caption; best values bold, marks as superscripts."""
+
+    def body(cell: Cell) -> str:
+        text = _MARKDOWN.sub(r"\\\1", " ".join(cell.text.split("\n")))
+        text = f"**{text}**" if cell.bold else text
+        return f"{text}<sup>{cell.mark}</sup>" if cell.mark else text
+
+    lines = [_MARKDOWN.sub(r"\\\1", table.caption), ""]
+    titles = (_MARKDOWN.sub(r"\\\1", column.title) for column in table.columns)
+    lines.append(f"| {' | '.join(titles)} |")
+    lines.append(f"|{'|'.join('---:' if column.numeric else ':---' for column in table.columns)}|")
+    lines += [f"| {' | '.join(body(cell) for cell in row)} |" for row in table.rows]
+    return "\n".join(lines) + "\n"
+
+
+def to_latex(table: Table) -> str:
+    """A floating table with booktabs rules; a first column ``backbone`` becomes a heading above each group.
+
+    The widest of the layouts that fits is taken: one column of the page, both, both with upright headings.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9:.-]+", table.label):
+        raise InputError(
+            f"table label {table.label!r}: use letters, digits, colon, full stop and hyphen only"
+        )
+    headings = table.columns[0].key == "backbone"
+    columns = table.columns[1:] if headings else table.columns
+    layout = _layout(table, columns)
+    titles = [latex_escape(column.title) for column in columns]
+    if layout.upright:
+        titles = [
+            rf"\rotatebox{{90}}{{{title}\,}}" if column.numeric else title
+            for column, title in zip(columns, titles, strict=True)
+        ]
+    lines = [
+        rf"% needs \usepackage{{booktabs}}{' and graphicx' if layout.upright else ''}",
+        rf"\begin{{{layout.environment}}}[t]",
+        r"\centering",
+        rf"\caption{{{latex_escape(table.caption)}}}",
+        rf"\label{{{table.label}}}",
+        r"\vspace{4pt}",
+        layout.size,
+        rf"\setlength{{\tabcolsep}}{{{layout.gap:g}pt}}",
+        rf"\begin{{tabular}}{{@{{}}{''.join('r' if column.numeric else 'l' for column in columns)}@{{}}}}",
+        r"\toprule",
+        " & ".join(titles) + r" \\",
+    ]
+    for group in table.groups:
+        lines.append(r"\midrule")
+        if headings and group[0][0].text != MISSING:
+            heading = latex_escape(group[0][0].text)
+            lines.append(rf"\multicolumn{{{len(columns)}}}{{@{{}}l}}{{\textit{{{heading}}}}} \\")
+        cells = (row[1:] if headings else row for row in group)
+        lines += [" & ".join(map(_latex_cell, row)) + r" \\" for row in cells]
+    lines += [r"\bottomrule", r"\end{tabular}", rf"\end{{{layout.environment}}}"]
+    return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
+class _Layout:
+    environment: str
+    size: str
+    gap: float
+    character: float  # width of one in points, on the generous side
+    room: float  # points
+    upright: bool = False
+
+
+# From the most legible to the tightest; room of a two-column page of letter or A4 paper.
+_LAYOUTS = (
+    _Layout("table", r"\small", 5, 4.9, 235),
+    _Layout("table", r"\footnotesize", 4, 4.4, 235),
+    _Layout("table*", r"\small", 6, 4.9, 490),
+    _Layout("table*", r"\footnotesize", 4, 4.4, 490),
+    _Layout("table*", r"\footnotesize", 4, 4.4, 490, upright=True),
+    _Layout("table*", r"\scriptsize", 3, 4.0, 490, upright=True),
+)
+
+
+def _layout(table: Table, columns: tuple[Column, ...]) -> _Layout:
+    first = len(table.columns) - len(columns)
+    for layout in _LAYOUTS:
+        characters = 0
+        for number, column in enumerate(columns, start=first):
+            title = 2 if layout.upright and column.numeric else len(column.title)
+            characters += max([title, *(len(row[number].text) for row in table.rows)])
+        if characters * layout.character + 2 * layout.gap * (len(columns) - 1) <= layout.room:
+            return layout
+    return _LAYOUTS[-1]
+
+
+def latex_escape(text: str) -> str:
+    """``text`` as LaTeX that prints it; a character that pdfLaTeX cannot set becomes its code point."""
+    return "".join(_LATEX.get(character) or _latex_character(character) for character in text)
+
+
+# Letters of Latin-1 and Latin Extended-A that LaTeX's default font encoding lacks.
+_NOT_IN_OT1 = set("ÐÞ÷ðþĄąĐđĘęĦħĮįĸĿŀŉŊŋŦŧŲųſ")
+
+
+def _latex_character(character: str) -> str:
+    if " " <= character <= "~" or ("À" <= character <= "ſ" and character not in _NOT_IN_OT1):
+        return character
+    return " " if character.isspace() else f"[U+{ord(character):04X}]"
+
+
+def _latex_cell(cell: Cell) -> str:
+    text = latex_escape(cell.text)
+    text = rf"\textbf{{{text}}}" if cell.bold else text
+    if not cell.mark:
+        return text
+    marks = "".join(_LATEX_MARKS.get(mark) or latex_escape(mark) for mark in cell.mark)
+    # No width: digits stay aligned under those of cells without a mark.
+    return rf"{text}\rlap{{$^{{{marks}}}$}}"

@@ -1,0 +1,128 @@
+"""Selectivity, formatting success, cost and timing: the numbers in the cells, and bad counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from headrank.errors import InputError
+from headrank.tables import cost_table, format_table, read_benchmarks, selectivity_table, timing_table
+
+SELECTIVITY = pd.DataFrame(
+    [
+        ("large", "headrank", "irrelevant", 0.142, 2000, 0.15),
+        ("large", "headrank", "relevant", 0.574, 68, 0.5),
+        ("large", "core", "relevant", 0.3, 68, 0.3),
+        ("large", "core", "irrelevant", 0.2, 2000, 0.2),
+        ("small", "core", "irrelevant", 0.25, 1900, 0.25),
+    ],
+    columns=["backbone", "method", "group", "promoted", "n", "macro"],
+)
+
+
+def test_selectivity_shares_counts_and_gaps() -> None:
+    table = selectivity_table(SELECTIVITY)
+    printed = table.formatted()
+    assert printed.columns.tolist()[2:7] == ["relevant", "relevant_n", "irrelevant", "irrelevant_n", "gap"]
+    assert printed.iloc[1].tolist() == [
+        "Large", "HeadRank", "57.4", "68", "14.2", "2\u2009000", "+43.2", "50.0", "15.0", "+35.0",
+    ]  # fmt: skip
+    assert printed.iloc[2].tolist()[2:7] == ["–", "0", "25.0", "1\u2009900", "–"]
+    core, headrank = table.groups[0]
+    assert [headrank[column].bold for column in (2, 3, 4, 5, 6)] == [True, False, True, False, True]
+    assert not any(one.bold for one in core)
+    assert headrank[6].value == pytest.approx(0.432)
+
+
+def test_selectivity_without_macro_has_no_macro_columns() -> None:
+    assert len(selectivity_table(SELECTIVITY.drop(columns="macro")).columns) == 7
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (SELECTIVITY.assign(promoted=57.4), "promoted must be a share from 0 to 1"),
+        (
+            SELECTIVITY.assign(group=SELECTIVITY["group"].str[:3]),
+            "unknown group 'irr'; use relevant or irrelevant",
+        ),
+        (SELECTIVITY.assign(promoted=float("nan")), "promotes NaN of 2000 irrelevant documents"),
+        (SELECTIVITY.drop(columns="promoted"), "missing column.* promoted"),
+    ],
+)
+def test_selectivity_refuses_bad_shares(frame: pd.DataFrame, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        selectivity_table(frame)
+
+
+def test_formatting_success_adds_benchmarks_up() -> None:
+    counts = pd.DataFrame(
+        [("small", "icr", 10, 10, 1, 0), ("small", "icr", 30, 29, 2, 4), ("", "bm25", 40, 40, 0, 0)],
+        columns=["backbone", "method", "queries", "permutations", "ties", "empty_documents"],
+    )
+    printed = format_table(counts).formatted()
+    assert printed.iloc[0].tolist() == ["Small", "ICR", "40", "39", "97.5", "3", "4"]
+    assert printed.iloc[1].tolist() == ["–", "BM25", "40", "40", "100.0", "0", "0"]
+    with pytest.raises(InputError, match=r"icr \(small\) has 41 permutations of 40 queries"):
+        format_table(counts.assign(permutations=[11, 30, 40]))
+
+
+def test_cost_marks_the_cheapest() -> None:
+    columns = [
+        "backbone",
+        "method",
+        "layers_run",
+        "layers_total",
+        "heads",
+        "forward_passes",
+        "prompt_tokens",
+        "share",
+    ]
+    costs = pd.DataFrame(
+        [("small", "icr", 6, 6, 48, 2, 600.4, 1.95), ("small", "headrank", 4, 6, 8, 1, 600.4, 0.61)],
+        columns=columns,
+    )
+    table = cost_table(costs)
+    assert table.formatted().iloc[0].tolist()[2:] == ["6", "6", "48", "2", "600", "195.0"]
+    assert [row[7].bold for row in table.rows] == [False, True]
+    with pytest.raises(InputError, match=r"icr \(small\) runs 7 of 6 layers"):
+        cost_table(costs.assign(layers_run=[7, 4]))
+
+
+HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
+
+
+def benchmark(path: Path, seconds: str, memory: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{HEADER}{seconds}\t0:00:01\t{memory}\t1\t1\t1\t-\tNA\t99.0\t1.5\n", encoding="utf-8")
+
+
+def test_timing_sums_jobs_per_rule(tmp_path: Path) -> None:
+    benchmark(tmp_path / "train" / "small" / "headrank.tsv", "10.0", "500.25")
+    benchmark(tmp_path / "train" / "large" / "headrank.tsv", "20.5", "900.5")
+    benchmark(tmp_path / "retrieve" / "dl19.tsv", "0.25", "-")
+    benchmark(tmp_path / "report.tsv", "1.0", "80")
+    frame = read_benchmarks(tmp_path)
+    assert frame["rule"].tolist() == ["report", "retrieve", "train", "train"]
+    assert frame["job"].tolist() == ["", "dl19", "large/headrank", "small/headrank"]
+    printed = timing_table(frame).formatted()
+    assert printed.iloc[0].tolist() == ["train", "2", "30.5", "20.5", "900"]
+    assert printed.iloc[2].tolist() == ["retrieve", "1", "0.2", "0.2", "–"]
+    assert printed.iloc[3].tolist() == ["All rules", "4", "31.8", "20.5", "900"]
+    first = timing_table(frame, rules=["retrieve", "train"]).formatted()
+    assert first["rule"].tolist() == ["retrieve", "train", "All rules"]
+    assert first["jobs"].tolist() == ["1", "2", "3"]
+
+
+def test_timing_names_a_missing_or_broken_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no benchmark files"):
+        read_benchmarks(tmp_path)
+    broken = tmp_path / "train" / "small.tsv"
+    benchmark(broken, "soon", "1")
+    with pytest.raises(InputError, match=r"train/small\.tsv: .*delete it and rerun"):
+        read_benchmarks(tmp_path)
+    broken.write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match=r"train/small\.tsv: not a benchmark file"):
+        read_benchmarks(tmp_path)
