@@ -1,0 +1,265 @@
+"""Figures: both files, equal bytes, what is drawn, and what is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from headrank.errors import InputError
+from headrank.figures import (
+    depth_figure,
+    heads_figure,
+    homogenisation_figure,
+    queries_figure,
+    save_figure,
+    selectivity_figure,
+    training_figure,
+)
+from headrank.figures.style import spread
+
+NAN = float("nan")
+BOTH = ("headrank-untrained", "headrank")
+
+SCORES = pd.DataFrame(
+    [
+        (backbone, method, position, group, 0.1 + 0.01 * position * (group == "relevant"), 0.08, 0.3, 5)
+        for backbone in ("small", "large")
+        for method in (*BOTH, "icr")
+        for position in range(1, 9)
+        for group in ("relevant", "irrelevant")
+    ],
+    columns=["backbone", "method", "position", "group", "mean", "low", "high", "n"],
+)
+PROMOTED = pd.DataFrame(
+    [
+        ("small", "headrank-untrained", "relevant", 0.3, 50, 0.2, 0.4),
+        ("small", "headrank-untrained", "irrelevant", 0.2, 500, 0.19, 0.21),
+        ("small", "headrank", "relevant", 0.6, 50, 0.5, 0.7),
+        ("small", "headrank", "irrelevant", 0.1, 500, 0.09, 0.11),
+        ("large", "headrank", "relevant", NAN, 0, NAN, NAN),
+        ("large", "headrank", "irrelevant", 0.1, 500, NAN, NAN),
+    ],
+    columns=["backbone", "method", "group", "promoted", "n", "low", "high"],
+)
+HEADS = pd.DataFrame(
+    [
+        (backbone, layer, head, "selection", 0.1 * layer - 0.05 * head)
+        for backbone, layers in (("small", 3), ("large", 5))
+        for layer in range(layers)
+        for head in range(4)
+    ],
+    columns=["backbone", "layer", "head", "statistic", "value"],
+)
+SELECTED = pd.DataFrame(
+    [
+        ("small", "headrank", 1, 0),
+        ("small", "core", 1, 0),
+        ("large", "headrank", 4, 3),
+        ("large", "qrhead", 0, 0),
+    ],
+    columns=["backbone", "method", "layer", "head"],
+)
+DEPTH = pd.DataFrame(
+    [
+        (backbone, layer, layer / 4, 0.2 + 0.1 * layer, 0.1, 0.7)
+        for backbone in ("small", "large")
+        for layer in range(1, 5)
+    ],
+    columns=["backbone", "depth", "share", "ndcg", "low", "high"],
+)
+DEPTH_MARKS = pd.DataFrame(
+    [("small", "deepest", 0.75, NAN), ("small", "trained", 0.75, 0.65)],
+    columns=["backbone", "kind", "share", "ndcg"],
+)
+CURVES = pd.DataFrame(
+    [("small", "headrank", step, "train", 1 / step, 0.5 + step / 500) for step in range(1, 101)]
+    + [("small", "headrank", step, "heldout", NAN, 0.6) for step in (50, 100)]
+    + [("large", "headrank", 1, "train", 1.0, 0.5), ("small", "k-4", 1, "train", 9.0, 0.5)],
+    columns=["backbone", "variant", "step", "split", "loss", "pair_accuracy"],
+)
+QUERIES = pd.DataFrame(
+    [("small", 53, 0.6, 0.55, 0.65), ("small", 211, 0.7, NAN, NAN), ("large", 211, 0.8, 0.7, 0.9)],
+    columns=["backbone", "queries", "ndcg", "low", "high"],
+)
+REFERENCES = pd.DataFrame(
+    [("", "bm25", 0.5), ("small", "headrank-untrained", 0.55)], columns=["backbone", "method", "ndcg"]
+)
+
+Draw = Callable[[], Figure]
+FIGURES: dict[str, Draw] = {
+    "homogenisation": lambda: homogenisation_figure(SCORES),
+    "selectivity": lambda: selectivity_figure(PROMOTED),
+    "heads": lambda: heads_figure(HEADS, SELECTED),
+    "depth": lambda: depth_figure(DEPTH, DEPTH_MARKS),
+    "training": lambda: training_figure(CURVES),
+    "queries": lambda: queries_figure(QUERIES, REFERENCES),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_both_files_are_written_with_equal_bytes_each_time(name: str, tmp_path: Path) -> None:
+    contents = []
+    for place in (tmp_path / "one", tmp_path / "two"):
+        pdf, png = place / f"{name}.pdf", place / f"{name}.png"
+        # The user's own settings must not leak in.
+        with matplotlib.rc_context({"font.size": 8 if place.name == "one" else 21, "axes.facecolor": "red"}):
+            save_figure(FIGURES[name](), pdf=pdf, png=png)
+        contents.append((pdf.read_bytes(), png.read_bytes()))
+        assert sorted(path.name for path in place.iterdir()) == [pdf.name, png.name]
+    assert contents[0] == contents[1]
+    pdf_bytes, png_bytes = contents[0]
+    assert pdf_bytes.startswith(b"%PDF-")
+    assert b"CreationDate" not in pdf_bytes
+    assert b"/CIDFontType2" in pdf_bytes  # TrueType, embedded
+    assert b"/Type3" not in pdf_bytes
+    assert png_bytes.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_nothing_is_drawn_outside_the_page(name: str) -> None:
+    figure = FIGURES[name]()
+    figure.draw_without_rendering()
+    width, height = figure.get_size_inches()
+    box = figure.get_tightbbox()
+    assert width in (3.3, 6.9)
+    assert box.x0 >= -0.02
+    assert box.y0 >= -0.02
+    assert box.x1 <= width + 0.02
+    assert box.y1 <= height + 0.02
+
+
+def test_one_backbone_takes_one_column() -> None:
+    one = {
+        "homogenisation": homogenisation_figure(SCORES[SCORES["backbone"] == "small"]),
+        "heads": heads_figure(HEADS, SELECTED, backbones=["small"]),
+        "training": training_figure(CURVES, backbones=["large"]),
+        "queries": queries_figure(QUERIES, backbones=["large"]),
+        "depth": depth_figure(DEPTH, backbones=["small"]),
+        "selectivity": selectivity_figure(PROMOTED, backbones=["small"]),
+    }
+    for name, figure in one.items():
+        figure.draw_without_rendering()
+        assert figure.get_figwidth() == 3.3, name
+        assert figure.get_tightbbox().x0 >= -0.02, name
+        assert figure.get_tightbbox().x1 <= 3.32, name
+
+
+def test_homogenisation_draws_before_and_after_of_both_groups() -> None:
+    figure = homogenisation_figure(SCORES)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["Small", "Large"]
+    curves = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 8]
+    assert len(curves) == 4
+    relevant = np.asarray(curves[1].get_ydata())
+    assert relevant == pytest.approx([0.1 + 0.01 * position for position in range(1, 9)])
+    zone = figure.axes[0].patches[0].get_extents().transformed(figure.axes[0].transData.inverted())
+    assert (zone.x0, zone.x1) == pytest.approx((2.5, 6.5))  # positions 3 to 6 of 8
+    only = homogenisation_figure(SCORES[SCORES["group"] == "relevant"], log=True)
+    assert len([line for line in only.axes[0].lines if len(line.get_xdata()) == 8]) == 2
+
+
+def test_homogenisation_keeps_every_panel_in_view() -> None:
+    tall = SCORES.assign(mean=SCORES["mean"] * np.where(SCORES["backbone"] == "large", 9, 1))
+    figure = homogenisation_figure(tall)
+    assert figure.axes[1].get_ylim()[1] >= tall["mean"].max()
+    assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
+
+
+def test_selectivity_bars_are_percent_and_the_gap_is_printed() -> None:
+    figure = selectivity_figure(PROMOTED)
+    axes = figure.axes[0]
+    assert sorted(round(bar.get_height(), 6) for bar in axes.patches) == [10, 10, 20, 30, 60]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["Small\n+10 → +50", "Large"]
+
+
+def test_heads_share_one_colour_scale() -> None:
+    figure = heads_figure(HEADS, SELECTED)
+    limits = {axes.images[0].get_clim() for axes in figure.axes if axes.images}
+    assert limits == {(HEADS["value"].min(), HEADS["value"].max())}
+    # A line above the deepest HeadRank head, where layers remain above it: layer 1 of 0 to 2; none for 4 of 0 to 4.
+    small, large = (axes for axes in figure.axes if axes.images)
+    assert [line.get_ydata()[0] for line in small.lines if line.get_marker() == "None"] == [1.5]
+    assert not [line for line in large.lines if line.get_marker() == "None"]
+
+
+def test_depth_ring_lies_on_the_curve() -> None:
+    rings = [line for line in depth_figure(DEPTH, DEPTH_MARKS).axes[0].lines if line.get_markersize() == 8]
+    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in rings] == [(75, pytest.approx(0.5))]
+
+
+def test_training_shows_one_variant_in_percent() -> None:
+    figure = training_figure(CURVES)
+    loss, accuracy = figure.axes[0], figure.axes[2]
+    assert max(np.max(line.get_ydata(), initial=0) for line in loss.lines) == 1.0
+    assert accuracy.get_ylabel() == "pairs in order (%)"
+    assert max(np.max(line.get_ydata()) for line in accuracy.lines) == pytest.approx(70)
+    with pytest.raises(InputError, match="no rows for k-8; it has headrank, k-4"):
+        training_figure(CURVES, variant="k-8")
+
+
+def test_queries_axis_is_binary_with_the_sizes_as_ticks() -> None:
+    axes = queries_figure(QUERIES, REFERENCES, backbones=["small"]).axes[0]
+    assert axes.get_xscale() == "log"
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["53", "211"]
+    levels = [
+        line.get_ydata()[0]
+        for line in axes.lines
+        if len(set(line.get_xdata())) == 2 and line.get_xdata()[0] == 0
+    ]
+    assert levels == [0.55, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: homogenisation_figure(SCORES.iloc[:0]), "homogenisation scores: no rows"),
+        (
+            lambda: homogenisation_figure(SCORES, before="x", after="y"),
+            "no relevant or irrelevant documents of x or y",
+        ),
+        (lambda: homogenisation_figure(SCORES.assign(mean=NAN)), "mean are not finite"),
+        (lambda: selectivity_figure(PROMOTED.drop(columns="low")), r"missing column\(s\) low"),
+        (lambda: selectivity_figure(PROMOTED.assign(promoted=NAN)), "no relevant or irrelevant documents"),
+        (lambda: heads_figure(HEADS, SELECTED.iloc[:0]), "selected heads: no rows"),
+        (lambda: heads_figure(HEADS.assign(value=NAN), SELECTED), "selection has no finite value"),
+        (lambda: heads_figure(HEADS, SELECTED.assign(layer=7)), "small has no scored head 7-0"),
+        (lambda: heads_figure(HEADS, SELECTED.assign(method="zz")), "no marker for 'zz'"),
+        (
+            lambda: heads_figure(HEADS.assign(statistic=["a", "b"] * 16), SELECTED),
+            r"several statistics \(a, b\)",
+        ),
+        (lambda: depth_figure(DEPTH.iloc[:0]), "depth curves: no rows"),
+        (lambda: depth_figure(DEPTH.assign(share=50)), "more than one row|must be a share"),
+        (lambda: depth_figure(DEPTH, DEPTH_MARKS.assign(kind="deep")), "more than one row|unknown kind"),
+        (lambda: training_figure(CURVES.assign(split="dev")), "neither split train nor split heldout"),
+        (lambda: queries_figure(QUERIES.assign(queries=[0, 1, 2])), "fewer than one query"),
+        (lambda: queries_figure(QUERIES, backbones=["huge"]), "no rows for huge"),
+    ],
+)
+def test_input_that_cannot_be_drawn_is_refused_by_name(draw: Draw, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        draw()
+
+
+def test_labels_are_spread_just_enough() -> None:
+    assert spread([0.5, 0.1, 0.9], 0.1) == pytest.approx([0.5, 0.1, 0.9])
+    assert spread([0.5, 0.5], 0.2) == pytest.approx([0.4, 0.6])
+    moved = spread([0.50, 0.52, 0.51, 0.0], 0.1)
+    assert moved[3] == 0.0
+    assert sorted(moved[:3]) == pytest.approx([0.41, 0.51, 0.61])
+    assert moved[0] < moved[2] < moved[1]
+
+
+def test_tables_and_figures_need_no_torch_and_tables_no_matplotlib() -> None:
+    code = (
+        "import sys, headrank.tables; assert 'matplotlib' not in sys.modules;"
+        "import headrank.figures; assert 'torch' not in sys.modules; assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
