@@ -220,6 +220,8 @@ class PromptBuilder:
         text, labelled = [], []
         labels = self._label_ids(len(documents))
         for label, passage in zip(labels, self._passage_ids(documents), strict=True):
+            # The separator belongs to no document: a label begins at its bracket.
+            ids += self._separator
             begin = len(ids)
             ids += label
             start = len(ids)
@@ -236,7 +238,7 @@ class PromptBuilder:
 
     def _label_ids(self, count: int) -> list[tuple[int, ...]]:
         if count > len(self._labels):
-            self._labels = self._encoder.encode([f"\n\n[{i}]" for i in range(1, count + 1)])
+            self._labels = self._encoder.encode([f"[{i}]" for i in range(1, count + 1)])
         return self._labels[:count]
 
     def _passage_ids(self, documents: Sequence[Document]) -> list[tuple[int, ...]]:
