@@ -1,0 +1,121 @@
+"""What is evaluated and shown: the cells of each metrics file, and the frames behind each table and figure."""
+
+# What each metrics file covers, beside the first stage.
+SHOWN = {
+    "main": [*FROZEN, "headrank"],
+    "ablation": ["headrank-untrained", "headrank", *config["ablation"]["variants"]],
+    "queries": ["headrank-untrained", "headrank", *config["ablation"]["queries"]],
+}
+# Argument of the table's or figure's function -> metrics file; {backbone} stands for all backbones.
+TABLES = {
+    "main": {"metrics": "main", "marks": "significance-main"},
+    "selectivity": {"selectivity": "selectivity-main"},
+    "ablation": {"metrics": "ablation", "marks": "significance-ablation", "selectivity": "selectivity-ablation"},
+    "format": {"counts": "format"},
+    "cost": {"costs": "cost"},
+    "timing": {"benchmarks": "timing"},
+}
+FIGURES = {
+    "homogenisation": {"scores": "homogenisation"},
+    "selectivity": {"selectivity": "selectivity-main"},
+    "heads": {"scores": "heads", "selected": "heads-selected"},
+    "depth": {"curves": "depth/{backbone}", "marks": "depth/{backbone}-marks"},
+    "training": {"curves": "training"},
+    "queries": {"curves": "query-curve", "references": "query-references"},
+}
+NDCG = f"nDCG@{config['evaluation']['cutoff']}"
+BACKBONES = list(config["backbones"])
+ALPHA = config["evaluation"]["alpha"]
+OPTIONS = {
+    ("table", "main"): {
+        "metric": NDCG,
+        "baseline": config["evaluation"]["baseline"],
+        "backbones": BACKBONES,
+        "benchmarks": config["benchmarks"],
+        "alpha": ALPHA,
+    },
+    ("table", "ablation"): {"metric": NDCG, "benchmarks": config["benchmarks"], "alpha": ALPHA},
+    ("table", "selectivity"): {"backbones": BACKBONES},
+    ("figure", "homogenisation"): {"backbones": BACKBONES},
+    ("figure", "selectivity"): {"backbones": BACKBONES},
+    ("figure", "heads"): {"backbones": BACKBONES, "statistic": "selection", "label": "selection score"},
+    ("figure", "depth"): {"backbones": BACKBONES, "metric": NDCG},
+    ("figure", "training"): {"backbones": BACKBONES},
+    ("figure", "queries"): {"metric": NDCG},
+}
+ZONE = {key: config["evaluation"][key] for key in ("zone", "relevant_from", "irrelevant")}
+RESAMPLING = {"n_resamples": config["evaluation"]["resamples"], "alpha": ALPHA, "seed": config["seed"]}
+HEAD_CELLS = [(b, m) for b in config["backbones"] for m in ("qrhead", "core", "headrank")]
+QUERY_NUMBERS = {v: config["variants"][v]["training"]["queries"] for v in config["ablation"]["queries"]}
+# Rules that have all run once the runs are evaluated.
+TIMED = "synthesize collection retrieve passages training_set plant_backbone link_backbone fetch_backbone lists"
+TIMED = [*TIMED.split(), "features", "select", "mine", "train", "frozen", "rerank"]
+# Without variants there is nothing to show in these.
+EVALUATED = ["main"]
+EVALUATED += [scope for scope, key in (("ablation", "variants"), ("queries", "queries")) if config["ablation"][key]]
+
+
+def cells(scope):
+    """(backbone, benchmark, method) of each ranking by a model that a metrics file covers."""
+    backbones = config["backbones"] if scope == "main" else [ABLATED]
+    return [(b, d, m) for b in backbones for d in config["benchmarks"] for m in SHOWN[scope]]
+
+
+def cells_of(wildcards):
+    return cells(wildcards.get("scope", "main"))
+
+
+def rankings_of(wildcards):
+    """The rankings of the cells, in their order."""
+    return [f"results/{STUDY}/runs/{b}/{d}/{m}.parquet" for b, d, m in cells_of(wildcards)]
+
+
+def runs_of(wildcards):
+    """The runs of the cells, in their order."""
+    return [f"results/{STUDY}/runs/{b}/{d}/{m}.trec" for b, d, m in cells_of(wildcards)]
+
+
+def heads_of(wildcards):
+    return [f"results/{STUDY}/heads/{b}/{m}.json" for b, m in HEAD_CELLS]
+
+
+def compared(wildcards):
+    """(method, baseline) pairs of one family of tests."""
+    if wildcards.scope == "ablation":
+        return [(m, "headrank") for m in SHOWN["ablation"] if m != "headrank"]
+    baseline = config["evaluation"]["baseline"]
+    pairs = [(m, baseline) for m in SHOWN["main"] if m != baseline]
+    return [*dict.fromkeys([*pairs, ("headrank", "headrank-untrained"), ("qrhead", "icr")])]
+
+
+def frames(files):
+    """Argument -> metrics files, where one name may stand for a file per backbone."""
+    return {
+        argument: expand(f"results/{STUDY}/metrics/{name}.parquet", backbone=BACKBONES)
+        for argument, name in files.items()
+    }
+
+
+def table_frames(wildcards):
+    return frames(TABLES[wildcards.table])
+
+
+def figure_frames(wildcards):
+    return frames(FIGURES[wildcards.figure])
+
+
+def table_options(wildcards):
+    return OPTIONS.get(("table", wildcards.table), {})
+
+
+def figure_options(wildcards):
+    return OPTIONS.get(("figure", wildcards.figure), {})
+
+
+def paper():
+    """Every table and figure of the study."""
+    tables = [name for name in TABLES if name != "ablation" or name in EVALUATED]
+    figures = [name for name in FIGURES if name != "queries" or name in EVALUATED]
+    return expand(f"results/{STUDY}/tables/{{t}}.{{e}}", t=tables, e=["csv", "tex", "md"]) + expand(
+        f"results/{STUDY}/figures/{{f}}.{{e}}", f=figures, e=["pdf", "png"]
+    )

@@ -1,0 +1,74 @@
+rule synthesize:
+    input:
+        library=library("synthesize"),
+    output:
+        corpus="results/{study}/synthetic/{collection}/corpus.jsonl",
+        queries="results/{study}/synthetic/{collection}/queries.jsonl",
+        qrels="results/{study}/synthetic/{collection}/qrels.trec",
+    log:
+        "logs/{study}/synthesize/{collection}.log",
+    benchmark:
+        "results/{study}/benchmarks/synthesize/{collection}.tsv"
+    wildcard_constraints:
+        collection=one_of(having("collections", "source", "synthetic")),
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+        gpu=0,
+    params:
+        spec=lookup("collections/{collection}/synthetic", within=config),
+    script:
+        "../scripts/synthesize.py"
+
+
+rule collection:
+    input:
+        files=files_of("queries.jsonl", "qrels.trec"),
+    output:
+        queries="results/{study}/collections/{collection}/queries.jsonl",
+        qrels="results/{study}/collections/{collection}/qrels.trec",
+    log:
+        "logs/{study}/collection/{collection}.log",
+    benchmark:
+        "results/{study}/benchmarks/collection/{collection}.tsv"
+    conda:
+        "../../envs/retrieve.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        gpu=0,
+        downloads=downloads,
+    params:
+        spec=collection_spec,
+    script:
+        "../scripts/collection.py"
+
+
+rule training_set:
+    input:
+        queries=expand("results/{{study}}/collections/{c}/queries.jsonl", c=config["train_on"]),
+        qrels=expand("results/{{study}}/collections/{c}/qrels.trec", c=config["train_on"]),
+        candidates=expand("results/{{study}}/collections/{c}/candidates.trec", c=config["train_on"]),
+        passages=expand("results/{{study}}/collections/{c}/passages.jsonl", c=config["train_on"]),
+    output:
+        queries="results/{study}/training/queries.jsonl",
+        qrels="results/{study}/training/qrels.trec",
+        candidates="results/{study}/training/candidates.trec",
+        passages="results/{study}/training/passages.jsonl",
+    log:
+        "logs/{study}/training_set.log",
+    benchmark:
+        "results/{study}/benchmarks/training_set.tsv"
+    conda:
+        "../../envs/retrieve.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+        gpu=0,
+    script:
+        "../scripts/training_set.py"

@@ -1,0 +1,140 @@
+"""Names, paths, settings and input functions of the stages up to reranking."""
+
+import os
+from pathlib import Path
+
+FROZEN = ["icr", "qrhead", "core", "headrank-untrained"]
+METHODS = ["bm25", *FROZEN, "headrank"]
+
+SCHEMA = load_schema()
+check_keys(SCHEMA)
+fill_defaults(SCHEMA, config, SCHEMA["$defs"])
+check_names()
+
+STUDY = config["name"]
+DATA = os.environ.get("HEADRANK_DATA") or config["data"] or "."
+USED = list(dict.fromkeys([*config["train_on"], *config["benchmarks"]]))
+VARIANTS = ["headrank", *config["variants"]]
+ABLATED = config["ablation"]["backbone"] or next(iter(config["backbones"]))
+# Without a GPU none is asked of the scheduler.
+GPU = 0 if config["device"] == "cpu" else 1
+MODEL = {key: config[key] for key in ("device", "dtype", "tokens_per_pass")}
+# The repository as seen from the working directory, so that recorded paths stay the same when it is moved.
+ROOT = os.path.relpath(Path(str(workflow.current_basedir)).resolve().parents[1])
+
+# Modules whose change can change what a stage writes; those that only read and write files are left out.
+LIBRARY = {
+    "synthesize": ["planted/synthetic", "planted/language"],
+    "retrieve": ["retrieval"],
+    "plant": ["planted/build", "planted/embeddings", "planted/mini", "planted/tokenizer"],
+    "lists": ["lists"],
+    "features": ["attention", "extract", "prompt", "reading", "scoring"],
+    "select": ["selection"],
+    "mine": ["pairs", "selection"],
+    "train": ["adapter", "attention", "losses", "pairs", "prompt", "reading", "scoring", "training"],
+    "rerank": ["attention", "prompt", "reading", "rerankers/together", "scoring"],
+    "evaluate": ["evaluation"],
+    "significance": ["significance"],
+    "selectivity": ["selectivity"],
+    "depth": ["depth", "selection"],
+    "table": ["tables/ablation", "tables/cost", "tables/main", "tables/selectivity", "tables/success", "tables/timing"],
+    "figure": ["figures/style", *(f"figures/{name}" for name in ("depth", "heads", "homogenisation", "queries"))],
+}
+
+
+def one_of(names):
+    """A wildcard's regular expression; with no names it matches nothing."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def having(section, key, value):
+    """Names of collections or backbones with this value."""
+    return [name for name, spec in config[section].items() if spec[key] == value]
+
+
+wildcard_constraints:
+    study=re.escape(STUDY),
+    collection=one_of(config["collections"]),
+    benchmark=one_of(config["benchmarks"]),
+    backbone=one_of(config["backbones"]),
+    variant=one_of(VARIANTS),
+
+
+def library(stage):
+    return [f"{ROOT}/src/headrank/{module}.py" for module in LIBRARY[stage]]
+
+
+def overlaid(base, over):
+    """``base`` with the nested keys of ``over`` in place of its own."""
+    both = {key: overlaid(base[key], over[key]) for key in over if isinstance(base.get(key), dict)}
+    return {**base, **over, **both}
+
+
+def settings(*sections):
+    """A function of the wildcards: these sections of ``headrank`` for the backbone and variant at hand."""
+
+    def narrowed(wildcards):
+        whole = config["headrank"]
+        if "backbone" in wildcards.keys():
+            whole = overlaid(whole, config["backbones"][wildcards.backbone].get("headrank", {}))
+        whole = overlaid(whole, config["variants"].get(wildcards.get("variant", "headrank"), {}))
+        return {section: whole[section] for section in sections}
+
+    return narrowed
+
+
+def training_queries(wildcards):
+    """How many training queries the variant at hand may use; None for all."""
+    return settings("training")(wildcards)["training"]["queries"]
+
+
+def checkpoint_config(wildcards):
+    """The file that a local checkpoint has to hold."""
+    return os.path.join(DATA, config["backbones"][wildcards.backbone]["path"], "config.json")
+
+
+def local_file(directory, name):
+    """A file of a local collection, packed or not."""
+    plain = os.path.join(directory, name)
+    return f"{plain}.gz" if os.path.exists(f"{plain}.gz") and not os.path.exists(plain) else plain
+
+
+def collection_spec(wildcards):
+    """What ``open_collection`` needs; a synthetic collection is a local one that the study made."""
+    spec = config["collections"][wildcards.collection]
+    if spec["source"] == "ir_datasets":
+        return {"source": "ir_datasets", "id": spec["id"]}
+    made = f"results/{STUDY}/synthetic/{wildcards.collection}"
+    return {"source": "local", "path": made if spec["source"] == "synthetic" else os.path.join(DATA, spec["path"])}
+
+
+def files_of(*names):
+    """A function of the wildcards: these files of the collection, none where ``ir_datasets`` keeps them."""
+
+    def paths(wildcards):
+        spec = collection_spec(wildcards)
+        return [local_file(spec["path"], name) for name in names] if spec["source"] == "local" else []
+
+    return paths
+
+
+def given_run(wildcards):
+    """The first-stage run that the configuration names, if it names one."""
+    spec = config["collections"][wildcards.collection]
+    return [os.path.join(DATA, spec["path"], spec["run"])] if spec["run"] else []
+
+
+def judged_files(wildcards):
+    """Judgements of a training collection, whose judged documents go into training lists."""
+    trained = wildcards.collection in config["train_on"]
+    return [f"results/{wildcards.study}/collections/{wildcards.collection}/qrels.trec"] if trained else []
+
+
+def downloads(wildcards):
+    """1 where the job may download: jobs that do are kept apart by the resource of this name."""
+    return int(config["collections"][wildcards.collection]["source"] == "ir_datasets")
+
+
+def model_memory(wildcards):
+    """MB for one model job; the mini world's models are tiny."""
+    return 2000 if config["backbones"][wildcards.backbone]["source"] == "planted" else 48000

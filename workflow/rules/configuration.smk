@@ -1,0 +1,73 @@
+"""Loads the configuration, checks it against the schema and fills in its defaults.
+
+A faulty configuration ends here, in one line that names the key.
+"""
+
+import difflib
+
+import jsonschema
+import yaml
+from snakemake.exceptions import WorkflowError
+
+
+def load_schema():
+    with open(workflow.source_path("../schemas/config.schema.yaml"), encoding="utf-8") as stream:
+        return yaml.safe_load(stream)
+
+
+def refuse(message):
+    names = ", ".join(map(str, workflow.overwrite_configfiles)) or "config/config.yaml"
+    raise WorkflowError(f"{names}: {message}")
+
+
+def near(name, known):
+    close = difflib.get_close_matches(str(name), list(known), n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"
+
+
+def check_keys(schema):
+    """Refuse what the schema does not allow; of several faults an unknown key, or else the first, is named."""
+    errors = list(jsonschema.Draft202012Validator(schema).iter_errors(config))
+    unknown = [error for error in errors if error.validator == "additionalProperties"]
+    for error in [*unknown, *errors]:
+        place = ".".join(map(str, error.absolute_path))
+        if error in unknown:
+            known = error.schema["properties"]
+            key = next(key for key in error.instance if key not in known)
+            refuse(f"{place + '.' if place else ''}{key}: unknown key; {near(key, known)}")
+        refuse(f"{place + ': ' if place else ''}{' '.join(error.message.split())}")
+
+
+def fill_defaults(schema, part, definitions):
+    """Put the schema's defaults in place of keys left out, where it does not say that none are filled in."""
+    schema = definitions[schema["$ref"].split("/")[-1]] if "$ref" in schema else schema
+    if schema.get("type") != "object" or "no defaults" in schema.get("$comment", ""):
+        return
+    for key, inner in schema.get("properties", {}).items():
+        target = definitions[inner["$ref"].split("/")[-1]] if "$ref" in inner else inner
+        if "default" in target:
+            part.setdefault(key, target["default"])
+        elif target.get("type") == "object" and "no defaults" not in target.get("$comment", ""):
+            part.setdefault(key, {})
+        if key in part:
+            fill_defaults(target, part[key], definitions)
+    if isinstance(schema.get("additionalProperties"), dict):
+        for value in part.values():
+            fill_defaults(schema["additionalProperties"], value, definitions)
+
+
+def check_names():
+    """Refuse names that nothing defines."""
+    uses = [("train_on", config["train_on"], "collections")]
+    uses.append(("benchmarks", config["benchmarks"], "collections"))
+    uses.append(("ablation.variants", config["ablation"]["variants"], "variants"))
+    uses.append(("ablation.queries", config["ablation"]["queries"], "variants"))
+    if config["ablation"]["backbone"] is not None:
+        uses.append(("ablation.backbone", [config["ablation"]["backbone"]], "backbones"))
+    for key, names, where in uses:
+        for name in names:
+            if name not in config[where]:
+                refuse(f"{key}: {name!r} is not among the {where}; {near(name, config[where])}")
+    for name in config["variants"]:
+        if name in METHODS:
+            refuse(f"variants.{name}: the name belongs to a method; choose another")

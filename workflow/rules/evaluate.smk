@@ -1,0 +1,284 @@
+rule evaluate:
+    input:
+        runs=runs_of,
+        candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["benchmarks"]),
+        qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["benchmarks"]),
+        library=library("evaluate"),
+    output:
+        metrics="results/{study}/metrics/{scope}.parquet",
+    log:
+        "logs/{study}/evaluate/{scope}.log",
+    benchmark:
+        "results/{study}/benchmarks/evaluate/{scope}.tsv"
+    wildcard_constraints:
+        scope="main|ablation|queries",
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        gpu=0,
+    params:
+        cells=cells_of,
+        cutoff=lookup("evaluation/cutoff", within=config),
+    script:
+        "../scripts/evaluate.py"
+
+
+rule significance:
+    input:
+        metrics="results/{study}/metrics/{scope}.parquet",
+        library=library("significance"),
+    output:
+        tests="results/{study}/metrics/significance-{scope}.parquet",
+    log:
+        "logs/{study}/significance/{scope}.log",
+    benchmark:
+        "results/{study}/benchmarks/significance/{scope}.tsv"
+    wildcard_constraints:
+        scope="main|ablation",
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        gpu=0,
+    params:
+        pairs=compared,
+        resampling=RESAMPLING,
+    script:
+        "../scripts/significance.py"
+
+
+rule selectivity:
+    input:
+        rankings=rankings_of,
+        qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["benchmarks"]),
+        library=library("selectivity"),
+    output:
+        selectivity="results/{study}/metrics/selectivity-{scope}.parquet",
+    log:
+        "logs/{study}/selectivity/{scope}.log",
+    benchmark:
+        "results/{study}/benchmarks/selectivity/{scope}.tsv"
+    wildcard_constraints:
+        scope="main|ablation",
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        gpu=0,
+    params:
+        cells=cells_of,
+        zone=ZONE,
+        alpha=lookup("evaluation/alpha", within=config),
+    script:
+        "../scripts/selectivity.py"
+
+
+rule homogenisation:
+    input:
+        rankings=rankings_of,
+        qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["benchmarks"]),
+        library=library("selectivity"),
+    output:
+        profile="results/{study}/metrics/homogenisation.parquet",
+    log:
+        "logs/{study}/homogenisation.log",
+    benchmark:
+        "results/{study}/benchmarks/homogenisation.tsv"
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        gpu=0,
+    params:
+        cells=cells_of,
+        zone=ZONE,
+    script:
+        "../scripts/homogenisation.py"
+
+
+rule head_map:
+    input:
+        heads=heads_of,
+    output:
+        scores="results/{study}/metrics/heads.parquet",
+        selected="results/{study}/metrics/heads-selected.parquet",
+    log:
+        "logs/{study}/head_map.log",
+    benchmark:
+        "results/{study}/benchmarks/head_map.tsv"
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+        gpu=0,
+    params:
+        cells=HEAD_CELLS,
+    script:
+        "../scripts/head_map.py"
+
+
+rule depth:
+    input:
+        features="results/{study}/features/{backbone}.safetensors",
+        lists="results/{study}/lists/lists.parquet",
+        heads="results/{study}/heads/{backbone}/headrank.json",
+        masses=expand(
+            "results/{{study}}/runs/{{backbone}}/{d}/masses.safetensors", d=config["benchmarks"]
+        ),
+        rankings=expand(
+            "results/{{study}}/runs/{{backbone}}/{d}/headrank-untrained.parquet", d=config["benchmarks"]
+        ),
+        trained=expand("results/{{study}}/runs/{{backbone}}/{d}/headrank.trec", d=config["benchmarks"]),
+        qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["benchmarks"]),
+        library=library("depth"),
+    output:
+        curve="results/{study}/metrics/depth/{backbone}.parquet",
+        marks="results/{study}/metrics/depth/{backbone}-marks.parquet",
+    log:
+        "logs/{study}/depth/{backbone}.log",
+    benchmark:
+        "results/{study}/benchmarks/depth/{backbone}.tsv"
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=120,
+        gpu=0,
+    params:
+        settings=settings("selection", "mass", "candidates"),
+        cutoff=lookup("evaluation/cutoff", within=config),
+        resampling=RESAMPLING,
+    script:
+        "../scripts/depth.py"
+
+
+rule curves:
+    input:
+        curves=expand("results/{{study}}/adapters/{b}/headrank/curve.csv", b=config["backbones"]),
+    output:
+        curves="results/{study}/metrics/training.parquet",
+    log:
+        "logs/{study}/curves.log",
+    benchmark:
+        "results/{study}/benchmarks/curves.tsv"
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+        gpu=0,
+    params:
+        backbones=list(config["backbones"]),
+    script:
+        "../scripts/curves.py"
+
+
+rule query_curve:
+    input:
+        metrics="results/{study}/metrics/queries.parquet",
+        lists="results/{study}/lists/lists.parquet",
+    output:
+        curve="results/{study}/metrics/query-curve.parquet",
+        references="results/{study}/metrics/query-references.parquet",
+    log:
+        "logs/{study}/query_curve.log",
+    benchmark:
+        "results/{study}/benchmarks/query_curve.tsv"
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+        gpu=0,
+    params:
+        queries=QUERY_NUMBERS,
+        backbone=ABLATED,
+        resampling=RESAMPLING,
+    script:
+        "../scripts/query_curve.py"
+
+
+rule cost:
+    input:
+        rankings=rankings_of,
+        backbones=expand("results/{{study}}/backbones/{b}", b=config["backbones"]),
+        heads=heads_of,
+    output:
+        cost="results/{study}/metrics/cost.parquet",
+    log:
+        "logs/{study}/cost.log",
+    benchmark:
+        "results/{study}/benchmarks/cost.tsv"
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+        gpu=0,
+    params:
+        cells=cells_of,
+        heads=HEAD_CELLS,
+    script:
+        "../scripts/cost.py"
+
+
+rule formatting:
+    input:
+        rankings=rankings_of,
+        candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["benchmarks"]),
+    output:
+        counts="results/{study}/metrics/format.parquet",
+    log:
+        "logs/{study}/formatting.log",
+    benchmark:
+        "results/{study}/benchmarks/formatting.tsv"
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+        gpu=0,
+    params:
+        cells=cells_of,
+    script:
+        "../scripts/formatting.py"
+
+
+rule timing:
+    input:
+        # What is timed has run when these are there.
+        metrics=expand("results/{{study}}/metrics/{scope}.parquet", scope=EVALUATED),
+    output:
+        timing="results/{study}/metrics/timing.parquet",
+    log:
+        "logs/{study}/timing.log",
+    benchmark:
+        "results/{study}/benchmarks/timing.tsv"
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+        gpu=0,
+    params:
+        directory="results/{study}/benchmarks",
+        rules=TIMED,
+    script:
+        "../scripts/timing.py"

@@ -1,0 +1,154 @@
+rule plant_backbone:
+    input:
+        passages=expand("results/{{study}}/collections/{c}/passages.jsonl", c=USED),
+        library=library("plant"),
+    output:
+        backbone=directory("results/{study}/backbones/{backbone}"),
+    log:
+        "logs/{study}/plant_backbone/{backbone}.log",
+    benchmark:
+        "results/{study}/benchmarks/plant_backbone/{backbone}.tsv"
+    wildcard_constraints:
+        backbone=one_of(having("backbones", "source", "planted")),
+    conda:
+        "../../envs/model.yaml"
+    threads: config["threads"]
+    resources:
+        mem_mb=4000,
+        runtime=60,
+        gpu=0,
+    params:
+        spec=lookup("backbones/{backbone}/planted", within=config),
+    script:
+        "../scripts/plant_backbone.py"
+
+
+rule link_backbone:
+    input:
+        config=checkpoint_config,
+    output:
+        backbone=directory("results/{study}/backbones/{backbone}"),
+    log:
+        "logs/{study}/link_backbone/{backbone}.log",
+    benchmark:
+        "results/{study}/benchmarks/link_backbone/{backbone}.tsv"
+    wildcard_constraints:
+        backbone=one_of(having("backbones", "source", "local")),
+    conda:
+        "../../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+        gpu=0,
+    script:
+        "../scripts/link_backbone.py"
+
+
+rule fetch_backbone:
+    output:
+        backbone=directory("results/{study}/backbones/{backbone}"),
+    log:
+        "logs/{study}/fetch_backbone/{backbone}.log",
+    benchmark:
+        "results/{study}/benchmarks/fetch_backbone/{backbone}.tsv"
+    wildcard_constraints:
+        backbone=one_of(having("backbones", "source", "hub")),
+    conda:
+        "../../envs/model.yaml"
+    retries: 2
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+        gpu=0,
+        downloads=1,
+    params:
+        id=lookup("backbones/{backbone}/id", within=config),
+        revision=lookup("backbones/{backbone}/revision", within=config),
+    script:
+        "../scripts/fetch_backbone.py"
+
+
+rule lists:
+    input:
+        queries="results/{study}/training/queries.jsonl",
+        qrels="results/{study}/training/qrels.trec",
+        candidates="results/{study}/training/candidates.trec",
+        passages="results/{study}/training/passages.jsonl",
+        tests=expand("results/{{study}}/collections/{b}/queries.jsonl", b=config["benchmarks"]),
+        library=library("lists"),
+    output:
+        lists="results/{study}/lists/lists.parquet",
+    log:
+        "logs/{study}/lists.log",
+    benchmark:
+        "results/{study}/benchmarks/lists.tsv"
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+        gpu=0,
+    params:
+        settings=settings("lists"),
+        samples=config["headrank"]["lists"]["per_query_per_epoch"] * config["headrank"]["training"]["epochs"],
+        seed=config["seed"],
+    script:
+        "../scripts/lists.py"
+
+
+rule features:
+    input:
+        lists="results/{study}/lists/lists.parquet",
+        queries="results/{study}/training/queries.jsonl",
+        passages="results/{study}/training/passages.jsonl",
+        backbone="results/{study}/backbones/{backbone}",
+        library=library("features"),
+    output:
+        features="results/{study}/features/{backbone}.safetensors",
+    log:
+        "logs/{study}/features/{backbone}.log",
+    benchmark:
+        "results/{study}/benchmarks/features/{backbone}.tsv"
+    conda:
+        "../../envs/model.yaml"
+    threads: config["threads"]
+    resources:
+        mem_mb=model_memory,
+        runtime=720,
+        gpu=GPU,
+    params:
+        settings=settings("prompt", "query_span", "document_span"),
+        model=MODEL,
+    script:
+        "../scripts/features.py"
+
+
+rule select:
+    input:
+        features="results/{study}/features/{backbone}.safetensors",
+        lists="results/{study}/lists/lists.parquet",
+        library=library("select"),
+    output:
+        heads="results/{study}/heads/{backbone}/{variant}.json",
+    log:
+        "logs/{study}/select/{backbone}/{variant}.log",
+    benchmark:
+        "results/{study}/benchmarks/select/{backbone}/{variant}.tsv"
+    wildcard_constraints:
+        variant=one_of(["qrhead", "core", *VARIANTS]),
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+        gpu=0,
+    params:
+        seed=config["seed"],
+        settings=settings("selection", "mass", "baselines"),
+        queries=training_queries,
+    script:
+        "../scripts/select.py"
