@@ -10,7 +10,11 @@ SHOWN = {
 TABLES = {
     "main": {"metrics": "main", "marks": "significance-main"},
     "selectivity": {"selectivity": "selectivity-main"},
-    "ablation": {"metrics": "ablation", "marks": "significance-ablation", "selectivity": "selectivity-ablation"},
+    "ablation": {
+        "metrics": "ablation",
+        "marks": "significance-ablation",
+        "selectivity": "selectivity-ablation",
+    },
     "format": {"counts": "format"},
     "cost": {"costs": "cost"},
     "timing": {"benchmarks": "timing"},
@@ -48,11 +52,13 @@ RESAMPLING = {"n_resamples": config["evaluation"]["resamples"], "alpha": ALPHA, 
 HEAD_CELLS = [(b, m) for b in config["backbones"] for m in ("qrhead", "core", "headrank")]
 QUERY_NUMBERS = {v: config["variants"][v]["training"]["queries"] for v in config["ablation"]["queries"]}
 # Rules that have all run once the runs are evaluated.
-TIMED = "synthesize collection retrieve passages training_set plant_backbone link_backbone fetch_backbone lists"
+TIMED = "synthesize collection retrieve passages training_set plant_backbone plant_realtext link_backbone fetch_backbone lists"
 TIMED = [*TIMED.split(), "features", "select", "mine", "train", "frozen", "rerank"]
 # Without variants there is nothing to show in these.
 EVALUATED = ["main"]
-EVALUATED += [scope for scope, key in (("ablation", "variants"), ("queries", "queries")) if config["ablation"][key]]
+EVALUATED += [
+    scope for scope, key in (("ablation", "variants"), ("queries", "queries")) if config["ablation"][key]
+]
 
 
 def cells(scope):

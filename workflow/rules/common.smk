@@ -27,6 +27,7 @@ LIBRARY = {
     "synthesize": ["planted/synthetic", "planted/language"],
     "retrieve": ["retrieval"],
     "plant": ["planted/build", "planted/embeddings", "planted/mini", "planted/tokenizer"],
+    "plant_realtext": ["planted/circuits", "planted/embeddings", "planted/families", "planted/realtext"],
     "lists": ["lists"],
     "features": ["attention", "extract", "prompt", "reading", "scoring"],
     "select": ["selection"],
@@ -37,8 +38,18 @@ LIBRARY = {
     "significance": ["significance"],
     "selectivity": ["selectivity"],
     "depth": ["depth", "selection"],
-    "table": ["tables/ablation", "tables/cost", "tables/main", "tables/selectivity", "tables/success", "tables/timing"],
-    "figure": ["figures/style", *(f"figures/{name}" for name in ("depth", "heads", "homogenisation", "queries"))],
+    "table": [
+        "tables/ablation",
+        "tables/cost",
+        "tables/main",
+        "tables/selectivity",
+        "tables/success",
+        "tables/timing",
+    ],
+    "figure": [
+        "figures/style",
+        *(f"figures/{name}" for name in ("depth", "heads", "homogenisation", "queries")),
+    ],
 }
 
 
@@ -61,7 +72,7 @@ wildcard_constraints:
 
 
 def library(stage):
-    return [f"{ROOT}/src/headrank/{module}.py" for module in LIBRARY[stage]]
+    return [os.path.normpath(f"{ROOT}/src/headrank/{module}.py") for module in LIBRARY[stage]]
 
 
 def overlaid(base, over):
@@ -93,6 +104,11 @@ def checkpoint_config(wildcards):
     return os.path.join(DATA, config["backbones"][wildcards.backbone]["path"], "config.json")
 
 
+def tokenizer_file(wildcards):
+    """The tokenizer of a backbone planted on real text."""
+    return os.path.join(DATA, config["backbones"][wildcards.backbone]["tokenizer"], "tokenizer.json")
+
+
 def local_file(directory, name):
     """A file of a local collection, packed or not."""
     plain = os.path.join(directory, name)
@@ -105,7 +121,10 @@ def collection_spec(wildcards):
     if spec["source"] == "ir_datasets":
         return {"source": "ir_datasets", "id": spec["id"]}
     made = f"results/{STUDY}/synthetic/{wildcards.collection}"
-    return {"source": "local", "path": made if spec["source"] == "synthetic" else os.path.join(DATA, spec["path"])}
+    return {
+        "source": "local",
+        "path": made if spec["source"] == "synthetic" else os.path.join(DATA, spec["path"]),
+    }
 
 
 def files_of(*names):
@@ -137,4 +156,5 @@ def downloads(wildcards):
 
 def model_memory(wildcards):
     """MB for one model job; the mini world's models are tiny."""
-    return 2000 if config["backbones"][wildcards.backbone]["source"] == "planted" else 48000
+    planted = config["backbones"][wildcards.backbone]["source"] in ("planted", "realtext")
+    return 2000 if planted else 48000

@@ -30,30 +30,34 @@ def check_keys(schema):
     errors = list(jsonschema.Draft202012Validator(schema).iter_errors(config))
     unknown = [error for error in errors if error.validator == "additionalProperties"]
     for error in [*unknown, *errors]:
-        place = ".".join(map(str, error.absolute_path))
+        place = [str(step) for step in error.absolute_path]
         if error in unknown:
             known = error.schema["properties"]
             key = next(key for key in error.instance if key not in known)
-            refuse(f"{place + '.' if place else ''}{key}: unknown key; {near(key, known)}")
-        refuse(f"{place + ': ' if place else ''}{' '.join(error.message.split())}")
+            refuse(f"{'.'.join([*place, key])}: unknown key; {near(key, known)}")
+        refuse(f"{'.'.join(place) or 'configuration'}: {' '.join(error.message.split())}")
+
+
+def resolved(schema, definitions):
+    """The schema itself, or the definition that it refers to."""
+    return definitions[schema["$ref"].removeprefix("#/$defs/")] if "$ref" in schema else schema
 
 
 def fill_defaults(schema, part, definitions):
     """Put the schema's defaults in place of keys left out, where it does not say that none are filled in."""
-    schema = definitions[schema["$ref"].split("/")[-1]] if "$ref" in schema else schema
     if schema.get("type") != "object" or "no defaults" in schema.get("$comment", ""):
         return
     for key, inner in schema.get("properties", {}).items():
-        target = definitions[inner["$ref"].split("/")[-1]] if "$ref" in inner else inner
-        if "default" in target:
-            part.setdefault(key, target["default"])
-        elif target.get("type") == "object" and "no defaults" not in target.get("$comment", ""):
+        inner = {**resolved(inner, definitions), **inner}
+        if "default" in inner:
+            part.setdefault(key, inner["default"])
+        elif inner.get("type") == "object" and "no defaults" not in inner.get("$comment", ""):
             part.setdefault(key, {})
         if key in part:
-            fill_defaults(target, part[key], definitions)
+            fill_defaults(inner, part[key], definitions)
     if isinstance(schema.get("additionalProperties"), dict):
         for value in part.values():
-            fill_defaults(schema["additionalProperties"], value, definitions)
+            fill_defaults(resolved(schema["additionalProperties"], definitions), value, definitions)
 
 
 def check_names():

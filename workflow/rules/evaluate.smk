@@ -100,6 +100,7 @@ rule homogenisation:
         gpu=0,
     params:
         cells=cells_of,
+        depth=lookup("headrank/candidates/depth", within=config),
         zone=ZONE,
     script:
         "../scripts/homogenisation.py"
@@ -133,9 +134,7 @@ rule depth:
         features="results/{study}/features/{backbone}.safetensors",
         lists="results/{study}/lists/lists.parquet",
         heads="results/{study}/heads/{backbone}/headrank.json",
-        masses=expand(
-            "results/{{study}}/runs/{{backbone}}/{d}/masses.safetensors", d=config["benchmarks"]
-        ),
+        masses=expand("results/{{study}}/runs/{{backbone}}/{d}/masses.safetensors", d=config["benchmarks"]),
         rankings=expand(
             "results/{{study}}/runs/{{backbone}}/{d}/headrank-untrained.parquet", d=config["benchmarks"]
         ),

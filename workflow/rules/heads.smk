@@ -23,6 +23,32 @@ rule plant_backbone:
         "../scripts/plant_backbone.py"
 
 
+rule plant_realtext:
+    input:
+        passages=expand("results/{{study}}/collections/{c}/passages.jsonl", c=USED),
+        tokenizer=tokenizer_file,
+        library=library("plant_realtext"),
+    output:
+        backbone=directory("results/{study}/backbones/{backbone}"),
+    log:
+        "logs/{study}/plant_realtext/{backbone}.log",
+    benchmark:
+        "results/{study}/benchmarks/plant_realtext/{backbone}.tsv"
+    wildcard_constraints:
+        backbone=one_of(having("backbones", "source", "realtext")),
+    conda:
+        "../../envs/model.yaml"
+    threads: config["threads"]
+    resources:
+        mem_mb=8000,
+        runtime=60,
+        gpu=0,
+    params:
+        spec=lookup("backbones/{backbone}/realtext", within=config),
+    script:
+        "../scripts/plant_realtext.py"
+
+
 rule link_backbone:
     input:
         config=checkpoint_config,
@@ -54,9 +80,9 @@ rule fetch_backbone:
         "results/{study}/benchmarks/fetch_backbone/{backbone}.tsv"
     wildcard_constraints:
         backbone=one_of(having("backbones", "source", "hub")),
+    retries: 2
     conda:
         "../../envs/model.yaml"
-    retries: 2
     threads: 1
     resources:
         mem_mb=2000,

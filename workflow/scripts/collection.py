@@ -1,0 +1,33 @@
+"""Bring a collection's judged queries and its judgements into one form, whatever they come from."""
+
+import json
+import logging
+
+from headrank.collections import open_collection
+from headrank.errors import InputError
+from headrank.files import write_text
+from headrank.runs import write_qrels
+from headrank.stage import stage
+
+
+def main(name, spec, queries_path, qrels_path):
+    collection = open_collection(name, spec)
+    texts, qrels = collection.queries(), collection.qrels()
+    # The mean of a metric runs over the judged queries; others would only cost time.
+    judged = [qid for qid in texts if qid in qrels]
+    if not judged:
+        raise InputError(f"collection {name}: no query has judgements; queries and qrels do not belong together")
+    logging.info("%s: %d of %d queries are judged", name, len(judged), len(texts))
+    rows = [json.dumps({"_id": qid, "text": texts[qid]}, ensure_ascii=False) for qid in judged]
+    write_text(queries_path, "\n".join(rows) + "\n")
+    write_qrels(qrels_path, {qid: qrels[qid] for qid in judged})
+
+
+if __name__ == "__main__":
+    with stage(snakemake.log[0]):
+        main(
+            snakemake.wildcards.collection,
+            snakemake.params.spec,
+            snakemake.output.queries,
+            snakemake.output.qrels,
+        )

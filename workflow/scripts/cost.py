@@ -1,0 +1,43 @@
+"""Count what each method runs of its backbone: layers, heads, tokens and multiply-adds per query."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+from headrank.cost import Shape, full_operations, truncated_operations
+from headrank.files import write_parquet
+from headrank.heads import HeadSet
+from headrank.stage import stage
+
+
+def main(rankings, cells, backbones, heads_paths, head_cells, output):
+    shapes = {Path(p).name: Shape.of(json.loads((Path(p) / "config.json").read_text())) for p in backbones}
+    sets = {tuple(cell): HeadSet.load(path) for path, cell in zip(heads_paths, head_cells, strict=True)}
+    tokens = {}
+    for path, (backbone, _, method) in zip(rankings, cells, strict=True):
+        frame = pd.read_parquet(path, columns=["qid", "tokens"]).drop_duplicates("qid")
+        tokens.setdefault((backbone, method), []).append(frame["tokens"])
+    rows = []
+    for (backbone, method), parts in tokens.items():
+        shape = shapes[backbone]
+        mean = float(pd.concat(parts).mean())
+        chosen = sets.get((backbone, method.removesuffix("-untrained")))
+        layers = chosen.depth if chosen else shape.layers
+        heads = len(chosen.heads) if chosen else shape.layers * shape.heads
+        full = full_operations(shape, mean)
+        share = truncated_operations(shape, layers, mean, 0, heads) / full
+        rows.append((backbone, method, layers, shape.layers, heads, 1.0, mean, share))
+    columns = "backbone method layers_run layers_total heads forward_passes prompt_tokens share"
+    write_parquet(output, pd.DataFrame(rows, columns=columns.split()))
+
+
+if __name__ == "__main__":
+    with stage(snakemake.log[0]):
+        main(
+            snakemake.input.rankings,
+            snakemake.params.cells,
+            snakemake.input.backbones,
+            snakemake.input.heads,
+            snakemake.params.heads,
+            snakemake.output.cost,
+        )

@@ -1,0 +1,55 @@
+"""nDCG of frozen heads chosen among the first layers only, for every depth, from stored masses."""
+
+import pandas as pd
+from headrank.depth import depth_heads, rank_from_masses
+from headrank.evaluation import evaluate
+from headrank.features import Features
+from headrank.files import write_parquet
+from headrank.heads import HeadSet
+from headrank.rerankers.together import as_run
+from headrank.runs import read_qrels, read_run
+from headrank.settings import Settings
+from headrank.significance import Resampling, bootstrap_interval
+from headrank.stage import stage
+from tqdm import tqdm
+
+
+def main(inputs, backbone, settings, cutoff, resampling, outputs):
+    settings = Settings.from_mapping(settings)
+    qrels = [read_qrels(path) for path in inputs.qrels]
+    masses = [Features.load(path) for path in inputs.masses]
+    rankings = [pd.read_parquet(path) for path in inputs.rankings]
+
+    def values(runs):
+        metric = f"ndcg@{cutoff}"
+        return [evaluate(run, judged, [metric])["value"].to_numpy() for run, judged in zip(runs, qrels, strict=True)]
+
+    def mean(parts):
+        return sum(part.mean() for part in parts) / len(parts)
+
+    features = Features.load(inputs.features)
+    rows, shown = [], None
+    for depth, heads in tqdm(depth_heads(features, pd.read_parquet(inputs.lists), settings).items(), unit="depth"):
+        if heads.heads != shown:
+            each = zip(masses, rankings, strict=True)
+            ndcg = values(as_run(rank_from_masses(m, ranking, heads, settings)) for m, ranking in each)
+            shown = heads.heads
+        low, high = bootstrap_interval(ndcg, Resampling(**resampling))
+        rows.append((backbone, depth / features.n_layers, mean(ndcg), low, high))
+    write_parquet(outputs.curve, pd.DataFrame(rows, columns=["backbone", "share", "ndcg", "low", "high"]))
+    share = HeadSet.load(inputs.heads).depth / features.n_layers
+    trained = mean(values(read_run(path) for path in inputs.trained))
+    marks = [(backbone, "deepest", share, float("nan")), (backbone, "trained", share, trained)]
+    write_parquet(outputs.marks, pd.DataFrame(marks, columns=["backbone", "kind", "share", "ndcg"]))
+
+
+if __name__ == "__main__":
+    with stage(snakemake.log[0]):
+        main(
+            snakemake.input,
+            snakemake.wildcards.backbone,
+            snakemake.params.settings,
+            snakemake.params.cutoff,
+            snakemake.params.resampling,
+            snakemake.output,
+        )

@@ -1,0 +1,35 @@
+"""Read every head's document masses on the training lists: one forward pass per list serves all that follows."""
+
+from pathlib import Path
+
+import pandas as pd
+import torch
+from headrank.backbone import load_backbone
+from headrank.collections import open_collection, read_passages
+from headrank.extract import collect_features
+from headrank.lists import by_list
+from headrank.prompt import PromptBuilder
+from headrank.settings import Settings
+from headrank.stage import stage
+
+
+def main(inputs, settings, model, output):
+    settings = Settings.from_mapping(settings)
+    backbone = load_backbone(inputs.backbone, dtype=model["dtype"], device=model["device"])
+    queries = open_collection("training", {"source": "local", "path": str(Path(inputs.queries).parent)}).queries()
+    passages = read_passages(inputs.passages)
+    lists = {
+        str(number): (queries[group["qid"].iloc[0]], [passages[docid] for docid in group["docid"]])
+        for number, group in by_list(pd.read_parquet(inputs.lists)).items()
+    }
+    builder = PromptBuilder(backbone.tokenizer, settings.prompt)
+    features = collect_features(
+        backbone, builder, lists, settings.query_span, settings.document_span, model["tokens_per_pass"]
+    )
+    features.save(output)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(snakemake.threads)
+    with stage(snakemake.log[0]):
+        main(snakemake.input, snakemake.params.settings, snakemake.params.model, snakemake.output.features)

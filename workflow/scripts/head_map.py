@@ -1,0 +1,28 @@
+"""Lay the selection scores of all heads and the chosen heads out as tidy frames."""
+
+import pandas as pd
+from headrank.files import write_parquet
+from headrank.heads import HeadSet
+from headrank.stage import stage
+
+
+def main(paths, cells, outputs):
+    scores, selected = [], []
+    for path, (backbone, method) in zip(paths, cells, strict=True):
+        heads = HeadSet.load(path)
+        selected += [(backbone, method, layer, head) for layer, head in heads.heads]
+        if method == "headrank":
+            scores += [
+                (backbone, *divmod(i, heads.n_heads), name, value)
+                for name, values in heads.statistics.items()
+                for i, value in enumerate(values)
+            ]
+    write_parquet(
+        outputs.scores, pd.DataFrame(scores, columns=["backbone", "layer", "head", "statistic", "value"])
+    )
+    write_parquet(outputs.selected, pd.DataFrame(selected, columns=["backbone", "method", "layer", "head"]))
+
+
+if __name__ == "__main__":
+    with stage(snakemake.log[0]):
+        main(snakemake.input.heads, snakemake.params.cells, snakemake.output)

@@ -1,0 +1,21 @@
+"""Make a local checkpoint known to the study: links to its files, nothing is copied."""
+
+from pathlib import Path
+
+from headrank.backbone import read_config
+from headrank.stage import stage
+
+
+def main(config, directory):
+    source = Path(config).resolve().parent
+    read_config(str(source))
+    target = Path(directory)
+    target.mkdir(parents=True, exist_ok=True)
+    for path in sorted(source.iterdir()):
+        if path.is_file():
+            (target / path.name).symlink_to(path)
+
+
+if __name__ == "__main__":
+    with stage(snakemake.log[0]):
+        main(snakemake.input.config, snakemake.output.backbone)

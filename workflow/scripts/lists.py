@@ -1,0 +1,37 @@
+"""Draw training lists (R6): per query, samples of judged documents in random order, with context."""
+
+from pathlib import Path
+
+from headrank.collections import open_collection, read_passages
+from headrank.files import write_parquet
+from headrank.lists import build_lists
+from headrank.runs import read_run
+from headrank.settings import Settings
+from headrank.stage import stage
+
+
+def main(inputs, settings, samples, seed, output):
+    training = open_collection("training", {"source": "local", "path": str(Path(inputs.queries).parent)})
+    tests = [open_collection("test", {"source": "local", "path": str(Path(p).parent)}) for p in inputs.tests]
+    lists = build_lists(
+        training.queries(),
+        training.qrels(),
+        read_run(inputs.candidates),
+        read_passages(inputs.passages),
+        Settings.from_mapping(settings).lists,
+        samples,
+        seed,
+        exclude=[text for test in tests for text in test.queries().values()],
+    )
+    write_parquet(output, lists)
+
+
+if __name__ == "__main__":
+    with stage(snakemake.log[0]):
+        main(
+            snakemake.input,
+            snakemake.params.settings,
+            snakemake.params.samples,
+            snakemake.params.seed,
+            snakemake.output.lists,
+        )

@@ -1,0 +1,30 @@
+"""Take the candidates' texts out of the collection, so that no later stage needs the whole of it."""
+
+from headrank.collections import open_collection, write_passages
+from headrank.errors import InputError
+from headrank.runs import read_qrels, read_run
+from headrank.stage import stage
+
+
+def main(name, spec, candidates, judged, passages):
+    collection = open_collection(name, spec)
+    wanted = [docid for ranked in read_run(candidates).values() for docid, _ in ranked]
+    documents = collection.lookup(wanted)
+    for path in judged:
+        more = {docid for grades in read_qrels(path).values() for docid in grades} - documents.keys()
+        # Judgements may name documents that the corpus no longer holds; candidates may not.
+        documents |= {d.docid: d for d in collection.documents() if d.docid in more}
+    if not documents:
+        raise InputError(f"collection {name}: the candidates name no document")
+    write_passages(passages, documents.values())
+
+
+if __name__ == "__main__":
+    with stage(snakemake.log[0]):
+        main(
+            snakemake.wildcards.collection,
+            snakemake.params.spec,
+            snakemake.input.candidates,
+            snakemake.input.judged,
+            snakemake.output.passages,
+        )

@@ -1,0 +1,22 @@
+"""Build a backbone with planted heads from the study's own text."""
+
+import torch
+from headrank.collections import read_passages
+from headrank.planted.mini import build_mini_backbone
+from headrank.stage import stage
+
+
+def main(name, spec, passages, directory):
+    documents = [document for path in passages for document in read_passages(path).values()]
+    build_mini_backbone(spec, documents, directory, where=f"backbones.{name}.planted")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(snakemake.threads)
+    with stage(snakemake.log[0]):
+        main(
+            snakemake.wildcards.backbone,
+            snakemake.params.spec,
+            snakemake.input.passages,
+            snakemake.output.backbone,
+        )

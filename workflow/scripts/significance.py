@@ -1,0 +1,27 @@
+"""Test methods against each other: paired randomisation over queries, Holm's correction, per backbone."""
+
+import pandas as pd
+from headrank.files import write_parquet
+from headrank.significance import Resampling, compare
+from headrank.stage import stage
+
+
+def main(metrics, pairs, resampling, output):
+    values = pd.read_parquet(metrics)
+    first = values[values["backbone"] == ""]
+    parts = []
+    for backbone, rows in values[values["backbone"] != ""].groupby("backbone", sort=False):
+        # The first stage has no backbone of its own and takes part in each one's tests.
+        tests = compare(pd.concat([first, rows]), [tuple(pair) for pair in pairs], Resampling(**resampling))
+        parts.append(tests.rename(columns={"p": "p_value"}).assign(backbone=backbone))
+    write_parquet(output, pd.concat(parts, ignore_index=True))
+
+
+if __name__ == "__main__":
+    with stage(snakemake.log[0]):
+        main(
+            snakemake.input.metrics,
+            snakemake.params.pairs,
+            snakemake.params.resampling,
+            snakemake.output.tests,
+        )

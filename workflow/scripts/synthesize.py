@@ -1,0 +1,15 @@
+"""Make a synthetic graded collection: corpus, queries and judgements in BEIR's layout."""
+
+from pathlib import Path
+
+from headrank.planted.synthetic import generate
+from headrank.stage import stage
+
+
+def main(name, spec, corpus):
+    generate(spec, Path(corpus).parent, where=f"collections.{name}.synthetic")
+
+
+if __name__ == "__main__":
+    with stage(snakemake.log[0]):
+        main(snakemake.wildcards.collection, snakemake.params.spec, snakemake.output.corpus)

@@ -1,0 +1,15 @@
+"""Gather Snakemake's benchmark files: seconds and memory of every job."""
+
+from headrank.files import write_parquet
+from headrank.stage import stage
+from headrank.tables import read_benchmarks
+
+
+def main(directory, rules, output):
+    benchmarks = read_benchmarks(directory)
+    write_parquet(output, benchmarks[benchmarks["rule"].isin(rules)])
+
+
+if __name__ == "__main__":
+    with stage(snakemake.log[0]):
+        main(snakemake.params.directory, snakemake.params.rules, snakemake.output.timing)

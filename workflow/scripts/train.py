@@ -1,0 +1,47 @@
+"""Train the chosen heads' attention on the preference pairs (R8 to R10): an adapter and its curve."""
+
+from pathlib import Path
+
+import pandas as pd
+import torch
+from headrank.adapter import save_adapter
+from headrank.backbone import load_backbone
+from headrank.collections import open_collection, read_passages
+from headrank.files import write_text
+from headrank.heads import HeadSet
+from headrank.lists import subset_queries
+from headrank.prompt import PromptBuilder
+from headrank.settings import Settings
+from headrank.stage import stage
+from headrank.training import make_examples, train
+
+
+def main(inputs, given, queries, seed, model, outputs):
+    settings = Settings.from_mapping(given)
+    heads = HeadSet.load(inputs.heads)
+    backbone = load_backbone(inputs.backbone, heads.depth, model["dtype"], model["device"])
+    texts = open_collection("training", {"source": "local", "path": str(Path(inputs.queries).parent)}).queries()
+    examples = make_examples(
+        subset_queries(pd.read_parquet(inputs.lists), queries, seed),
+        pd.read_parquet(inputs.pairs),
+        pd.read_parquet(inputs.base),
+        texts,
+        read_passages(inputs.passages),
+        PromptBuilder(backbone.tokenizer, settings.prompt),
+    )
+    adapter, curve = train(backbone, heads, examples, settings)
+    save_adapter(adapter, Path(outputs.adapter).parent, backbone, heads, given)
+    write_text(outputs.curve, curve.to_csv(index=False, lineterminator="\n"))
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(snakemake.threads)
+    with stage(snakemake.log[0]):
+        main(
+            snakemake.input,
+            snakemake.params.settings,
+            snakemake.params.queries,
+            snakemake.params.seed,
+            snakemake.params.model,
+            snakemake.output,
+        )

@@ -1,0 +1,24 @@
+"""Build a backbone with planted heads and a real tokenizer from the passages of real collections."""
+
+from pathlib import Path
+
+import torch
+from headrank.planted.realtext import build_realtext
+from headrank.stage import stage
+
+
+def main(name, spec, passages, tokenizer, directory):
+    corpora = {Path(path).parent.name: path for path in passages}
+    build_realtext(spec, corpora, Path(tokenizer).parent, directory, where=f"backbones.{name}.realtext")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(snakemake.threads)
+    with stage(snakemake.log[0]):
+        main(
+            snakemake.wildcards.backbone,
+            snakemake.params.spec,
+            snakemake.input.passages,
+            snakemake.input.tokenizer,
+            snakemake.output.backbone,
+        )
