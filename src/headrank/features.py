@@ -61,7 +61,9 @@ class Features:
             "ids": json.dumps(self.ids),
         }
         with whole_file(path) as temporary:
-            save_file(dict(self.values), temporary, metadata=header)
+            # safetensors writes an array's memory as it lies, whatever its strides.
+            values = {name: np.ascontiguousarray(array) for name, array in self.values.items()}
+            save_file(values, temporary, metadata=header)
 
     @classmethod
     def load(cls, path: str | Path) -> Features:
