@@ -1,0 +1,350 @@
+"""Training on a rule that can be learnt: what falls, what rises, what changes, and what ends it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from support import builder, checkpoint, count_calls
+
+from headrank import training
+from headrank.adapter import save_adapter, target_modules
+from headrank.backbone import Backbone, load_backbone
+from headrank.collections import Document
+from headrank.errors import InputError
+from headrank.extract import collect_features
+from headrank.heads import HeadSet
+from headrank.lists import build_lists, by_list
+from headrank.pairs import mine_list, mine_pairs
+from headrank.rerankers import headrank, rerank_together
+from headrank.rerankers.together import Candidates
+from headrank.settings import Settings, to_mapping
+from headrank.training import Example, cosine_factor, make_examples, score_list, split_queries, train
+
+HEADS = HeadSet("headrank", "tiny", 4, 4, ((2, 1), (1, 2)), (1.0, 0.5))
+QUERIES = {f"q{i:02}": f"which {i}" for i in range(12)}
+SETTINGS: dict[str, Any] = {
+    "lists": {"size": 6, "per_grade": 2, "per_query_per_epoch": 1},
+    "pairs": {"strategy": "adjacent"},
+    "training": {
+        "epochs": 2,
+        "batch_lists": 4,
+        "learning_rate": 0.01,
+        "lora_r": 4,
+        "lora_alpha": 8,
+        "heldout_share": 0.25,
+    },
+}
+
+
+def make_settings(**changes: dict[str, Any]) -> Settings:
+    sections = {name: {**SETTINGS.get(name, {}), **changes.get(name, {})} for name in {*SETTINGS, *changes}}
+    return Settings.from_mapping(sections)
+
+
+@cache
+def world() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Document]]:
+    """Lists whose relevant documents hold one letter many times; that letter is in no other document."""
+    rng = np.random.default_rng(0)
+
+    def text(relevant: bool) -> str:
+        return "".join(rng.choice(list("zzy" if relevant else "abcdef"), 8))
+
+    documents = {f"d{i:02}": Document(f"d{i:02}", "", text(i % 3 == 0)) for i in range(36)}
+    ids = list(documents)
+    qrels = {}
+    for qid in QUERIES:
+        judged = [
+            *rng.choice(ids[::3], 3, replace=False),
+            *rng.choice([d for d in ids if d not in ids[::3]], 6, False),
+        ]
+        qrels[qid] = {str(d): int(d in ids[::3]) for d in judged}
+    settings = make_settings()
+    lists = build_lists(QUERIES, qrels, {}, documents, settings.lists, samples=2, seed=0)
+    backbone = load_backbone(checkpoint("qwen3"))
+    prompts = {
+        str(i): (QUERIES[group["qid"].iloc[0]], [documents[d] for d in group["docid"]])
+        for i, group in by_list(lists).items()
+    }
+    features = collect_features(backbone, builder(), prompts, "query", "text")
+    pairs, base = mine_pairs(features, lists, HEADS, settings.mass, "log-mean", settings.pairs, 0)
+    return lists, pairs, base, documents
+
+
+@cache
+def examples() -> tuple[Example, ...]:
+    lists, pairs, base, documents = world()
+    return tuple(make_examples(lists, pairs, base, QUERIES, documents, builder()))
+
+
+def truncated() -> Backbone:
+    return load_backbone(checkpoint("qwen3"), depth=HEADS.depth)
+
+
+def fit(
+    chosen: Sequence[Example] | None = None, **changes: dict[str, Any]
+) -> tuple[Backbone, Any, pd.DataFrame]:
+    backbone = truncated()
+    model, curve = train(backbone, HEADS, chosen or examples(), make_settings(**changes))
+    return backbone, model, curve
+
+
+def adapter_weights(model: Any) -> dict[str, torch.Tensor]:
+    return {name: p.detach().clone() for name, p in model.named_parameters() if p.requires_grad}
+
+
+def test_examples_join_lists_pairs_and_frozen_scores():
+    lists, pairs, base, documents = world()
+    group = by_list(lists)[3]
+    example = examples()[3]
+    assert (example.list_id, example.qid, example.sample) == (
+        3,
+        group["qid"].iloc[0],
+        group["sample"].iloc[0],
+    )
+    assert example.grades.tolist() == group["grade"].tolist()
+    assert example.prompt == builder().build(QUERIES[example.qid], [documents[d] for d in group["docid"]])
+    assert example.pairs.tolist() == pairs.loc[pairs["list_id"] == 3, ["better", "worse"]].to_numpy().tolist()
+    np.testing.assert_allclose(example.base, base.loc[base["list_id"] == 3, "score"], rtol=1e-6)
+    with pytest.raises(InputError, match="training list 3 has no frozen scores"):
+        make_examples(lists, pairs, base[base["list_id"] != 3], QUERIES, documents, builder())
+    without = make_examples(lists, pairs[pairs["list_id"] != 3], base, QUERIES, documents, builder())
+    assert without[3].pairs.shape == (0, 2)
+
+
+@torch.no_grad()
+def test_frozen_scores_are_the_untrained_model_s():
+    backbone, settings = truncated(), make_settings()
+    for example in examples()[:3]:
+        found = score_list(backbone, HEADS, example.prompt, settings)
+        torch.testing.assert_close(found, example.base, atol=1e-5, rtol=0)
+
+
+def test_loss_falls_and_accuracy_on_unseen_queries_rises():
+    _, _, curve = fit(training={"epochs": 6})
+    train_rows, held = curve[curve["split"] == "train"], curve[curve["split"] == "heldout"]
+    assert train_rows["loss"].iloc[-3:].mean() < 0.7 * train_rows["loss"].iloc[0]
+    assert held["loss"].iloc[-1] < 0.8 * held["loss"].iloc[0]
+    assert held["pair_accuracy"].iloc[0] < 0.75
+    assert held["pair_accuracy"].iloc[-1] > 0.95
+    assert curve.columns.tolist() == [
+        "step", "epoch", "split", "loss", "preference", "regulariser", "pair_accuracy", "learning_rate",
+    ]  # fmt: skip
+    assert held["epoch"].tolist() == list(range(7))
+    assert held["step"].tolist() == [3 * i for i in range(7)]  # nine training queries in batches of four
+    assert train_rows["step"].tolist() == list(range(1, 19))
+    weighted = train_rows["preference"] + 0.5 * train_rows["regulariser"]
+    np.testing.assert_allclose(train_rows["loss"], weighted, rtol=1e-5)
+    # At the frozen model the DPO form is log 2, whatever the pairs.
+    assert held["preference"].iloc[0] == pytest.approx(np.log(2), abs=1e-5)
+
+
+def test_only_the_adapter_changes_and_only_up_to_the_read_out():
+    before = {name: p.clone() for name, p in truncated().model.state_dict().items()}
+    _, model, _ = fit(training={"epochs": 1})
+    after = model.state_dict()
+    base = {
+        n.removeprefix("base_model.model.").replace(".base_layer", ""): p
+        for n, p in after.items()
+        if "lora" not in n
+    }
+    assert base.keys() == before.keys()
+    assert all(torch.equal(base[name], before[name]) for name in before)
+    trained = adapter_weights(model)
+    assert all("lora" in name for name in trained)
+    adapted = {name.split("layers.")[1].split(".lora")[0] for name in trained}
+    below = [f"self_attn.{x}_proj" for x in "qkvo"] + [f"mlp.{x}_proj" for x in ("gate", "up", "down")]
+    assert adapted == {
+        *(f"{i}.{m}" for i in (0, 1) for m in below),
+        "2.self_attn.q_proj",
+        "2.self_attn.k_proj",
+    }
+    # Every one of them has a gradient, or training it would be pretence: B starts at zero and must have left it.
+    assert all(p.abs().max() > 0 for name, p in trained.items() if "lora_B" in name)
+
+
+def test_query_and_key_projections_only():
+    _, model, _ = fit(training={"epochs": 1, "modules": "qk"})
+    names = {name.split("self_attn.")[1].split(".lora")[0] for name in adapter_weights(model)}
+    assert names == {"q_proj", "k_proj"}
+
+
+def test_target_modules_at_the_first_layer_and_beyond_the_ninth():
+    assert re.fullmatch(target_modules(0, "all"), "model.layers.0.self_attn.q_proj")
+    assert not re.fullmatch(target_modules(0, "all"), "model.layers.0.self_attn.v_proj")
+    deep = target_modules(12, "all")
+    assert re.fullmatch(deep, "model.layers.1.mlp.up_proj")
+    assert re.fullmatch(deep, "model.layers.11.self_attn.o_proj")
+    assert not re.fullmatch(deep, "model.layers.12.self_attn.o_proj")
+    assert not re.fullmatch(deep, "model.layers.13.self_attn.q_proj")
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path: Path):
+    folders = []
+    for name, seed in [("a", 0), ("b", 0), ("c", 1)]:
+        torch.manual_seed(hash(name) % 1000)  # whatever went before must not matter
+        backbone, model, _ = fit(training={"epochs": 1, "seed": seed})
+        save_adapter(model, tmp_path / name, backbone, HEADS, to_mapping(make_settings()))
+        folders.append({p.name: p.read_bytes() for p in sorted((tmp_path / name).iterdir())})
+    assert folders[0] == folders[1]
+    assert folders[0]["adapter_model.safetensors"] != folders[2]["adapter_model.safetensors"]
+
+
+def test_gradient_checkpointing_changes_nothing_but_memory():
+    plain, saving = (
+        fit(training={"lora_dropout": 0.0, "gradient_checkpointing": on})[1] for on in (False, True)
+    )
+    expected, found = adapter_weights(plain), adapter_weights(saving)
+    assert expected.keys() == found.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, atol=1e-6, rtol=0, msg=name)
+
+
+def test_gradient_checkpointing_runs_the_lower_layers_twice():
+    counts = {}
+    for on in (False, True):
+        backbone = truncated()
+        layer: Any = backbone.decoder.layers[0]  # type: ignore[union-attr,index]
+        settings = make_settings(training={"epochs": 1, "heldout_share": 0.0, "gradient_checkpointing": on})
+        with count_calls({"mlp": layer.mlp}) as calls:
+            train(backbone, HEADS, examples(), settings)
+        counts[on] = calls["mlp"]
+    assert counts == {False: 12, True: 24}
+
+
+def test_each_epoch_sees_its_own_samples(monkeypatch: pytest.MonkeyPatch):
+    seen: list[int] = []
+    original = training._loss
+
+    def watch(*arguments: Any) -> Any:
+        seen.append(arguments[1].list_id)
+        return original(*arguments)
+
+    monkeypatch.setattr(training, "_loss", watch)
+    fit(training={"epochs": 3, "heldout_share": 0.0})
+    samples = {e.list_id: e.sample for e in examples()}
+    epochs = [seen[i : i + 12] for i in range(0, 36, 12)]
+    assert [{samples[i] for i in epoch} for epoch in epochs] == [{0}, {1}, {0}]
+    assert all(len(set(epoch)) == 12 for epoch in epochs)
+    assert epochs[0] != epochs[2]  # in another order
+
+
+def test_pairs_can_be_mined_anew(monkeypatch: pytest.MonkeyPatch):
+    calls: list[np.ndarray] = []
+
+    def watch(grades: Any, scores: Any, settings: Any, rng: Any) -> Any:
+        calls.append(scores)
+        return mine_list(grades, scores, settings, rng)
+
+    monkeypatch.setattr("headrank.training.mine_list", watch)
+    counts = {}
+    for option in ("never", "epoch", "step"):
+        calls.clear()
+        _, _, curve = fit(pairs={"remine": option}, training={"heldout_share": 0.25, "lora_dropout": 0.0})
+        counts[option] = len(calls)
+        assert np.isfinite(curve["loss"]).all()
+    # Nine training lists an epoch, two epochs; held-out lists keep the pairs of the frozen model.
+    assert counts == {"never": 0, "epoch": 18, "step": 18}
+    # What is mined on is the model as it is by then, not the frozen one.
+    frozen = [e.base.double().numpy() for e in examples()]
+    assert min(np.abs(calls[-1] - f).max() for f in frozen) > 1e-3
+
+
+@pytest.mark.parametrize("form", ["variance", "entropy", "base", "none"])
+def test_each_regulariser_trains(form: str):
+    _, _, curve = fit(regulariser={"form": form}, training={"epochs": 1})
+    rows = curve[curve["split"] == "train"]
+    weight = 0.0 if form == "none" else 0.5
+    np.testing.assert_allclose(rows["loss"], rows["preference"] + weight * rows["regulariser"], rtol=1e-5)
+
+
+def test_a_loss_that_is_not_finite_ends_training_in_one_line():
+    broken = list(examples())
+    for i, example in enumerate(broken):
+        if example.sample == 1:
+            broken[i] = replace(example, base=torch.full_like(example.base, float("nan")))
+    with pytest.raises(InputError) as caught:
+        fit(broken, training={"heldout_share": 0.0})
+    message = str(caught.value)
+    # The second epoch's first step, of steps of four among twelve lists.
+    assert message.startswith("training: the loss is not finite at step 4, list ")
+    assert broken[int(message.rsplit(" ", 1)[1])].sample == 1
+    assert "\n" not in message
+
+
+def test_a_gradient_that_is_not_finite_ends_training_in_one_line(monkeypatch: pytest.MonkeyPatch):
+    def infinite(*_: Any) -> torch.Tensor:
+        return torch.tensor(float("inf"))
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", infinite)
+    with pytest.raises(InputError, match=r"the gradient is not finite at step 1, lists \d+, \d+, \d+, \d+$"):
+        fit()
+
+
+def test_early_stopping_keeps_the_best_epoch(monkeypatch: pytest.MonkeyPatch):
+    kept: list[dict[str, torch.Tensor]] = []
+    accuracies = iter([0.1, 0.6, 0.9, 0.3])
+    original = training.evaluate
+
+    def pretend(backbone: Backbone, *rest: Any) -> dict[str, float]:
+        kept.append(adapter_weights(backbone.model))
+        return {**original(backbone, *rest), "pair_accuracy": next(accuracies)}
+
+    monkeypatch.setattr(training, "evaluate", pretend)
+    _, model, _ = fit(training={"epochs": 3, "early_stopping": True})
+    final = list(adapter_weights(model).values())
+    assert all(torch.equal(a, b) for a, b in zip(final, kept[2].values(), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(final, kept[3].values(), strict=True))
+
+
+def test_queries_are_held_out_whole():
+    kept, held = split_queries(examples(), 0.25, 0)
+    assert len({e.qid for e in held}) == 3
+    assert not {e.qid for e in held} & {e.qid for e in kept}
+    assert len(kept) + len(held) == len(examples())
+    assert split_queries(examples(), 0.0, 0)[1] == []
+    assert {e.qid for e in split_queries(examples(), 0.25, 1)[1]} != {e.qid for e in held}
+
+
+def test_settings_that_leave_nothing_to_train_on_are_refused():
+    with pytest.raises(InputError, match=r"training\.heldout_share leaves no query to train on"):
+        fit(training={"heldout_share": 1.0})
+    shallow = load_backbone(checkpoint("qwen3"), depth=2)
+    with pytest.raises(InputError, match="training: head 2-1 is outside the model"):
+        train(shallow, HEADS, examples(), make_settings())
+
+
+def test_learning_rate_rises_then_falls_to_zero():
+    factors = [cosine_factor(step, 100, 0.05) for step in range(100)]
+    assert factors[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert factors[5] == 1
+    assert all(a > b for a, b in pairwise(factors[5:]))
+    assert factors[-1] < 0.001
+    assert cosine_factor(52, 99, 0.05) == pytest.approx(0.5, abs=0.01)
+    _, _, curve = fit(training={"epochs": 2, "learning_rate": 0.5e-3})
+    rates = curve.loc[curve["split"] == "train", "learning_rate"]
+    np.testing.assert_allclose(rates, [0.5e-3 * cosine_factor(step, 6, 0.05) for step in range(6)])
+
+
+def test_what_is_trained_is_what_ranks():
+    """The live model's f is the log of the reranker's score over K: one forward, one formula."""
+    backbone, _, _ = fit(training={"epochs": 1})
+    settings = make_settings()
+    documents = tuple(world()[3].values())[:6]
+    candidates = [Candidates("q", "which", documents)]
+    frame = rerank_together(backbone, builder(), [headrank(HEADS, settings)], candidates, "best-first")[
+        "headrank"
+    ]
+    with torch.no_grad():
+        f = score_list(backbone, HEADS, builder().build("which", documents), settings)
+    expected = f.exp().numpy() * len(HEADS.heads)
+    np.testing.assert_allclose(frame.sort_values("position")["score"], expected, rtol=1e-5)
