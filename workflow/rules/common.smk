@@ -1,18 +1,19 @@
 """Names, paths, settings and input functions of the stages up to reranking."""
 
-import os
 from pathlib import Path
 
 FROZEN = ["icr", "qrhead", "core", "headrank-untrained"]
 METHODS = ["bm25", *FROZEN, "headrank"]
 
 SCHEMA = load_schema()
+check_files()
 check_keys(SCHEMA)
 fill_defaults(SCHEMA, config, SCHEMA["$defs"])
 check_names()
 
 STUDY = config["name"]
 DATA = os.environ.get("HEADRANK_DATA") or config["data"] or "."
+check_places(DATA)
 USED = list(dict.fromkeys([*config["train_on"], *config["benchmarks"]]))
 VARIANTS = ["headrank", *config["variants"]]
 ABLATED = config["ablation"]["backbone"] or next(iter(config["backbones"]))

@@ -4,10 +4,13 @@ A faulty configuration ends here, in one line that names the key.
 """
 
 import difflib
+import os
+import sys
 
 import jsonschema
 import yaml
-from snakemake.exceptions import WorkflowError
+
+CONFIGFILES = [str(path) for path in workflow.overwrite_configfiles] or ["config/config.yaml"]
 
 
 def load_schema():
@@ -16,8 +19,22 @@ def load_schema():
 
 
 def refuse(message):
-    names = ", ".join(map(str, workflow.overwrite_configfiles)) or "config/config.yaml"
-    raise WorkflowError(f"{names}: {message}")
+    """End with one line; an exception would bring Snakemake's traceback with it."""
+    sys.exit(f"error: {', '.join(map(os.path.relpath, CONFIGFILES))}: {message}")
+
+
+def check_repeated(node, place=""):
+    """Refuse a key that stands twice in one mapping: YAML would silently take the last."""
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        if sum(other.value == key.value for other, _ in node.value) > 1:
+            refuse(f"{place}{key.value}: given twice, at line {key.start_mark.line + 1}; keep one")
+        check_repeated(value, f"{place}{key.value}.")
+
+
+def check_files():
+    for path in CONFIGFILES:
+        with open(path, encoding="utf-8") as stream:
+            check_repeated(yaml.compose(stream))
 
 
 def near(name, known):
@@ -75,3 +92,14 @@ def check_names():
     for name in config["variants"]:
         if name in METHODS:
             refuse(f"variants.{name}: the name belongs to a method; choose another")
+
+
+def check_places(data):
+    """Refuse local collections and models that are not where they should be, before anything runs."""
+    for section, needed in (("collections", "queries.jsonl"), ("backbones", "config.json")):
+        for name, spec in config[section].items():
+            place = os.path.join(data, spec["path"], needed)
+            if spec["source"] == "local" and not any(map(os.path.exists, (place, f"{place}.gz"))):
+                refuse(
+                    f"{section}.{name}.path: no {place}; set the key data or the environment variable HEADRANK_DATA"
+                )

@@ -149,7 +149,7 @@ rule depth:
     benchmark:
         "results/{study}/benchmarks/depth/{backbone}.tsv"
     conda:
-        "../../envs/evaluate.yaml"
+        "../../envs/model.yaml"
     threads: 1
     resources:
         mem_mb=8000,

@@ -16,7 +16,9 @@ def main(name, spec, queries_path, qrels_path):
     # The mean of a metric runs over the judged queries; others would only cost time.
     judged = [qid for qid in texts if qid in qrels]
     if not judged:
-        raise InputError(f"collection {name}: no query has judgements; queries and qrels do not belong together")
+        raise InputError(
+            f"collection {name}: no query has judgements; queries and qrels do not belong together"
+        )
     logging.info("%s: %d of %d queries are judged", name, len(judged), len(texts))
     rows = [json.dumps({"_id": qid, "text": texts[qid]}, ensure_ascii=False) for qid in judged]
     write_text(queries_path, "\n".join(rows) + "\n")

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pandas as pd
+
 from headrank.cost import Shape, full_operations, truncated_operations
 from headrank.files import write_parquet
 from headrank.heads import HeadSet

@@ -1,6 +1,7 @@
 """Put the training curves of all backbones into one tidy frame."""
 
 import pandas as pd
+
 from headrank.files import write_parquet
 from headrank.stage import stage
 

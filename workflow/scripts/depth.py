@@ -1,6 +1,8 @@
 """nDCG of frozen heads chosen among the first layers only, for every depth, from stored masses."""
 
 import pandas as pd
+from tqdm import tqdm
+
 from headrank.depth import depth_heads, rank_from_masses
 from headrank.evaluation import evaluate
 from headrank.features import Features
@@ -11,7 +13,6 @@ from headrank.runs import read_qrels, read_run
 from headrank.settings import Settings
 from headrank.significance import Resampling, bootstrap_interval
 from headrank.stage import stage
-from tqdm import tqdm
 
 
 def main(inputs, backbone, settings, cutoff, resampling, outputs):
@@ -22,14 +23,19 @@ def main(inputs, backbone, settings, cutoff, resampling, outputs):
 
     def values(runs):
         metric = f"ndcg@{cutoff}"
-        return [evaluate(run, judged, [metric])["value"].to_numpy() for run, judged in zip(runs, qrels, strict=True)]
+        return [
+            evaluate(run, judged, [metric])["value"].to_numpy()
+            for run, judged in zip(runs, qrels, strict=True)
+        ]
 
     def mean(parts):
         return sum(part.mean() for part in parts) / len(parts)
 
     features = Features.load(inputs.features)
     rows, shown = [], None
-    for depth, heads in tqdm(depth_heads(features, pd.read_parquet(inputs.lists), settings).items(), unit="depth"):
+    for depth, heads in tqdm(
+        depth_heads(features, pd.read_parquet(inputs.lists), settings).items(), unit="depth"
+    ):
         if heads.heads != shown:
             each = zip(masses, rankings, strict=True)
             ndcg = values(as_run(rank_from_masses(m, ranking, heads, settings)) for m, ranking in each)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+
 from headrank.evaluation import evaluate
 from headrank.files import write_parquet
 from headrank.runs import read_qrels, read_run

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+
 from headrank.backbone import load_backbone
 from headrank.collections import open_collection, read_passages
 from headrank.extract import collect_features
@@ -16,7 +17,9 @@ from headrank.stage import stage
 def main(inputs, settings, model, output):
     settings = Settings.from_mapping(settings)
     backbone = load_backbone(inputs.backbone, dtype=model["dtype"], device=model["device"])
-    queries = open_collection("training", {"source": "local", "path": str(Path(inputs.queries).parent)}).queries()
+    queries = open_collection(
+        "training", {"source": "local", "path": str(Path(inputs.queries).parent)}
+    ).queries()
     passages = read_passages(inputs.passages)
     lists = {
         str(number): (queries[group["qid"].iloc[0]], [passages[docid] for docid in group["docid"]])

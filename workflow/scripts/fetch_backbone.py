@@ -1,10 +1,11 @@
 """Download one revision of a checkpoint from the Hugging Face hub: weights as safetensors, no code."""
 
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
 from headrank.backbone import read_config
 from headrank.errors import InputError
 from headrank.stage import stage
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
 FILES = ["*.json", "*.safetensors", "merges.txt", "vocab.txt", "*.jinja", "tokenizer.model"]
 

@@ -1,6 +1,7 @@
 """Draw one figure of the paper as PDF and PNG: a function of tidy frames."""
 
 import pandas as pd
+
 from headrank import figures
 from headrank.stage import stage
 
@@ -8,7 +9,8 @@ from headrank.stage import stage
 def main(name, frames, options, outputs):
     draw = getattr(figures, f"{name}_figure")
     read = {
-        argument: pd.concat(map(pd.read_parquet, paths), ignore_index=True) for argument, paths in frames.items()
+        argument: pd.concat(map(pd.read_parquet, paths), ignore_index=True)
+        for argument, paths in frames.items()
     }
     figures.save_figure(draw(**read, **options), pdf=outputs.pdf, png=outputs.png)
 

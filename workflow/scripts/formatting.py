@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+
 from headrank.files import write_parquet
 from headrank.runs import read_run
 from headrank.stage import stage
@@ -19,7 +20,9 @@ def main(rankings, cells, candidates, output):
         found = {qid: sorted(group) for qid, group in frame.groupby("qid")["docid"]}
         valid = sum(found.get(qid) == docids for qid, docids in expected[benchmark].items())
         ties = int(frame.duplicated(["qid", "score"], keep=False).sum())
-        rows.append((backbone, method, benchmark, len(expected[benchmark]), valid, ties, int(frame["empty"].sum())))
+        rows.append(
+            (backbone, method, benchmark, len(expected[benchmark]), valid, ties, int(frame["empty"].sum()))
+        )
     columns = "backbone method benchmark queries permutations ties empty_documents"
     write_parquet(output, pd.DataFrame(rows, columns=columns.split()))
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+
 from headrank.backbone import load_backbone
 from headrank.collections import open_collection, read_passages
 from headrank.files import write_parquet
@@ -20,7 +21,10 @@ def main(inputs, settings, model, names, outputs):
     backbone = load_backbone(inputs.backbone, dtype=model["dtype"], device=model["device"])
     benchmark = open_collection("test", {"source": "local", "path": str(Path(inputs.queries).parent)})
     candidates = gather_candidates(
-        benchmark.queries(), read_run(inputs.candidates), read_passages(inputs.passages), settings.candidates.depth
+        benchmark.queries(),
+        read_run(inputs.candidates),
+        read_passages(inputs.passages),
+        settings.candidates.depth,
     )
     methods = [
         icr(backbone),

@@ -1,6 +1,7 @@
 """Lay the selection scores of all heads and the chosen heads out as tidy frames."""
 
 import pandas as pd
+
 from headrank.files import write_parquet
 from headrank.heads import HeadSet
 from headrank.stage import stage

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+
 from headrank.files import write_parquet
 from headrank.runs import read_qrels
 from headrank.selectivity import ZoneSettings, profile

@@ -1,6 +1,7 @@
 """Mine preference pairs (R7) from the frozen backbone's stored scores, and keep those scores (f0 of R8)."""
 
 import pandas as pd
+
 from headrank.features import Features
 from headrank.files import write_parquet
 from headrank.heads import HeadSet

@@ -1,6 +1,7 @@
 """Build a backbone with planted heads from the study's own text."""
 
 import torch
+
 from headrank.collections import read_passages
 from headrank.planted.mini import build_mini_backbone
 from headrank.stage import stage

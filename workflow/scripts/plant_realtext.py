@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+
 from headrank.planted.realtext import build_realtext
 from headrank.stage import stage
 

@@ -1,6 +1,7 @@
 """nDCG against the number of training queries, as a mean over benchmarks with its bootstrap interval."""
 
 import pandas as pd
+
 from headrank.files import write_parquet
 from headrank.significance import Resampling, bootstrap_interval
 from headrank.stage import stage
@@ -20,7 +21,9 @@ def main(inputs, numbers, backbone, resampling, outputs):
 
     rows = []
     for variant, queries in {**numbers, "headrank": every}.items():
-        rows.append((backbone, queries, mean(variant), *bootstrap_interval(values(variant), Resampling(**resampling))))
+        rows.append(
+            (backbone, queries, mean(variant), *bootstrap_interval(values(variant), Resampling(**resampling)))
+        )
     write_parquet(outputs.curve, pd.DataFrame(rows, columns=["backbone", "queries", "ndcg", "low", "high"]))
     levels = [("", "bm25", mean("bm25")), (backbone, "headrank-untrained", mean("headrank-untrained"))]
     write_parquet(outputs.references, pd.DataFrame(levels, columns=["backbone", "method", "ndcg"]))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+
 from headrank.adapter import check_adapter
 from headrank.backbone import load_backbone
 from headrank.collections import open_collection, read_passages
@@ -21,7 +22,10 @@ def main(inputs, name, settings, model, outputs):
     backbone = load_backbone(inputs.backbone, heads.depth, model["dtype"], model["device"], adapter=adapter)
     benchmark = open_collection("test", {"source": "local", "path": str(Path(inputs.queries).parent)})
     candidates = gather_candidates(
-        benchmark.queries(), read_run(inputs.candidates), read_passages(inputs.passages), settings.candidates.depth
+        benchmark.queries(),
+        read_run(inputs.candidates),
+        read_passages(inputs.passages),
+        settings.candidates.depth,
     )
     builder = PromptBuilder(backbone.tokenizer, settings.prompt)
     method = headrank(heads, settings, name)

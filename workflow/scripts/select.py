@@ -1,6 +1,7 @@
 """Choose a method's heads on the stored features; the model is not run."""
 
 import pandas as pd
+
 from headrank.features import Features
 from headrank.lists import subset_queries
 from headrank.selection import select_core, select_headrank, select_qrhead

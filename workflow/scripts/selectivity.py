@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pandas as pd
+from statsmodels.stats.proportion import proportion_confint
+
 from headrank.files import write_parquet
 from headrank.runs import read_qrels
 from headrank.selectivity import ZoneSettings, promotion, zone_documents
 from headrank.stage import stage
-from statsmodels.stats.proportion import proportion_confint
 
 
 def main(rankings, qrels, cells, zone, alpha, output):
@@ -26,7 +27,9 @@ def main(rankings, qrels, cells, zone, alpha, output):
         pooled, macro = promotion(documents), promotion(documents, "macro")
         for group in ("relevant", "irrelevant"):
             share, n = getattr(pooled, group), getattr(pooled, f"n_{group}")
-            low, high = proportion_confint(round(share * n), n, alpha, method="wilson") if n else (share, share)
+            low, high = (
+                proportion_confint(round(share * n), n, alpha, method="wilson") if n else (share, share)
+            )
             rows.append((backbone, method, group, share, low, high, n, getattr(macro, group)))
     columns = ["backbone", "method", "group", "promoted", "low", "high", "n", "macro"]
     write_parquet(output, pd.DataFrame(rows, columns=columns))

@@ -1,6 +1,7 @@
 """Test methods against each other: paired randomisation over queries, Holm's correction, per backbone."""
 
 import pandas as pd
+
 from headrank.files import write_parquet
 from headrank.significance import Resampling, compare
 from headrank.stage import stage

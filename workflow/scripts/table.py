@@ -1,6 +1,7 @@
 """Write one table of the paper as CSV, LaTeX and Markdown: a function of tidy frames."""
 
 import pandas as pd
+
 from headrank import tables
 from headrank.stage import stage
 
@@ -8,7 +9,8 @@ from headrank.stage import stage
 def main(name, frames, options, outputs):
     make = getattr(tables, f"{name}_table")
     read = {
-        argument: pd.concat(map(pd.read_parquet, paths), ignore_index=True) for argument, paths in frames.items()
+        argument: pd.concat(map(pd.read_parquet, paths), ignore_index=True)
+        for argument, paths in frames.items()
     }
     tables.write_table(make(**read, **options), csv=outputs.csv, tex=outputs.tex, md=outputs.md)
 

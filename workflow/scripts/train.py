@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+
 from headrank.adapter import save_adapter
 from headrank.backbone import load_backbone
 from headrank.collections import open_collection, read_passages
@@ -20,7 +21,9 @@ def main(inputs, given, queries, seed, model, outputs):
     settings = Settings.from_mapping(given)
     heads = HeadSet.load(inputs.heads)
     backbone = load_backbone(inputs.backbone, heads.depth, model["dtype"], model["device"])
-    texts = open_collection("training", {"source": "local", "path": str(Path(inputs.queries).parent)}).queries()
+    texts = open_collection(
+        "training", {"source": "local", "path": str(Path(inputs.queries).parent)}
+    ).queries()
     examples = make_examples(
         subset_queries(pd.read_parquet(inputs.lists), queries, seed),
         pd.read_parquet(inputs.pairs),

@@ -16,7 +16,9 @@ def joined(parts, what):
     for part in parts:
         twice = [key for key in part if key in whole and whole[key] != part[key]]
         if twice:
-            raise InputError(f"train_on: {what} {twice[0]} is in two collections and differs; train on one of them")
+            raise InputError(
+                f"train_on: {what} {twice[0]} is in two collections and differs; train on one of them"
+            )
         whole.update(part)
     return whole
 
