@@ -114,6 +114,9 @@ def load_backbone(
         raise InputError(f"{path}: cannot load the checkpoint ({_first_line(error)})") from error
     except SafetensorError as error:
         raise InputError(f"{path}: damaged weights ({_first_line(error)})") from error
+    # Without its files transformers makes an empty tokenizer of the model's kind, for which every text is nothing.
+    if not tokenizer("a", add_special_tokens=False)["input_ids"]:
+        raise InputError(f"{path}: no usable tokenizer (tokenizer.json)")
     missing = sorted(info["missing_keys"])
     if missing:
         raise InputError(f"{path}: the checkpoint lacks {len(missing)} weights, such as {missing[0]}")
