@@ -48,8 +48,13 @@ LIBRARY = {
         "tables/timing",
     ],
     "figure": [
+        "figures/depth",
+        "figures/heads",
+        "figures/homogenisation",
+        "figures/queries",
+        "figures/selectivity",
         "figures/style",
-        *(f"figures/{name}" for name in ("depth", "heads", "homogenisation", "queries")),
+        "figures/training",
     ],
 }
 

@@ -1,0 +1,176 @@
+"""The schema and what happens to a configuration that does not fit it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import CONFIGURATIONS, REPOSITORY, configuration, snakemake
+
+from headrank.planted.build import BackboneSpec
+from headrank.planted.embeddings import EmbeddingSpec
+from headrank.planted.language import LanguageSpec
+from headrank.planted.realtext import PlantedHead, RealTextSpec
+from headrank.planted.synthetic import CollectionSpec
+from headrank.settings import Settings
+
+SCHEMA: dict[str, Any] = yaml.safe_load(
+    (REPOSITORY / "workflow" / "schemas" / "config.schema.yaml").read_text(encoding="utf-8")
+)
+DEFINITIONS = SCHEMA["$defs"]
+
+
+def resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    reference = schema.get("$ref", "").removeprefix("#/$defs/")
+    return {**DEFINITIONS[reference], **schema} if reference else schema
+
+
+def objects(schema: dict[str, Any], place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object of the schema with its place; definitions are followed once for each use."""
+    schema = resolved(schema)
+    if schema.get("type") == "array" and isinstance(schema.get("items"), dict):
+        yield from objects(schema["items"], f"{place}[]")
+    if schema.get("type") != "object":
+        return
+    yield place, schema
+    for key, inner in schema.get("properties", {}).items():
+        yield from objects(inner, f"{place}.{key}")
+    if isinstance(schema.get("additionalProperties"), dict):
+        yield from objects(schema["additionalProperties"], f"{place}.*")
+
+
+def test_no_object_of_the_schema_takes_unknown_keys() -> None:
+    open_ones = [place for place, schema in objects(SCHEMA) if "additionalProperties" not in schema]
+    assert open_ones == []
+    # Names chosen by the author of a configuration are the only free keys.
+    free = {place for place, schema in objects(SCHEMA) if isinstance(schema["additionalProperties"], dict)}
+    assert free == {".collections", ".backbones", ".variants"}
+
+
+def test_every_key_is_described_and_has_a_default_or_is_required() -> None:
+    for place, schema in objects(SCHEMA):
+        for key, inner in schema.get("properties", {}).items():
+            leaf = resolved(inner)
+            assert leaf.get("description"), f"{place}.{key} is not described"
+            optional = key not in schema.get("required", []) and leaf.get("type") != "object"
+            assert not optional or "default" in leaf, f"{place}.{key} has no default"
+
+
+def defaults(schema: dict[str, Any]) -> Any:
+    schema = resolved(schema)
+    if schema.get("type") == "object":
+        return {key: defaults(inner) for key, inner in schema["properties"].items()}
+    return schema["default"]
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def test_the_schema_of_the_method_is_that_of_its_settings() -> None:
+    assert defaults(SCHEMA["properties"]["headrank"]) == plain(dataclasses.asdict(Settings()))
+
+
+@pytest.mark.parametrize(
+    ("definition", "kind"),
+    [
+        ("synthetic", CollectionSpec),
+        ("planted", BackboneSpec),
+        ("embedding", EmbeddingSpec),
+        ("realtext", RealTextSpec),
+    ],
+)
+def test_the_schema_of_the_mini_world_is_that_of_its_specs(definition: str, kind: type) -> None:
+    check_fields(DEFINITIONS[definition], kind)
+
+
+def test_the_schema_of_nested_specs_is_that_of_their_classes() -> None:
+    check_fields(DEFINITIONS["synthetic"]["properties"]["language"], LanguageSpec)
+    check_fields(DEFINITIONS["realtext"]["properties"]["planted"]["items"], PlantedHead)
+
+
+def check_fields(schema: dict[str, Any], kind: type) -> None:
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    assert set(schema["properties"]) == set(fields)
+    for name, field in fields.items():
+        if field.default is not dataclasses.MISSING:
+            assert resolved(schema["properties"][name]).get("default") == plain(field.default), name
+
+
+def edited(tmp_path: Path, **changes: Any) -> Path:
+    """A copy of mini.yaml with values set at dotted places."""
+    config = yaml.safe_load(configuration("mini").read_text(encoding="utf-8"))
+    for place, value in changes.items():
+        *parents, key = place.split("__")
+        part = config
+        for parent in parents:
+            part = part.setdefault(parent.replace("_", "-") if parent.startswith("no_") else parent, {})
+        part[key] = value
+    path = tmp_path / "edited.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "named", "hint"),
+    [
+        ({"trainon": []}, "trainon: unknown key", "'train_on'"),
+        ({"headrank__selection__entropy_wieght": 0.1}, "headrank.selection.entropy_wieght: unknown key", "'entropy_weight'"),
+        ({"headrank__prompt__trunctae_words": 9}, "headrank.prompt.trunctae_words: unknown key", "'truncate_words'"),
+        ({"variants__fast": {"trainig": {}}}, "variants.fast.trainig: unknown key", "'training'"),
+        ({"collections__training__sourec": "x"}, "collections.training.sourec: unknown key", "'source'"),
+        ({"backbones__small__planted__layrs": 3}, "backbones.small.planted.layrs: unknown key", "'layers'"),
+        ({"threads": "many"}, "threads: 'many' is not of type 'integer'", ""),
+        ({"headrank__loss__form": "dop"}, "headrank.loss.form: 'dop' is not one of", "'dpo'"),
+        ({"train_on": ["trainin"]}, "train_on: 'trainin' is not among the collections", "'training'"),
+        ({"ablation__backbone": "smal"}, "ablation.backbone: 'smal' is not among the backbones", "'small'"),
+        ({"ablation__variants": ["no-entropi"]}, "ablation.variants: 'no-entropi' is not among", "'no-entropy'"),
+        ({"variants__icr": {}}, "variants.icr: the name belongs to a method", ""),
+    ],
+)  # fmt: skip
+def test_a_faulty_configuration_ends_in_one_line_that_names_the_key(
+    tmp_path: Path, change: dict[str, Any], named: str, hint: str
+) -> None:
+    path = edited(tmp_path, **change)
+    done = snakemake("-n", "--configfile", path, directory=tmp_path)
+    assert done.code != 0
+    assert len(done.errors) == 1, done.err
+    assert "edited.yaml" in done.errors[0]
+    assert named in done.errors[0]
+    assert hint in done.errors[0]
+    assert "Traceback" not in done.err
+    assert 'File "' not in done.err
+
+
+def test_a_key_given_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "twice.yaml"
+    path.write_text(configuration("mini").read_text(encoding="utf-8") + "seed: 4\n", encoding="utf-8")
+    done = snakemake("-n", "--configfile", path, directory=tmp_path)
+    assert done.code != 0
+    assert "seed: given twice, at line" in done.errors[0]
+
+
+def test_a_missing_data_directory_is_named_before_anything_runs(tmp_path: Path) -> None:
+    done = snakemake(
+        "-n", "--configfile", configuration("real-text"), HEADRANK_DATA=str(tmp_path / "nowhere")
+    )
+    assert done.code != 0
+    assert len(done.errors) == 1
+    assert "collections.dl21.path" in done.errors[0]
+    assert "HEADRANK_DATA" in done.errors[0]
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_no_configuration_repeats_a_default_of_the_method(name: str) -> None:
+    """What a configuration says about the method is what differs; the rest is in one place, the schema."""
+    config = yaml.safe_load(configuration(name).read_text(encoding="utf-8"))
+    known = defaults(SCHEMA["properties"]["headrank"])
+    for section, values in config.get("headrank", {}).items():
+        for key, value in values.items() if isinstance(values, dict) else ():
+            assert value != known[section][key], f"{name}.yaml: headrank.{section}.{key} is the default"

@@ -1,0 +1,184 @@
+"""The conda environments: there, pinned as the tests' own environment is, and holding what their scripts import.
+
+That conda can solve them is not tested: it would need conda and its channels.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import REPOSITORY
+
+RULES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
+ENVIRONMENTS = sorted((REPOSITORY / "envs").glob("*.yaml"))
+SOURCE = REPOSITORY / "src"
+# Import names whose distributions are called otherwise, in conda or on PyPI.
+DISTRIBUTIONS = {
+    "Stemmer": "pystemmer",
+    "pytrec_eval": "pytrec-eval-terrier",
+    "matplotlib": "matplotlib-base",
+}
+# What a script loads at need, inside functions, on the way that it takes.
+AT_NEED = {
+    "collection": ["ir_datasets"],
+    "passages": ["ir_datasets"],
+    "retrieve": ["bm25s", "Stemmer", "ir_datasets"],
+    "evaluate": ["pytrec_eval"],
+    "depth": ["pytrec_eval", "scipy"],
+    "significance": ["scipy", "statsmodels"],
+    "features": ["tokenizers"],
+    "train": ["peft", "safetensors"],
+    "rerank": ["peft", "safetensors"],
+    "frozen": ["safetensors"],
+    "select": ["safetensors"],
+    "mine": ["safetensors"],
+    "plant_backbone": ["scipy", "tokenizers", "transformers"],
+    "plant_realtext": ["bm25s", "Stemmer", "transformers"],
+}
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def rules() -> list[tuple[str, str, Path]]:
+    """(rule, script, environment) of every rule, read from the rule files."""
+    found = []
+    for path in RULES:
+        for block in re.split(r"^rule ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+            environments = re.findall(r'conda:\s+"([^"]+)"', block)
+            scripts = re.findall(r'script:\s+"\.\./scripts/(\w+)\.py"', block)
+            assert len(environments) == len(scripts) == 1, block.split(":")[0]
+            found.append((block.split(":")[0], scripts[0], (path.parent / environments[0]).resolve()))
+    return found
+
+
+def packages(environment: Path) -> dict[str, str]:
+    """Distribution -> version of an environment, conda's and pip's."""
+    content = yaml.safe_load(environment.read_text(encoding="utf-8"))
+    pinned = [entry.split("=", 1) for entry in content["dependencies"] if isinstance(entry, str)]
+    for entry in content["dependencies"]:
+        if isinstance(entry, dict):
+            pinned += [line.split("==", 1) for line in entry["pip"]]
+    return {normal(name): version for name, version in pinned}
+
+
+def constraints() -> dict[str, str]:
+    lines = (REPOSITORY / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return {
+        normal(n): v for n, v in (line.split("==") for line in lines if line and not line.startswith("#"))
+    }
+
+
+def test_each_rule_has_a_script_of_its_own_name_and_an_environment() -> None:
+    names = [rule for rule, _, _ in rules()]
+    assert len(names) == len(set(names)) > 20
+    for rule, script, environment in rules():
+        assert script == rule
+        assert (REPOSITORY / "workflow" / "scripts" / f"{script}.py").is_file()
+        assert environment in ENVIRONMENTS, f"{rule}: {environment} does not exist"
+
+
+def test_no_script_is_without_a_rule() -> None:
+    scripts = {path.stem for path in (REPOSITORY / "workflow" / "scripts").glob("*.py")}
+    assert scripts == {script for _, script, _ in rules()}
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_versions_are_exact_and_those_of_the_constraints(environment: Path) -> None:
+    content = yaml.safe_load(environment.read_text(encoding="utf-8"))
+    assert content["channels"] == ["conda-forge", "nodefaults"]
+    known = constraints()
+    for name, version in packages(environment).items():
+        if name not in ("python", "pip"):
+            assert known[normal(name.removesuffix("-base"))] == version, f"{environment.name}: {name}"
+
+
+def test_constraints_are_exact() -> None:
+    assert constraints()["torch"] == "2.13.0"
+    assert all(re.fullmatch(r"[0-9][0-9a-z.]*", version) for version in constraints().values())
+
+
+@cache
+def imported(path: Path) -> frozenset[str]:
+    """Modules that a file imports when it is loaded: not those inside functions or for type checking."""
+    names: set[str] = set()
+
+    def walk(nodes: list[ast.stmt]) -> None:
+        for node in nodes:
+            if isinstance(node, ast.Import):
+                names.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names.add(node.module)
+                names.update(f"{node.module}.{alias.name}" for alias in node.names)
+            elif (isinstance(node, ast.If) and "TYPE_CHECKING" not in ast.dump(node.test)) or isinstance(
+                node, ast.Try | ast.With
+            ):
+                walk(node.body)
+
+    walk(ast.parse(path.read_text(encoding="utf-8")).body)
+    return frozenset(names)
+
+
+def file_of(module: str) -> Path | None:
+    place = SOURCE.joinpath(*module.split("."))
+    return next((p for p in (place.with_suffix(".py"), place / "__init__.py") if p.is_file()), None)
+
+
+def reached(path: Path) -> tuple[set[str], set[Path]]:
+    """Packages from outside that loading a file imports, and the files of the library that it loads."""
+    outside: set[str] = set()
+    files: set[Path] = set()
+    todo = [path]
+    while todo:
+        for module in imported(todo.pop()):
+            parts = module.split(".")
+            if parts[0] != "headrank":
+                outside.add(parts[0])
+                continue
+            # A package's own file is run before its modules.
+            for length in range(1, len(parts) + 1):
+                file = file_of(".".join(parts[:length]))
+                if file and file not in files:
+                    files.add(file)
+                    todo.append(file)
+    return outside - set(sys.stdlib_module_names), files
+
+
+@pytest.mark.parametrize(("rule", "script", "environment"), rules(), ids=[rule for rule, _, _ in rules()])
+def test_an_environment_holds_what_its_scripts_import(rule: str, script: str, environment: Path) -> None:
+    outside, _ = reached(REPOSITORY / "workflow" / "scripts" / f"{script}.py")
+    there = packages(environment)
+    for name in sorted(outside | set(AT_NEED.get(rule, []))):
+        assert normal(DISTRIBUTIONS.get(name, name)) in there, f"{rule}: {environment.name} lacks {name}"
+
+
+def test_light_stages_do_not_load_torch() -> None:
+    heavy = {"torch", "transformers"}
+    for rule, script, environment in rules():
+        if environment.stem != "model":
+            outside, _ = reached(REPOSITORY / "workflow" / "scripts" / f"{script}.py")
+            assert not outside & heavy, rule
+
+
+def test_library_files_that_rules_watch_are_loaded_by_their_scripts() -> None:
+    """Each list in common.smk names files that exist and that the stage's script really uses."""
+    common = (REPOSITORY / "workflow" / "rules" / "common.smk").read_text(encoding="utf-8")
+    listed = ast.literal_eval(re.search(r"^LIBRARY = (\{.*?^\})", common, re.DOTALL | re.MULTILINE)[1])  # type: ignore[index]
+    used: dict[str, set[str]] = {}
+    for path in RULES:
+        for block in re.split(r"^rule ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+            for stage in re.findall(r'library=library\("(\w+)"\)', block):
+                used.setdefault(stage, set()).update(re.findall(r'script:\s+"\.\./scripts/(\w+)\.py"', block))
+    assert set(used) == set(listed)
+    for stage, modules in listed.items():
+        for script in used[stage]:
+            _, files = reached(REPOSITORY / "workflow" / "scripts" / f"{script}.py")
+            for module in modules:
+                assert SOURCE / "headrank" / f"{module}.py" in files, f"{script} does not load {module}"

@@ -1,0 +1,101 @@
+"""The graph of jobs of each study. Exit status 0 proves nothing (nothing to do is a success too), so jobs are counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import CONFIGURATIONS, REPOSITORY, configuration, snakemake
+
+
+def expected_jobs(name: str) -> dict[str, int]:
+    """Jobs by rule, counted from the configuration alone."""
+    config = yaml.safe_load(configuration(name).read_text(encoding="utf-8"))
+    collections, benchmarks = len(config["collections"]), len(config["benchmarks"])
+    sources = [spec["source"] for spec in config["collections"].values()]
+    backbones = [spec["source"] for spec in config["backbones"].values()]
+    ablation = config["ablation"]
+    shown = {*ablation.get("variants", []), *ablation.get("queries", [])}
+    trained = len(backbones) + len(shown)
+    extra = bool(ablation.get("variants")), bool(ablation.get("queries"))
+    jobs = {
+        "synthesize": sources.count("synthetic"),
+        "collection": collections,
+        "retrieve": collections,
+        "passages": collections,
+        "training_set": 1,
+        "plant_backbone": backbones.count("planted"),
+        "plant_realtext": backbones.count("realtext"),
+        "fetch_backbone": backbones.count("hub"),
+        "lists": 1,
+        "features": len(backbones),
+        "select": 2 * len(backbones) + trained,
+        "mine": trained,
+        "train": trained,
+        "frozen": len(backbones) * benchmarks,
+        "rerank": trained * benchmarks,
+        "evaluate": 1 + sum(extra),
+        "significance": 1 + extra[0],
+        "selectivity": 1 + extra[0],
+        "homogenisation": 1,
+        "head_map": 1,
+        "depth": len(backbones),
+        "curves": 1,
+        "query_curve": int(extra[1]),
+        "cost": 1,
+        "formatting": 1,
+        "timing": 1,
+        "table": 5 + extra[0],
+        "figure": 5 + extra[1],
+        "all": 1,
+    }
+    jobs["total"] = sum(jobs.values())
+    return {rule: number for rule, number in jobs.items() if number}
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_every_job_of_a_study_is_planned(name: str, tmp_path: Path, empty_data: Path) -> None:
+    done = snakemake(
+        "-n", "--configfile", configuration(name), directory=tmp_path, HEADRANK_DATA=str(empty_data)
+    )
+    assert done.code == 0, done.err[-2000:]
+    assert done.jobs == expected_jobs(name)
+
+
+def test_the_paper_has_its_211_training_queries_and_three_scales() -> None:
+    config = yaml.safe_load(configuration("config").read_text(encoding="utf-8"))
+    assert config["train_on"] == ["dl21", "dl22", "dl23"]
+    assert list(config["backbones"]) == ["qwen3-0.6b", "qwen3-1.7b", "qwen3-4b"]
+    assert len(config["benchmarks"]) == 16
+
+
+def test_without_a_configuration_file_the_study_is_the_paper() -> None:
+    done = snakemake("-n")
+    assert done.code == 0, done.err[-2000:]
+    assert done.jobs == expected_jobs("config")
+    assert "results/paper/" in done.out
+
+
+def test_a_configuration_file_replaces_the_default_one(tmp_path: Path) -> None:
+    done = snakemake("-n", "--configfile", configuration("mini"), directory=tmp_path)
+    assert "results/mini/" in done.out
+    assert "paper" not in done.out
+    assert "qwen3" not in done.out
+
+
+def test_the_top_level_snakefile_and_the_workflow_are_one(tmp_path: Path) -> None:
+    arguments = ("-n", "--configfile", configuration("mini"))
+    through = snakemake(*arguments, directory=tmp_path)
+    direct = snakemake(*arguments, "-s", REPOSITORY / "workflow" / "Snakefile", directory=tmp_path)
+    assert through.jobs == direct.jobs
+
+
+def test_a_single_artefact_plans_only_what_it_needs(tmp_path: Path) -> None:
+    # The target stands first: --configfile takes every word after it for a file.
+    target = "results/mini/figures/heads.pdf"
+    jobs = snakemake("-n", target, "--configfile", configuration("mini"), directory=tmp_path).jobs
+    assert jobs["head_map"] == jobs["figure"] == 1
+    # Three methods on three backbones, and none of the variants.
+    assert jobs["select"] == 9
+    assert not {"train", "mine", "rerank", "frozen", "table", "all"} & set(jobs)

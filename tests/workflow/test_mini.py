@@ -1,0 +1,133 @@
+"""One whole mini run: every artefact is there, nothing is made twice, and what is made again is the same."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import configuration, snakemake
+
+from headrank.heads import HeadSet
+from headrank.runs import read_run
+
+pytestmark = pytest.mark.mini
+
+CONFIG = yaml.safe_load(configuration("mini").read_text(encoding="utf-8"))
+BACKBONES, BENCHMARKS = list(CONFIG["backbones"]), CONFIG["benchmarks"]
+TABLES = ("main", "ablation", "selectivity", "format", "cost", "timing")
+FIGURES = ("homogenisation", "selectivity", "heads", "depth", "training", "queries")
+
+
+def table(directory: Path, name: str) -> list[dict[str, str]]:
+    with (directory / "results" / "mini" / "tables" / f"{name}.csv").open(
+        encoding="utf-8", newline=""
+    ) as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_table_and_figure_is_there(mini_run: Path) -> None:
+    place = mini_run / "results" / "mini"
+    for name in TABLES:
+        assert {p.suffix for p in (place / "tables").glob(f"{name}.*")} == {".csv", ".tex", ".md"}
+    for name in FIGURES:
+        assert (place / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+        assert (place / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_second_run_has_nothing_to_do(mini_run: Path) -> None:
+    done = snakemake("--cores", "1", "--configfile", configuration("mini"), directory=mini_run)
+    assert done.code == 0
+    assert "Nothing to be done" in done.out
+
+
+def test_every_ranking_is_a_permutation_of_the_candidates(mini_run: Path) -> None:
+    rows = table(mini_run, "format")
+    assert len(rows) == len(BACKBONES) * 5
+    assert {row["success"] for row in rows} == {"1.0"}
+
+
+def test_the_main_table_covers_every_method_backbone_and_benchmark(mini_run: Path) -> None:
+    rows = table(mini_run, "main")
+    methods = ("icr", "qrhead", "core", "headrank-untrained", "headrank")
+    expected = [("", "bm25"), *((backbone, method) for backbone in BACKBONES for method in methods)]
+    assert [(row["backbone"], row["method"]) for row in rows] == expected
+    assert all(0 < float(row[benchmark]) < 1 for row in rows for benchmark in BENCHMARKS)
+
+
+def test_every_job_is_timed(mini_run: Path) -> None:
+    rows = {row["rule"]: row for row in table(mini_run, "timing")}
+    assert int(rows["train"]["jobs"]) == len(BACKBONES) + len(CONFIG["variants"])
+    assert int(rows["frozen"]["jobs"]) == len(BACKBONES) * len(BENCHMARKS)
+    assert all(float(row["total_s"]) > 0 for row in rows.values())
+
+
+def test_logs_hold_no_traceback_and_no_redrawn_lines(mini_run: Path) -> None:
+    logs = list((mini_run / "logs").rglob("*.log"))
+    assert len(logs) > 100
+    for log in logs:
+        text = log.read_text(encoding="utf-8")
+        assert "\r" not in text, log
+        assert "Traceback" not in text, log
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_training_leaves_the_frozen_methods_and_the_candidates_alone(mini_run: Path, backbone: str) -> None:
+    for benchmark in BENCHMARKS:
+        place = mini_run / "results" / "mini"
+        first = read_run(place / "collections" / benchmark / "candidates.trec")
+        for run in (place / "runs" / backbone / benchmark).glob("*.trec"):
+            for qid, ranked in read_run(run).items():
+                assert {docid for docid, _ in ranked} == {docid for docid, _ in first[qid]}, (run, qid)
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_the_adapter_carries_the_heads_that_were_selected(mini_run: Path, backbone: str) -> None:
+    place = mini_run / "results" / "mini"
+    selected = HeadSet.load(place / "heads" / backbone / "headrank.json")
+    assert HeadSet.load(place / "adapters" / backbone / "headrank" / "heads.json") == selected
+    curve = pd.read_csv(place / "adapters" / backbone / "headrank" / "curve.csv")
+    assert set(curve["split"]) == {"train", "heldout"}
+
+
+def files(directory: Path, *patterns: str) -> dict[str, bytes]:
+    place = directory / "results" / "mini"
+    return {
+        str(path.relative_to(place)): path.read_bytes()
+        for pattern in patterns
+        for path in sorted(place.glob(pattern))
+    }
+
+
+def test_artefacts_made_again_are_byte_identical(mini_run: Path) -> None:
+    """Everything behind the small backbone's column is built anew: features, heads, adapters, runs, all tables."""
+    # Measured times differ from run to run.
+    kept = ("tables/[!t]*", "figures/*", "runs/small/*/*.trec", "heads/small/*", "adapters/small/*/curve.csv")
+    before = files(mini_run, *kept)
+    assert len(before) > 30
+    forced = "results/mini/features/small.safetensors"
+    arguments = ("--cores", "all", "--forcerun", forced, "--configfile", configuration("mini"))
+    done = snakemake(*arguments, directory=mini_run)
+    assert done.code == 0, done.err[-2000:]
+    assert done.jobs["train"] == 1 + len(CONFIG["variants"])
+    assert files(mini_run, *kept) == before
+
+
+def test_a_touched_table_is_made_again_alone(mini_run: Path) -> None:
+    target = "results/mini/figures/selectivity.pdf"
+    (mini_run / target).unlink()
+    arguments = (target, "--configfile", configuration("mini"))
+    done = snakemake("-n", *arguments, directory=mini_run)
+    assert done.jobs == {"figure": 1, "total": 1}
+    assert snakemake("--cores", "1", *arguments, directory=mini_run).code == 0
+
+
+def test_a_changed_setting_reruns_only_what_depends_on_it(mini_run: Path, tmp_path: Path) -> None:
+    config = {**CONFIG, "evaluation": {**CONFIG.get("evaluation", {}), "resamples": 500}}
+    path = tmp_path / "mini.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    done = snakemake("-n", "--configfile", path, directory=mini_run)
+    assert set(done.jobs) <= {"significance", "depth", "query_curve", "table", "figure", "all", "total"}
+    assert done.jobs["significance"] == 2
