@@ -121,7 +121,7 @@ def edited(tmp_path: Path, **changes: Any) -> Path:
     ("change", "named", "hint"),
     [
         ({"trainon": []}, "trainon: unknown key", "'train_on'"),
-        ({"headrank__selection__entropy_wieght": 0.1}, "headrank.selection.entropy_wieght: unknown key", "'entropy_weight'"),
+        ({"headrank__selection__entropy_wieght": 1}, "headrank.selection.entropy_wieght: unknown", "'entropy_weight'"),
         ({"headrank__prompt__trunctae_words": 9}, "headrank.prompt.trunctae_words: unknown key", "'truncate_words'"),
         ({"variants__fast": {"trainig": {}}}, "variants.fast.trainig: unknown key", "'training'"),
         ({"collections__training__sourec": "x"}, "collections.training.sourec: unknown key", "'source'"),

@@ -1,4 +1,4 @@
-"""The graph of jobs of each study. Exit status 0 proves nothing (nothing to do is a success too), so jobs are counted."""
+"""The graph of jobs of each study. Jobs are counted, for exit status 0 proves nothing: nothing to do is a success."""
 
 from __future__ import annotations
 
