@@ -117,9 +117,7 @@ def imported(path: Path) -> frozenset[str]:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 names.add(node.module)
                 names.update(f"{node.module}.{alias.name}" for alias in node.names)
-            elif isinstance(node, ast.Try | ast.With):
-                walk(node.body)
-            elif isinstance(node, ast.If) and "TYPE_CHECKING" not in ast.dump(node.test):
+            elif isinstance(node, ast.If | ast.Try | ast.With) and "TYPE_CHECKING" not in ast.dump(node):
                 walk(node.body)
 
     walk(ast.parse(path.read_text(encoding="utf-8")).body)
