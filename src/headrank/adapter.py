@@ -85,9 +85,12 @@ def save_adapter(
         }
         write_json(temporary / "headrank_config.json", description)
         temporary.chmod(0o755)
+        # The old adapter is moved aside, not removed, until the new one is in its place.
+        aside = temporary.with_name(f"{temporary.name}.old")
         if target.exists():
-            shutil.rmtree(target)
+            target.rename(aside)
         temporary.rename(target)
+        shutil.rmtree(aside, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -79,7 +79,10 @@ def load_backbone(
     revision: str | None = None,
     adapter: str | Path | None = None,
 ) -> Backbone:
-    """Load a decoder, its first ``depth`` layers only if given, with an adapter merged into it if given.
+    """Load a decoder, its first ``depth`` layers only if given, with an adapter on it if given.
+
+    In float32 the adapter is merged into the weights. In 16 bits it stays beside them: rounding the sum to 8 bits of
+    mantissa would swallow most of what training changed.
 
     dtype: "auto" (the checkpoint's own), "float32", "bfloat16" or "float16"; device: "auto", "cpu", "cuda", ...
     Weights come from safetensors files only and no remote code is run.
@@ -121,7 +124,7 @@ def load_backbone(
     if missing:
         raise InputError(f"{path}: the checkpoint lacks {len(missing)} weights, such as {missing[0]}")
     if adapter is not None:
-        model = _merge_adapter(model, Path(adapter))
+        model = _add_adapter(model, Path(adapter))
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -131,8 +134,8 @@ def load_backbone(
     return Backbone(path, model.eval(), tokenizer, n_layers, n_heads, depth)
 
 
-def _merge_adapter(model: nn.Module, directory: Path) -> nn.Module:
-    """Merge a LoRA adapter, checking that each of its tensors found its place.
+def _add_adapter(model: nn.Module, directory: Path) -> nn.Module:
+    """Put a LoRA adapter on a model, checking that each of its tensors found its place.
 
     peft loads an adapter onto a model of another depth without an error, so the check is ours.
     """
@@ -155,6 +158,8 @@ def _merge_adapter(model: nn.Module, directory: Path) -> nn.Module:
     if unused or absent:
         name = (unused or absent)[0]
         raise InputError(f"{directory}: the adapter does not fit the model (no counterpart for {name})")
+    if next(model.parameters()).dtype != torch.float32:
+        return adapted
     return adapted.merge_and_unload()  # type: ignore[return-value,operator]
 
 

@@ -119,7 +119,8 @@ def train(
         [e for e in trained if e.sample in {(epoch * per_epoch + i) % samples for i in range(per_epoch)}]
         for epoch in range(t.epochs)
     ]
-    total = sum(math.ceil(len(chosen) / t.batch_lists) for chosen in epochs)
+    counts = [math.ceil(len(chosen) / t.batch_lists) for chosen in epochs]
+    total = sum(counts)
     optimiser = torch.optim.AdamW(parameters, lr=t.learning_rate, weight_decay=t.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: cosine_factor(step, total, t.warmup))
     rng = np.random.default_rng([t.seed, 10])
@@ -129,15 +130,19 @@ def train(
     step = 0
     held = [e for e in held if e.sample == 0]
     if held:
-        rows.append({"step": 0, "epoch": 0, "split": "heldout", **evaluate(backbone, heads, held, settings)})
+        row = evaluate(backbone, heads, held, settings)
+        rows.append({"step": 0, "epoch": 0, "split": "heldout", **row})
+        # Early stopping may find that the model was best before training.
+        if t.early_stopping and math.isfinite(row["pair_accuracy"]):
+            best = (row["pair_accuracy"], [p.detach().clone() for p in parameters])
     with tqdm(total=sum(map(len, epochs)), desc="training", unit="list") as progress:
-        for epoch, chosen in enumerate(epochs, start=1):
+        for epoch, (chosen, count) in enumerate(zip(epochs, counts, strict=True), start=1):
             if settings.pairs.remine == "epoch":
                 chosen = remine(backbone, heads, chosen, settings, [t.seed, epoch])
             model.train()
-            order = rng.permutation(len(chosen))
-            for start in range(0, len(order), t.batch_lists):
-                batch = [chosen[i] for i in order[start : start + t.batch_lists]]
+            # Batches of equal size, give or take one: a last batch of one list would be a step of pure noise.
+            for places in np.array_split(rng.permutation(len(chosen)), count):
+                batch = [chosen[i] for i in places]
                 step += 1
                 row = _step(backbone, heads, batch, settings, optimiser, parameters, step)
                 row["learning_rate"] = float(schedule.get_last_lr()[0])
@@ -148,7 +153,7 @@ def train(
             if held:
                 row = evaluate(backbone, heads, held, settings)
                 rows.append({"step": step, "epoch": epoch, "split": "heldout", **row})
-                if t.early_stopping and (best is None or row["pair_accuracy"] > best[0]):
+                if best is not None and row["pair_accuracy"] > best[0]:
                     best = (row["pair_accuracy"], [p.detach().clone() for p in parameters])
     if best is not None:
         with torch.no_grad():

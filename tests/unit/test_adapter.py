@@ -178,3 +178,31 @@ def test_models_without_separate_projections_are_refused(tmp_path: Path):
     backbone = load_backbone(write_checkpoint(tmp_path / "neox", config))
     heads = HeadSet("headrank", "neox", 2, 2, ((1, 0),), (1.0,))
     assert "cannot attach LoRA" in refused(attach_lora, backbone, heads, TrainingSettings())
+
+
+def test_in_16_bits_the_adapter_stays_beside_the_weights(folder: Path):
+    """Rounded into bfloat16 weights, a small delta would be gone."""
+    plain = load_backbone(checkpoint("qwen3"), depth=HEADS.depth, dtype="bfloat16")
+    adapted = load_backbone(checkpoint("qwen3"), depth=HEADS.depth, dtype="bfloat16", adapter=folder)
+    parameters = dict(adapted.model.named_parameters())
+    assert any("lora_" in name for name in parameters)
+    queries = [n for n in parameters if n.endswith("layers.2.self_attn.q_proj.base_layer.weight")]
+    expected = plain.model.get_parameter("model.layers.2.self_attn.q_proj.weight")
+    assert [torch.equal(parameters[n], expected) for n in queries] == [True]
+    live, _ = trained()
+    assert (scores(adapted) - scores(plain)).abs().max() > 0.01
+    torch.testing.assert_close(scores(adapted), scores(live), atol=0.1, rtol=0)
+
+
+def test_a_failed_save_leaves_the_old_adapter(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    backbone, model = trained()
+
+    def fail(self: HeadSet, path: object) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(HeadSet, "save", fail)
+    with pytest.raises(OSError, match="No space left"):
+        save_adapter(model, folder, backbone, HEADS, to_mapping(SETTINGS))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]

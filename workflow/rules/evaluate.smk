@@ -100,7 +100,6 @@ rule homogenisation:
         gpu=0,
     params:
         cells=cells_of,
-        depth=lookup("headrank/candidates/depth", within=config),
         zone=ZONE,
     script:
         "../scripts/homogenisation.py"

@@ -10,7 +10,7 @@ from headrank.selectivity import ZoneSettings, profile
 from headrank.stage import stage
 
 
-def main(rankings, qrels, cells, zone, depth, output):
+def main(rankings, qrels, cells, zone, output):
     grades = {
         # Query ids of different benchmarks may be the same.
         f"{Path(path).parent.name}/{qid}": judged
@@ -26,8 +26,6 @@ def main(rankings, qrels, cells, zone, depth, output):
     parts = []
     for (backbone, method), frames in pooled.items():
         mean = profile(pd.concat(frames, ignore_index=True), grades, ZoneSettings(**zone), "share")
-        # From shares of the uniform one to shares of the list.
-        mean[["mean", "low", "high"]] /= depth
         parts.append(mean.assign(backbone=backbone, method=method))
     write_parquet(output, pd.concat(parts, ignore_index=True))
 
@@ -39,6 +37,5 @@ if __name__ == "__main__":
             snakemake.input.qrels,
             snakemake.params.cells,
             snakemake.params.zone,
-            snakemake.params.depth,
             snakemake.output.profile,
         )

@@ -14,8 +14,6 @@ from headrank.errors import InputError
 from headrank.figures.style import (
     BLUE,
     DASHED,
-    DOTTED,
-    GREY,
     VERMILLION,
     Look,
     language,
@@ -54,14 +52,13 @@ def training_figure(
                 line = rows[(rows["backbone"] == backbone) & (rows["split"] == split)].sort_values("step")
                 smoothed |= _draw(loss, line["step"], line["loss"], split)
                 smoothed |= _draw(accuracy, line["step"], 100 * line["pair_accuracy"], split)
-            accuracy.axhline(50, color=GREY, linewidth=0.7, linestyle=DOTTED, zorder=1)
             loss.set_title(backbone_name(backbone))
             loss.tick_params(labelbottom=False)
             accuracy.set_xlabel("optimiser step")
             accuracy.set_xlim(loss.get_xlim())
             if number == 0:
                 loss.set_ylabel("loss")
-                accuracy.set_ylabel("pairs in order (%)")
+                accuracy.set_ylabel("hard pairs in order (%)")
         figure.align_ylabels()
         names = {"train": "training lists", "heldout": "held-out queries"}
         if smoothed:
@@ -71,7 +68,6 @@ def training_figure(
             for split, look in _SPLITS.items()
             if split in set(rows["split"])
         ]
-        handles.append(Line2D([], [], color=GREY, linewidth=0.7, linestyle=DOTTED, label="chance"))
         legend_above(figure, handles, 2 if len(shown) == 1 else 3)
     return figure
 
