@@ -19,6 +19,11 @@ VARIANTS = ["headrank", *config["variants"]]
 ABLATED = config["ablation"]["backbone"] or next(iter(config["backbones"]))
 # Without a GPU none is asked of the scheduler.
 GPU = 0 if config["device"] == "cpu" else 1
+# Lists drawn per query: as many as training sees, and at least those that heads are judged on.
+SAMPLES = max(
+    config["headrank"]["selection"]["permutations"],
+    config["headrank"]["lists"]["per_query_per_epoch"] * config["headrank"]["training"]["epochs"],
+)
 MODEL = {key: config[key] for key in ("device", "dtype", "tokens_per_pass")}
 # The repository as seen from the working directory, so that recorded paths stay the same when it is moved.
 ROOT = os.path.relpath(Path(str(workflow.current_basedir)).resolve().parents[1])

@@ -5,10 +5,14 @@ A faulty configuration ends here, in one line that names the key.
 
 import difflib
 import os
+import shlex
 import sys
 
 import jsonschema
 import yaml
+
+# Snakemake puts the interpreter's path into a shell command as it is, blanks and all.
+sys.executable = shlex.quote(sys.executable)
 
 CONFIGFILES = [str(path) for path in workflow.overwrite_configfiles] or ["config/config.yaml"]
 

@@ -119,7 +119,7 @@ rule lists:
         gpu=0,
     params:
         settings=settings("lists"),
-        samples=config["headrank"]["lists"]["per_query_per_epoch"] * config["headrank"]["training"]["epochs"],
+        samples=SAMPLES,
         seed=config["seed"],
     script:
         "../scripts/lists.py"
