@@ -14,8 +14,8 @@ from conftest import CONFIGURATIONS, REPOSITORY, configuration, snakemake
 from headrank.planted.build import BackboneSpec
 from headrank.planted.embeddings import EmbeddingSpec
 from headrank.planted.language import LanguageSpec
-from headrank.planted.realtext import PlantedHead, RealTextSpec
 from headrank.planted.synthetic import CollectionSpec
+from headrank.planted.wiring import PlantedHead, RealTextSpec
 from headrank.settings import Settings
 
 SCHEMA: dict[str, Any] = yaml.safe_load(

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import torch
 
+from headrank.collections import read_passages
 from headrank.planted.realtext import build_realtext
 from headrank.stage import stage
 
 
 def main(name, spec, passages, tokenizer, directory):
-    corpora = {Path(path).parent.name: path for path in passages}
+    corpora = {Path(path).parent.name: read_passages(path).values() for path in passages}
     build_realtext(spec, corpora, Path(tokenizer).parent, directory, where=f"backbones.{name}.realtext")
 
 
