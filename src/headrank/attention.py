@@ -82,9 +82,21 @@ class Capture:
         # Grouped-query attention: query head j reads key head j // (H / H_kv).
         key = key[0].index_select(0, chosen // (query.shape[1] // key.shape[1]))
         query = query[0].index_select(0, chosen)
+        # Spans of one branch overlap (the query lies within the instruction and the query): each row is computed once.
+        covering: dict[tuple[int, int], Read] = {}
+        for read in self.reads:
+            whole = covering.get((read.segment, read.branch), read)
+            start, stop = min(whole.start, read.start), max(whole.stop, read.stop)
+            covering[read.segment, read.branch] = Read(read.segment, read.branch, start, stop)
+        computed = {
+            place: _softmax_rows(query, key, self.segments[read.segment], read, scaling)
+            for place, read in covering.items()
+        }
         masses, rows = [], []
         for read in self.reads:
-            probabilities = _softmax_rows(query, key, self.segments[read.segment], read, scaling)
+            place = (read.segment, read.branch)
+            offset = covering[place].start
+            probabilities = computed[place][:, read.start - offset : read.stop - offset]
             masses.append(probabilities[..., : self.segments[read.segment].prefix].mean(dim=1))
             if self.keep_rows:
                 rows.append(probabilities)
@@ -103,8 +115,8 @@ def _softmax_rows(query: Tensor, key: Tensor, segment: Segment, read: Read, scal
     # Row r of the branch sees the whole prefix and the branch up to itself.
     own = torch.arange(length, device=key.device)
     later = own[None, :] > torch.arange(read.start, read.stop, device=key.device)[:, None]
-    hidden = nn.functional.pad(later, (segment.prefix, 0))
-    return logits.masked_fill(hidden, float("-inf")).softmax(dim=-1)
+    logits[..., segment.prefix :].masked_fill_(later, float("-inf"))
+    return logits.softmax(dim=-1)
 
 
 def _packed_attention(
