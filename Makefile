@@ -26,7 +26,8 @@ lint: .venv/installed
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(RUN) snakefmt --check Snakefile workflow
-	for config in config mini real-text; do \
+	# The rules are the same in every study; real-text.yaml would ask for its data.
+	for config in config mini; do \
 	    $(RUN) snakemake --lint --configfile config/$$config.yaml || exit 1; \
 	done
 

@@ -1,21 +1,23 @@
 rule frozen:
     input:
         backbone="results/{study}/backbones/{backbone}",
-        queries="results/{study}/collections/{benchmark}/queries.jsonl",
-        candidates="results/{study}/collections/{benchmark}/candidates.trec",
-        passages="results/{study}/collections/{benchmark}/passages.jsonl",
+        queries=expand("results/{{study}}/collections/{d}/queries.jsonl", d=config["benchmarks"]),
+        candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["benchmarks"]),
+        passages=expand("results/{{study}}/collections/{d}/passages.jsonl", d=config["benchmarks"]),
         qrhead="results/{study}/heads/{backbone}/qrhead.json",
         core="results/{study}/heads/{backbone}/core.json",
         headrank="results/{study}/heads/{backbone}/headrank.json",
         library=library("rerank"),
     output:
-        runs=expand("results/{{study}}/runs/{{backbone}}/{{benchmark}}/{method}.trec", method=FROZEN),
-        rankings=expand("results/{{study}}/runs/{{backbone}}/{{benchmark}}/{method}.parquet", method=FROZEN),
-        masses="results/{study}/runs/{backbone}/{benchmark}/masses.safetensors",
+        runs=expand("results/{{study}}/runs/{{backbone}}/{d}/{m}.trec", d=config["benchmarks"], m=FROZEN),
+        rankings=expand(
+            "results/{{study}}/runs/{{backbone}}/{d}/{m}.parquet", d=config["benchmarks"], m=FROZEN
+        ),
+        masses=expand("results/{{study}}/runs/{{backbone}}/{d}/masses.safetensors", d=config["benchmarks"]),
     log:
-        "logs/{study}/frozen/{backbone}/{benchmark}.log",
+        "logs/{study}/frozen/{backbone}.log",
     benchmark:
-        "results/{study}/benchmarks/frozen/{backbone}/{benchmark}.tsv"
+        "results/{study}/benchmarks/frozen/{backbone}.tsv"
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -24,7 +26,7 @@ rule frozen:
         runtime=720,
         gpu=GPU,
     params:
-        methods=FROZEN,
+        benchmarks=config["benchmarks"],
         model=MODEL,
         settings=settings("prompt", "query_span", "document_span", "candidates", "mass", "inference"),
     script:
@@ -34,19 +36,19 @@ rule frozen:
 rule rerank:
     input:
         backbone="results/{study}/backbones/{backbone}",
-        queries="results/{study}/collections/{benchmark}/queries.jsonl",
-        candidates="results/{study}/collections/{benchmark}/candidates.trec",
-        passages="results/{study}/collections/{benchmark}/passages.jsonl",
+        queries=expand("results/{{study}}/collections/{d}/queries.jsonl", d=config["benchmarks"]),
+        candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["benchmarks"]),
+        passages=expand("results/{{study}}/collections/{d}/passages.jsonl", d=config["benchmarks"]),
         adapter="results/{study}/adapters/{backbone}/{variant}/adapter_model.safetensors",
         description="results/{study}/adapters/{backbone}/{variant}/headrank_config.json",
         library=library("rerank"),
     output:
-        run="results/{study}/runs/{backbone}/{benchmark}/{variant}.trec",
-        ranking="results/{study}/runs/{backbone}/{benchmark}/{variant}.parquet",
+        runs=expand("results/{{study}}/runs/{{backbone}}/{d}/{{variant}}.trec", d=config["benchmarks"]),
+        rankings=expand("results/{{study}}/runs/{{backbone}}/{d}/{{variant}}.parquet", d=config["benchmarks"]),
     log:
-        "logs/{study}/rerank/{backbone}/{benchmark}/{variant}.log",
+        "logs/{study}/rerank/{backbone}/{variant}.log",
     benchmark:
-        "results/{study}/benchmarks/rerank/{backbone}/{benchmark}/{variant}.tsv"
+        "results/{study}/benchmarks/rerank/{backbone}/{variant}.tsv"
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -55,6 +57,7 @@ rule rerank:
         runtime=720,
         gpu=GPU,
     params:
+        benchmarks=config["benchmarks"],
         model=MODEL,
         settings=settings("prompt", "query_span", "document_span", "candidates", "mass", "inference"),
     script:

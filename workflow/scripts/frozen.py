@@ -1,4 +1,7 @@
-"""Rerank with every method that leaves the backbone as it is: they share one forward pass per query."""
+"""Rerank with every method that leaves the backbone as it is: they share one forward pass per query.
+
+One job reads the model once and serves all benchmarks.
+"""
 
 from pathlib import Path
 
@@ -16,28 +19,29 @@ from headrank.settings import Settings
 from headrank.stage import stage
 
 
-def main(inputs, settings, model, names, outputs):
+def main(inputs, benchmarks, settings, model, masses_paths):
     settings = Settings.from_mapping(settings)
     backbone = load_backbone(inputs.backbone, dtype=model["dtype"], device=model["device"])
-    benchmark = open_collection("test", {"source": "local", "path": str(Path(inputs.queries).parent)})
-    candidates = gather_candidates(
-        benchmark.queries(),
-        read_run(inputs.candidates),
-        read_passages(inputs.passages),
-        settings.candidates.depth,
-    )
+    builder = PromptBuilder(backbone.tokenizer, settings.prompt)
     methods = [
         icr(backbone),
         qrhead(HeadSet.load(inputs.qrhead)),
         core(HeadSet.load(inputs.core)),
         headrank(HeadSet.load(inputs.headrank), settings, "headrank-untrained"),
     ]
-    builder = PromptBuilder(backbone.tokenizer, settings.prompt)
-    frames, masses = rerank_frozen(backbone, builder, methods, candidates, settings, model["tokens_per_pass"])
-    for name, run, ranking in zip(names, outputs.runs, outputs.rankings, strict=True):
-        write_run(run, as_run(frames[name]), name)
-        write_parquet(ranking, frames[name])
-    masses.save(outputs.masses)
+    files = zip(benchmarks, inputs.queries, inputs.candidates, inputs.passages, masses_paths, strict=True)
+    for name, queries, run, passages, target in files:
+        collection = open_collection(name, {"source": "local", "path": str(Path(queries).parent)})
+        candidates = gather_candidates(
+            collection.queries(), read_run(run), read_passages(passages), settings.candidates.depth
+        )
+        frames, masses = rerank_frozen(
+            backbone, builder, methods, candidates, settings, model["tokens_per_pass"]
+        )
+        for method, frame in frames.items():
+            write_run(Path(target).with_name(f"{method}.trec"), as_run(frame), method)
+            write_parquet(Path(target).with_name(f"{method}.parquet"), frame)
+        masses.save(target)
 
 
 if __name__ == "__main__":
@@ -45,8 +49,8 @@ if __name__ == "__main__":
     with stage(snakemake.log[0]):
         main(
             snakemake.input,
+            snakemake.params.benchmarks,
             snakemake.params.settings,
             snakemake.params.model,
-            snakemake.params.methods,
-            snakemake.output,
+            snakemake.output.masses,
         )

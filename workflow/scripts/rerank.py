@@ -1,4 +1,7 @@
-"""Rerank with a trained adapter: one pass per query, no deeper than the deepest chosen head (R11)."""
+"""Rerank with a trained adapter: one pass per query, no deeper than the deepest chosen head (R11).
+
+One job reads the model once and serves all benchmarks.
+"""
 
 from pathlib import Path
 
@@ -15,25 +18,24 @@ from headrank.settings import Settings
 from headrank.stage import stage
 
 
-def main(inputs, name, settings, model, outputs):
+def main(inputs, benchmarks, variant, settings, model, rankings):
     settings = Settings.from_mapping(settings)
     adapter = Path(inputs.adapter).parent
     heads = check_adapter(adapter, inputs.backbone)
     backbone = load_backbone(inputs.backbone, heads.depth, model["dtype"], model["device"], adapter=adapter)
-    benchmark = open_collection("test", {"source": "local", "path": str(Path(inputs.queries).parent)})
-    candidates = gather_candidates(
-        benchmark.queries(),
-        read_run(inputs.candidates),
-        read_passages(inputs.passages),
-        settings.candidates.depth,
-    )
     builder = PromptBuilder(backbone.tokenizer, settings.prompt)
-    method = headrank(heads, settings, name)
-    frames = rerank_together(
-        backbone, builder, [method], candidates, settings.candidates.order, model["tokens_per_pass"]
-    )
-    write_run(outputs.run, as_run(frames[name]), name)
-    write_parquet(outputs.ranking, frames[name])
+    method = headrank(heads, settings, variant)
+    files = zip(benchmarks, inputs.queries, inputs.candidates, inputs.passages, rankings, strict=True)
+    for name, queries, run, passages, target in files:
+        collection = open_collection(name, {"source": "local", "path": str(Path(queries).parent)})
+        candidates = gather_candidates(
+            collection.queries(), read_run(run), read_passages(passages), settings.candidates.depth
+        )
+        ranked = rerank_together(
+            backbone, builder, [method], candidates, settings.candidates.order, model["tokens_per_pass"]
+        )[variant]
+        write_run(Path(target).with_suffix(".trec"), as_run(ranked), variant)
+        write_parquet(target, ranked)
 
 
 if __name__ == "__main__":
@@ -41,8 +43,9 @@ if __name__ == "__main__":
     with stage(snakemake.log[0]):
         main(
             snakemake.input,
+            snakemake.params.benchmarks,
             snakemake.wildcards.variant,
             snakemake.params.settings,
             snakemake.params.model,
-            snakemake.output,
+            snakemake.output.rankings,
         )
