@@ -26,6 +26,7 @@ def main(rankings, cells, backbones, heads_paths, head_cells, output):
         layers = chosen.depth if chosen else shape.layers
         heads = len(chosen.heads) if chosen else shape.layers * shape.heads
         full = full_operations(shape, mean)
+        # The rows that are read, a few tokens' worth against the whole prompt's, are left out.
         share = truncated_operations(shape, layers, mean, 0, heads) / full
         rows.append((backbone, method, layers, shape.layers, heads, 1.0, mean, share))
     columns = "backbone method layers_run layers_total heads forward_passes prompt_tokens share"

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from headrank import __version__
 from headrank.features import Features
 from headrank.lists import subset_queries
 from headrank.selection import select_core, select_headrank, select_qrhead
@@ -9,11 +10,17 @@ from headrank.settings import Settings
 from headrank.stage import stage
 
 
-def main(inputs, method, settings, queries, seed, output):
-    settings = Settings.from_mapping(settings)
+def main(inputs, method, given, queries, seed, output):
+    settings = Settings.from_mapping(given)
     features = Features.load(inputs.features)
     lists = subset_queries(pd.read_parquet(inputs.lists), queries, seed)
-    provenance = {"variant": method, "queries": int(lists["qid"].nunique()), "seed": seed}
+    used = {section: given[section] for section in (["baselines"] if method in ("qrhead", "core") else given)}
+    provenance = {
+        "headrank": __version__,
+        "queries": int(lists["qid"].nunique()),
+        "seed": seed,
+        "settings": used,
+    }
     if method == "qrhead":
         heads = select_qrhead(features, lists, settings.baselines, provenance)
     elif method == "core":
