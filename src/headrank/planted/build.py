@@ -55,8 +55,8 @@ class BackboneSpec:
     embedding: EmbeddingSpec = field(default_factory=EmbeddingSpec)
     rope_theta: float = 5e10
     longest: int = 1500
-    sharpness: float = 14.0
-    semantic_share: tuple[float, float] = (0.88, 0.97)
+    sharpness: float = 9.0
+    semantic_share: tuple[float, float] = (0.9, 0.97)
     position: float = 0.15
     sink: float = 0.3
     state_noise: float = 0.004
@@ -277,7 +277,7 @@ class _Heads:
     def _other(self, kind: str, key: bool) -> Floats:
         """Rows of a head that matches nothing: random in q and in k, under a habit or none."""
         if kind == "noise":
-            return self._match(0.5) + self._habits(key, sink=self.spec.sink)
+            return self._match(0.5) + self._habits(key, sink=0.7)
         habits = {
             "recent": self._habits(key, near=1.0, inert=0.0),
             "first": self._habits(key, far=1.0 if key else -1.0, inert=0.0),

@@ -1,0 +1,255 @@
+"""Attention heads written by hand for real text: match words, damp repetitions, look at positions.
+
+The state of a token holds its meaning, its identity, the previous token's identity (written by layer 0) and single
+coordinates. Three circuits work on it:
+
+- *previous*: a head of layer 0 attends one token back and copies that token's identity.
+- *repeat*: a head of layer 1 looks for a token that follows an earlier occurrence of the present one (an induction
+  head). It competes, by nearness, with the label before each passage, so that it finds occurrences in the same
+  passage only; what it finds is noted in one coordinate.
+- *match*: heads whose query and key share one projection of meaning and identity. A key noted as a repetition turns
+  away from the query, so that a term's contribution saturates, as term frequency does in BM25. Each query token also
+  sees a sink, the prompt's first token, the less so the rarer the token: as the sink takes most of the mass, what
+  reaches the passages grows with the token's inverse document frequency instead of adding up to one.
+
+Rotary pair i is dimensions i and i + head_dim / 2; it turns by theta ** (-2 i / head_dim) per token.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headrank.errors import InputError
+
+Floats = NDArray[np.float64]
+FLAGS = ("constant", "rarity", "inert", "sink", "break", "repeat")
+# Weights of the fastest pairs in the attention to the previous token: the first tells neighbours apart, the slower
+# ones keep its rhythm from coming back further away.
+PREVIOUS_PAIRS = (0.5, 0.2, 0.15, 0.1, 0.05)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things stand in a state of ``hidden`` coordinates.
+
+    Parts have the same length in every token with content, and heads only turn them, never shrink them: a length that
+    varied by a tenth from word to word would change a logit of 20 by 4, and weights by a factor of 50.
+    """
+
+    hidden: int
+    semantic: int
+    identity: int
+
+    @property
+    def meaning(self) -> slice:
+        return slice(0, self.semantic)
+
+    @property
+    def word(self) -> slice:
+        return slice(self.semantic, self.semantic + self.identity)
+
+    @property
+    def before(self) -> slice:
+        return slice(self.word.stop, self.word.stop + self.identity)
+
+    def flag(self, name: str) -> int:
+        return self.before.stop + FLAGS.index(name)
+
+    @property
+    def used(self) -> int:
+        return self.before.stop + len(FLAGS)
+
+
+@dataclass(frozen=True)
+class Rotary:
+    """What the dimensions of a head are used for.
+
+    slope: the fastest pair that turns less than a quarter of a circle over the longest prompt, so that its sine
+    grows with distance all the way. content and the four single dimensions: on pairs that hardly turn at all.
+    """
+
+    frequency: Floats
+    slope: int
+    content: tuple[int, ...]
+    sink: int
+    inert: int
+    filler: int
+    mute: int
+
+    @classmethod
+    def of(cls, head_dim: int, theta: float, longest: int, where: str) -> Rotary:
+        half = head_dim // 2
+        frequency = theta ** (-np.arange(half) / half)
+        turn = longest * frequency
+        slope = int(np.argmax(turn <= 1.5))
+        slow = [i for i in range(slope + 1, half) if turn[i] <= 0.6]
+        if turn[-1] > 1.5 or slope < len(PREVIOUS_PAIRS) or len(slow) < 8:
+            raise InputError(f"{where}.rope_theta: {theta:g} leaves too few slow or fast pairs of {half}")
+        *content, one, two = slow
+        rows = (*content, *(i + half for i in content))
+        return cls(frequency, slope, rows, one, one + half, two, two + half)
+
+
+@dataclass(frozen=True)
+class Match:
+    """What one matching head does.
+
+    quality: cosine between query and key of the same word; the rest of both projections is random. meaning: share of
+    meaning, against identity, in what is matched. sharpness: length of the logit vector: a perfect match and the sink
+    each get about 0.7 of it. rarity: power of the inverse document frequency. share: mass of one occurrence of the
+    rarest word, the sink's being 1. repeat: logit by which a repetition in the same passage stands back. nearness:
+    logit that a token loses (negative: gains) over the slope pair's quarter of a circle.
+    """
+
+    quality: float = 1.0
+    meaning: float = 0.0
+    sharpness: float = 28.0
+    rarity: float = 1.0
+    share: float = 0.02
+    repeat: float = 1.2
+    nearness: float = 0.0
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One head's query or key projection pair, each (head_dim, hidden)."""
+
+    query: Floats
+    key: Floats
+
+
+def rotation(rng: np.random.Generator, size: int) -> Floats:
+    """A random orthogonal matrix."""
+    return np.asarray(np.linalg.qr(rng.standard_normal((size, size)))[0])
+
+
+class Painter:
+    """Writes the rows of heads. Every method takes ``gain``, sqrt(head_dim) * w_q * w_k of the layer's norms: the
+    logit of a query and a key that point the same way."""
+
+    def __init__(self, layout: Layout, rotary: Rotary, head_dim: int, rng: np.random.Generator) -> None:
+        self.layout = layout
+        self.rotary = rotary
+        self.head_dim = head_dim
+        self.rng = rng
+        self.constant = layout.flag("constant")
+
+    def empty(self) -> Floats:
+        return np.zeros((self.head_dim, self.layout.hidden))
+
+    def previous(self) -> Rows:
+        """The token before: the logit is the gain times the sum of weight * cos(frequency * (distance - 1))."""
+        query, key, half = self.empty(), self.empty(), self.head_dim // 2
+        for pair, weight in enumerate(PREVIOUS_PAIRS):
+            turn = self.rotary.frequency[pair]
+            query[pair, self.constant] = weight**0.5 * np.cos(turn)
+            query[pair + half, self.constant] = -(weight**0.5) * np.sin(turn)
+            key[pair, self.constant] = weight**0.5
+        return Rows(query, key)
+
+    def repeat(self) -> Rows:
+        """What follows the same word, or else the label before the passage, whichever is nearer.
+
+        Content, slope and label have about equal parts; ``repeat_gains`` gives the layer's gains.
+        """
+        query, key = self.empty(), self.empty()
+        rotary, layout = self.rotary, self.layout
+        content = list(rotary.content)
+        query[content, layout.word] = key[content, layout.before] = rotation(self.rng, len(content))
+        self._slope(query, key, 1.0)
+        query[rotary.sink, self.constant] = 1.0
+        key[rotary.sink, layout.flag("break")] = 1.0
+        return Rows(query, key)
+
+    def repeat_gains(self, match: float, slope: float) -> tuple[float, float]:
+        """The layer's gain, and the slope pair's on top of it, for a logit ``match`` of a repetition (or label) that
+        falls by ``slope`` per token of distance. Query and key are sqrt(3) and sqrt(2) times their content long."""
+        return match * 6**0.5, slope / (match * self.rotary.frequency[self.rotary.slope])
+
+    def match_key(self, match: Match) -> tuple[Floats, Floats]:
+        """Key rows of a matching head, and the content projection that its queries share (content rows, hidden)."""
+        shared = self._content(match.meaning)
+        key = self.empty()
+        key[list(self.rotary.content)] = self._blend(shared, match)
+        key[self.rotary.sink, self.layout.flag("sink")] = 1.0
+        key[self.rotary.inert, self.layout.flag("inert")] = 1.0
+        kept = 1 - match.repeat * 2**0.5 / match.sharpness
+        key[self.rotary.mute, self.layout.flag("repeat")] = (kept**-2 - 1) ** 0.5
+        key[self.rotary.slope, self.constant] = SLOPE_KEY if match.nearness else 0.0
+        return key, shared
+
+    def match_query(self, match: Match, shared: Floats, gain: float) -> Floats:
+        """Query rows of a matching head: content of length one beside a pull to the sink of about the same length.
+
+        With s the pull, the logits of a match and of the sink differ by sharpness * (1 - s) / sqrt(2); it is set to
+        the logarithm of share * idf ** rarity. A filler that no key answers brings the layer's gain down.
+        """
+        query = self.empty()
+        query[list(self.rotary.content)] = self._blend(shared, match)
+        slope = 2**0.5 / match.sharpness
+        query[self.rotary.sink, self.constant] = 1 - slope * np.log(match.share)
+        query[self.rotary.sink, self.layout.flag("rarity")] = -slope * match.rarity * RARITY_UNIT
+        nearness = match.nearness * 2**0.5 / (match.sharpness * SLOPE_KEY)
+        query[self.rotary.slope + self.head_dim // 2, self.constant] = nearness
+        query[self.rotary.filler, self.constant] = 2**0.5 * max((gain / match.sharpness) ** 2 - 1, 0) ** 0.5
+        return query
+
+    def recent(self, sign: float, sharpness: float, gain: float) -> Rows:
+        """Near tokens (sign 1) or far ones (sign -1), by at most ``sharpness`` of logit over the longest prompt."""
+        query, key = self.empty(), self.empty()
+        self._slope(query, key, sign)
+        query[self.rotary.filler, self.constant] = max((gain / sharpness) ** 2 - 1, 0) ** 0.5
+        return Rows(query, key)
+
+    def sink(self, sharpness: float, gain: float) -> Rows:
+        """The prompt's first token."""
+        query, key = self.empty(), self.empty()
+        query[self.rotary.sink, self.constant] = 1.0
+        query[self.rotary.filler, self.constant] = max((gain / sharpness) ** 2 - 1, 0) ** 0.5
+        key[self.rotary.sink, self.layout.flag("sink")] = 1.0
+        key[self.rotary.inert, self.constant] = 0.2
+        return Rows(query, key)
+
+    def noise(self, sharpness: float, gain: float) -> Rows:
+        """Content against other content, at random."""
+        query, key = self.empty(), self.empty()
+        query[list(self.rotary.content)] = self._content(0.5)
+        query[self.rotary.filler, self.constant] = max((gain / sharpness) ** 2 - 1, 0) ** 0.5
+        key[list(self.rotary.content)] = self._content(0.5)
+        key[self.rotary.inert, self.layout.flag("inert")] = 1.0
+        return Rows(query, key)
+
+    def _slope(self, query: Floats, key: Floats, sign: float) -> None:
+        """A quarter of a circle apart, two constants give minus the sine of frequency * distance."""
+        query[self.rotary.slope + self.head_dim // 2, self.constant] = sign
+        key[self.rotary.slope, self.constant] = 1.0
+
+    def _content(self, meaning: float) -> Floats:
+        """Rows for identity alone, or for half of the identity's coordinates and meaning in the room of the others.
+
+        With e the state's parts, the product of two tokens is (1 - meaning) * cos(identity) + meaning * cos(meaning).
+        """
+        size, layout = len(self.rotary.content), self.layout
+        rows = np.zeros((size, layout.hidden))
+        if meaning == 0:
+            rows[:, layout.word] = np.eye(size)
+        else:
+            half = size - layout.semantic
+            rows[:half, layout.word.start : layout.word.start + half] = (2 * (1 - meaning)) ** 0.5 * np.eye(
+                half
+            )
+            rows[half:, layout.meaning] = meaning**0.5 * np.eye(layout.semantic)
+        return rotation(self.rng, size) @ rows
+
+    def _blend(self, shared: Floats, match: Match) -> Floats:
+        """Query and key are blended with random parts of their own, so their cosine is the product of two shares."""
+        return match.quality**0.5 * shared + (1 - match.quality) ** 0.5 * self._content(match.meaning)
+
+
+# Length of the slope's part in keys of matching heads: it takes little from the match.
+SLOPE_KEY = 0.2
+# The rarity coordinate is the logarithm of the idf (0 for the rarest word) over this: a small part of the state.
+RARITY_UNIT = 4.0

@@ -1,0 +1,148 @@
+"""A stand-in backbone for real text: a Qwen3 checkpoint with the real tokenizer, its vectors taken from the passages
+that it will read, its heads written by hand. It knows which words are alike and how rare they are, and nothing else.
+
+Neither queries nor judgements are seen. Everything downstream treats the directory as any pretrained checkpoint.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from headrank.errors import InputError
+from headrank.files import write_json
+from headrank.planted.circuits import Rotary
+from headrank.planted.embeddings import token_vectors
+from headrank.planted.families import word_families
+from headrank.planted.specs import read_spec
+from headrank.planted.wiring import RealTextSpec, plant, token_states
+from headrank.prompt import PromptBuilder, TextEncoder, truncate
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
+
+    from headrank.collections import Document
+
+# Labels "[1]" to "[100]" are known as the beginning of a passage.
+LABELS = 100
+FIRST_TOKEN = "<|im_start|>"
+
+
+def build_realtext(
+    spec: Mapping[str, Any],
+    corpora: Mapping[str, Iterable[Document]],
+    tokenizer_path: str | Path,
+    out_dir: str | Path,
+    where: str = "realtext",
+) -> None:
+    """Build the backbone and write it as a Hugging Face checkpoint directory with planted.json beside the weights.
+
+    spec: the keys of ``RealTextSpec``. corpora: the passages of each collection. tokenizer_path: a directory with a fast tokenizer of the Qwen3 chat frame. where: the spec's place in the
+    configuration, for messages. Raises InputError for an unknown key, a shape that does not fit, or corpora without
+    text.
+    """
+    checked = _check(read_spec(RealTextSpec, spec, where), where)
+    tokenizer = _load_tokenizer(tokenizer_path, where)
+    encoder = TextEncoder(tokenizer)
+    sequences = encoder.encode(_texts(corpora, checked.words))
+    if not any(sequences):
+        raise InputError(f"{where}: the collections {', '.join(corpora) or '(none)'} hold no text")
+    # The embedding has rows beyond the tokenizer's ids, as the published checkpoints do.
+    vocabulary = -(-len(tokenizer) // 128) * 128
+    families = word_families(tokenizer, sequences, vocabulary)
+    # The prompt's own words match nothing: they stand in every prompt and say nothing about the query.
+    frame = PromptBuilder(tokenizer).build("?", [])
+    inert = {*np.flatnonzero(families.inert).tolist(), *frame.prefix, *frame.null.ids}
+    roots = families.root.tolist()
+    # The frame's exact tokens are inert, not the families that they begin.
+    roots = [i if i in inert else root for i, root in enumerate(_reroot(roots, inert))]
+    vectors = token_vectors(sequences, vocabulary, checked.embedding, inert, roots)
+    labels = encoder.encode([f"\n\n[{i}]" for i in range(1, LABELS + 1)])
+    breaks = {next((t for t in label if "[" in tokenizer.decode([t])), label[0]) for label in labels}
+    sink = tokenizer(FIRST_TOKEN, add_special_tokens=False)["input_ids"]
+    states = token_states(checked, vectors, families, sink, sorted(breaks))
+    model, roles = plant(checked, states, where)
+    model.config.eos_token_id = model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.config.pad_token_id = model.generation_config.pad_token_id = tokenizer.pad_token_id
+    truth = {"planted_heads": [[p.layer, p.head, p.quality] for p in checked.planted], "roles": roles}
+    _save(model, tokenizer, truth, Path(out_dir))
+
+
+def _check(spec: RealTextSpec, where: str) -> RealTextSpec:
+    if spec.kv_heads < 1 or spec.heads % spec.kv_heads:
+        raise InputError(f"{where}.kv_heads: {spec.kv_heads} does not divide heads ({spec.heads})")
+    group = spec.heads // spec.kv_heads
+    if spec.layout.used > spec.hidden:
+        raise InputError(
+            f"{where}.hidden: {spec.hidden} is too small, the token states take {spec.layout.used}"
+        )
+    for p in spec.planted:
+        place = f"{where}.planted: [{p.layer}, {p.head}]"
+        if not (0 <= p.layer < spec.layers and 0 <= p.head < spec.heads):
+            raise InputError(f"{place}: no such head")
+        if p.layer <= 1 and p.head < group:
+            raise InputError(f"{place}: the first key-value head of layers 0 and 1 is taken by a circuit")
+        if not (0 < p.quality <= 1 and 0 <= p.meaning <= 1 and p.share > 0 and p.repeat >= 0):
+            raise InputError(
+                f"{place}: quality and meaning lie in 0..1, share is above 0, repeat is not below it"
+            )
+        if p.sharpness <= 2**0.5 * p.repeat:
+            raise InputError(f"{place}: sharpness {p.sharpness} is too small for repeat {p.repeat}")
+    if len({(p.layer, p.head) for p in spec.planted}) < len(spec.planted):
+        raise InputError(f"{where}.planted: a head is named twice")
+    content = len(Rotary.of(spec.head_dim, spec.rope_theta, spec.longest, where).content)
+    if spec.embedding.identity != content or not 0 < spec.embedding.semantic < content:
+        raise InputError(
+            f"{where}.embedding: head_dim and rope_theta leave {content} dimensions for content; "
+            "set identity to that many and semantic to fewer"
+        )
+    return spec
+
+
+def _load_tokenizer(path: str | Path, where: str) -> PreTrainedTokenizerBase:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(str(path), trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"{where}: no usable tokenizer at {path} ({reason})") from error
+
+
+def _texts(corpora: Mapping[str, Iterable[Document]], words: int) -> list[str]:
+    """Title and cut text of every passage, as the prompt renders them."""
+    texts = []
+    for documents in corpora.values():
+        for document in documents:
+            body = truncate(document.text.strip(), words)
+            texts.append(" " + "\n".join(part for part in (document.title.strip(), body) if part))
+    return texts
+
+
+def _reroot(roots: list[int], inert: set[int]) -> list[int]:
+    """Families whose first token became inert are led by their first token that did not."""
+    leader: dict[int, int] = {}
+    for i, root in enumerate(roots):
+        if i not in inert:
+            leader.setdefault(root, i)
+    return [leader.get(root, root) for root in roots]
+
+
+def _save(
+    model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, truth: Mapping[str, Any], target: Path
+) -> None:
+    """Write checkpoint, tokenizer and planted.json; the directory appears whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temporary:
+        made = Path(temporary) / "backbone"
+        model.save_pretrained(made)
+        tokenizer.save_pretrained(made)
+        write_json(made / "planted.json", dict(truth))
+        if target.exists():
+            shutil.rmtree(target)
+        made.rename(target)
