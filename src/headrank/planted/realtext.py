@@ -42,9 +42,9 @@ def build_realtext(
 ) -> None:
     """Build the backbone and write it as a Hugging Face checkpoint directory with planted.json beside the weights.
 
-    spec: the keys of ``RealTextSpec``. corpora: the passages of each collection. tokenizer_path: a directory with a fast tokenizer of the Qwen3 chat frame. where: the spec's place in the
-    configuration, for messages. Raises InputError for an unknown key, a shape that does not fit, or corpora without
-    text.
+    spec: the keys of ``RealTextSpec``. corpora: the passages of each collection. tokenizer_path: a directory with a
+    fast tokenizer of the Qwen3 chat frame. where: the spec's place in the configuration, for messages. Raises
+    InputError for an unknown key, a shape that does not fit, or corpora without text.
     """
     checked = _check(read_spec(RealTextSpec, spec, where), where)
     tokenizer = _load_tokenizer(tokenizer_path, where)
