@@ -120,7 +120,9 @@ def _texts(corpora: Mapping[str, Iterable[Document]], words: int) -> list[str]:
     for documents in corpora.values():
         for document in documents:
             body = truncate(document.text.strip(), words)
-            texts.append(" " + "\n".join(part for part in (document.title.strip(), body) if part))
+            parts = [part for part in (document.title.strip(), body) if part]
+            if parts:
+                texts.append(" " + "\n".join(parts))
     return texts
 
 
