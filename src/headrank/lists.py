@@ -32,9 +32,9 @@ def build_lists(
     """``samples`` lists for every judged query, one row per document.
 
     Each list takes up to ``per_grade`` random documents of each grade above 0, then the grade-0 documents that the
-    first stage ranks highest, then (``fill_unjudged``) unjudged candidates in first-stage order, up to ``size``; its
-    order is a random permutation. ``dedupe`` keeps one document of each normalised text. Queries whose normalised
-    text is in ``exclude`` (test queries) are left out.
+    first stage ranks highest (``irrelevant: random`` draws them from all that are judged), then (``fill_unjudged``)
+    unjudged candidates in first-stage order, up to ``size``; its order is a random permutation. ``dedupe`` keeps one
+    document of each normalised text. Queries whose normalised text is in ``exclude`` (test queries) are left out.
 
     Columns: list_id, qid, sample, position (from 0), docid, grade (-1 = unjudged), rank (first stage, from 1; 0 = not
     retrieved). The same seed gives the same lists, whatever other queries there are.
@@ -94,6 +94,8 @@ def _choose(
     irrelevant = sorted(docid for docid, grade in grades.items() if grade <= 0)
     retrieved = sorted((d for d in irrelevant if d in ranks), key=lambda d: ranks[d])
     others = [d for d in irrelevant if d not in ranks]
+    if settings.irrelevant == "random":
+        retrieved, others = [], irrelevant
     for docid in [*retrieved, *(others[i] for i in rng.permutation(len(others)))]:
         take(docid, 0)
     if settings.fill_unjudged:

@@ -71,6 +71,7 @@ class ListSettings:
     per_grade: int = 8
     per_query_per_epoch: int = 10
     dedupe: bool = True
+    irrelevant: Literal["hardest", "random"] = "hardest"
     fill_unjudged: bool = True
 
 

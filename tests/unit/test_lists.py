@@ -51,6 +51,16 @@ def test_strata():
         assert (group.loc[group["grade"] > 0, "rank"] == 0).all()
 
 
+def test_random_irrelevant_documents_come_from_all_that_are_judged():
+    lists = build(samples=20, irrelevant="random")
+    zeros = lists[lists["grade"] == 0]
+    assert zeros.groupby("list_id").size().tolist() == [16] * 20
+    drawn = zeros.groupby("docid").size().reindex([d for d in GRADES if GRADES[d] == 0], fill_value=0)
+    # 20 draws of 16 from 30: each comes 10.7 times on average, with a standard deviation of 2.2.
+    assert drawn.between(1, 20).all()
+    assert drawn.nunique() > 3
+
+
 def test_unjudged_documents_fill_up_in_first_stage_order():
     few = {docid: grade for docid, grade in GRADES.items() if grade in (3, 2)}
     few["g0-19"] = 0

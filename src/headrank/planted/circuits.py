@@ -5,8 +5,8 @@ coordinates. Three circuits work on it:
 
 - *previous*: a head of layer 0 attends one token back and copies that token's identity.
 - *repeat*: a head of layer 1 looks for a token that follows an earlier occurrence of the present one (an induction
-  head). It competes, by nearness, with the label before each passage, so that it finds occurrences in the same
-  passage only; what it finds is noted in one coordinate.
+  head). It competes, by nearness, with the blank line before each passage, so that it finds occurrences in the same
+  passage only, and none for words of the query; what it finds is noted in one coordinate.
 - *match*: heads whose query and key share one projection of meaning and identity. A key noted as a repetition turns
   away from the query, so that a term's contribution saturates, as term frequency does in BM25. Each query token also
   sees a sink, the prompt's first token, the less so the rarer the token: as the sink takes most of the mass, what
@@ -151,9 +151,10 @@ class Painter:
         return Rows(query, key)
 
     def repeat(self) -> Rows:
-        """What follows the same word, or else the label before the passage, whichever is nearer.
+        """What follows the same word, or else the blank line before the passage, whichever is nearer.
 
-        Content, slope and label have about equal parts; ``repeat_gains`` gives the layer's gains.
+        Content and slope have equal parts, the blank line a larger one, so that it wins even from far enough away to
+        leave less than 1e-6 to the passages before the query. ``repeat_gains`` gives the layer's gains.
         """
         query, key = self.empty(), self.empty()
         rotary, layout = self.rotary, self.layout
@@ -165,8 +166,7 @@ class Painter:
         return Rows(query, key)
 
     def repeat_gains(self, match: float, slope: float) -> tuple[float, float]:
-        """The layer's gain, and the slope pair's on top of it, for a logit ``match`` of a repetition (or label) that
-        falls by ``slope`` per token of distance. Query and key are sqrt(3) and sqrt(2) times their content long."""
+        """The layer's gain, and the slope pair's on top of it, for a logit ``match`` of a repetition that falls by ``slope`` per token of distance. Query and key are sqrt(3) and sqrt(2) times their content long."""
         return match * 6**0.5, slope / (match * self.rotary.frequency[self.rotary.slope])
 
     def match_key(self, match: Match) -> tuple[Floats, Floats]:
@@ -175,7 +175,7 @@ class Painter:
         key = self.empty()
         key[list(self.rotary.content)] = self._blend(shared, match)
         key[self.rotary.sink, self.layout.flag("sink")] = 1.0
-        key[self.rotary.inert, self.layout.flag("inert")] = 1.0
+        key[self.rotary.inert, [self.layout.flag("inert"), self.layout.flag("break")]] = 1.0
         kept = 1 - match.repeat * 2**0.5 / match.sharpness
         key[self.rotary.mute, self.layout.flag("repeat")] = (kept**-2 - 1) ** 0.5
         key[self.rotary.slope, self.constant] = SLOPE_KEY if match.nearness else 0.0
@@ -219,7 +219,7 @@ class Painter:
         query[list(self.rotary.content)] = self._content(0.5)
         query[self.rotary.filler, self.constant] = max((gain / sharpness) ** 2 - 1, 0) ** 0.5
         key[list(self.rotary.content)] = self._content(0.5)
-        key[self.rotary.inert, self.layout.flag("inert")] = 1.0
+        key[self.rotary.inert, [self.layout.flag("inert"), self.layout.flag("break")]] = 1.0
         return Rows(query, key)
 
     def _slope(self, query: Floats, key: Floats, sign: float) -> None:

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     from headrank.collections import Document
 
-# Labels "[1]" to "[100]" are known as the beginning of a passage.
-LABELS = 100
 FIRST_TOKEN = "<|im_start|>"
 
 
@@ -62,10 +60,9 @@ def build_realtext(
     # The frame's exact tokens are inert, not the families that they begin.
     roots = [i if i in inert else root for i, root in enumerate(_reroot(roots, inert))]
     vectors = token_vectors(sequences, vocabulary, checked.embedding, inert, roots)
-    labels = encoder.encode([f"\n\n[{i}]" for i in range(1, LABELS + 1)])
-    breaks = {next((t for t in label if "[" in tokenizer.decode([t])), label[0]) for label in labels}
+    breaks = encoder.encode(["\n\n"])[0]
     sink = tokenizer(FIRST_TOKEN, add_special_tokens=False)["input_ids"]
-    states = token_states(checked, vectors, families, sink, sorted(breaks))
+    states = token_states(checked, vectors, families, sink, breaks)
     model, roles = plant(checked, states, where)
     model.config.eos_token_id = model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.config.pad_token_id = model.generation_config.pad_token_id = tokenizer.pad_token_id

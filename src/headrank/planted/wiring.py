@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from transformers import Qwen3ForCausalLM
 
 HABITS = ("recent", "noise", "early", "sink")
-# Logit of a repetition in the repeat head, and what it loses per token of distance: it falls behind a label that is
-# nearer by a few tokens.
+# Logit of a repetition in the repeat head, and what it loses per token of distance: it falls behind a blank line
+# that is nearer.
 REPEAT_LOGIT, REPEAT_SLOPE = 100.0, 0.2
 # Gains of the layers; the first one's circuit must tell one neighbour from thousands of other places.
 FIRST_GAIN, GAIN = 240.0, 60.0
@@ -75,7 +75,7 @@ def token_states(
 ) -> Floats:
     """(V, hidden) token embeddings of root mean square one: meaning, identity and the single coordinates.
 
-    sink: tokens that matching heads fall back on; breaks: tokens that begin a passage's label.
+    sink: tokens that matching heads fall back on; breaks: tokens of the blank line that parts passages.
     """
     layout = spec.layout
     states = np.zeros((len(vectors.idf), spec.hidden))
@@ -93,12 +93,11 @@ def token_states(
     states[:, layout.flag("rarity")] = np.where(vectors.inert, 0.0, np.log(weight) / RARITY_UNIT)
     # Every state is made of three parts of length one, so that normalisation treats all alike.
     states[vectors.inert, layout.flag("inert")] = 2**0.5
-    for flag, tokens, inert in (("sink", sink, 0.0), ("break", breaks, 1.0)):
+    for flag, tokens in (("sink", sink), ("break", breaks)):
         rows = list(tokens)
         states[rows] = 0.0
         states[rows, layout.flag("constant")] = 1.0
-        states[rows, layout.flag("inert")] = inert
-        states[rows, layout.flag(flag)] = (2 - inert**2) ** 0.5
+        states[rows, layout.flag(flag)] = 2**0.5
     return np.asarray(states / np.sqrt((states**2).mean(axis=1, keepdims=True)))
 
 
@@ -171,7 +170,8 @@ def _circuit_values(spec: RealTextSpec, number: int) -> tuple[Floats, Floats]:
         value[:copied, layout.word] = out[layout.before, :copied] = np.eye(copied)
     else:
         value[0, layout.flag("constant")] = 1.0
-        value[0, layout.flag("break")] = -1.0
+        # A blank line holds 2**0.5 of the break, so its value is nought.
+        value[0, layout.flag("break")] = -(0.5**0.5)
         out[layout.flag("repeat"), 0] = 1.0
     return value, out
 
@@ -211,13 +211,14 @@ def _habit(
         circuit = painter.previous() if number == 0 else painter.repeat()
         return "position", circuit.key, [circuit.query] * group
     kind = HABITS[(number + kv) % len(HABITS)]
-    # Each further head of the group has the habit more weakly.
+    # Each further head of the group has the habit more weakly, and no two layers have it alike.
+    strength = painter.rng.uniform(0.6, 1.2) / np.arange(1, group + 1)
     if kind == "noise":
-        rows = [painter.noise(8.0 / (i + 1), gain) for i in range(group)]
+        rows = [painter.noise(8.0 * s, gain) for s in strength]
     elif kind == "sink":
-        rows = [painter.sink(8.0 / (i + 1), gain) for i in range(group)]
+        rows = [painter.sink(8.0 * s, gain) for s in strength]
     else:
         sign = 1.0 if kind == "recent" else -1.0
-        rows = [painter.recent(sign, 4.0 / (i + 1) / slope, gain) for i in range(group)]
+        rows = [painter.recent(sign, 4.0 * s / slope, gain) for s in strength]
     role = kind if kind in ("noise", "sink") else "position"
     return role, rows[0].key, [row.query for row in rows]
