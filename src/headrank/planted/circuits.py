@@ -166,7 +166,8 @@ class Painter:
         return Rows(query, key)
 
     def repeat_gains(self, match: float, slope: float) -> tuple[float, float]:
-        """The layer's gain, and the slope pair's on top of it, for a logit ``match`` of a repetition that falls by ``slope`` per token of distance. Query and key are sqrt(3) and sqrt(2) times their content long."""
+        """The layer's gain, and the slope pair's on top of it, for a logit ``match`` of a repetition that falls by
+        ``slope`` per token of distance. Query and key are sqrt(3) and sqrt(2) times their content long."""
         return match * 6**0.5, slope / (match * self.rotary.frequency[self.rotary.slope])
 
     def match_key(self, match: Match) -> tuple[Floats, Floats]:
