@@ -67,7 +67,8 @@ def build_realtext(
     labels = encoder.encode([f"\n\n[{i}]" for i in range(1, LABELS + 1)])
     starts = {next((t for t in label if "[" in tokenizer.decode([t])), label[0]) for label in labels}
     ends = {
-        next((t for t in ids if tokenizer.decode([t]).strip()), ids[0]) for ids in encoder.encode(QUERY_SIDE)
+        next((t for t in ids if str(tokenizer.decode([t])).strip()), ids[0])
+        for ids in encoder.encode(QUERY_SIDE)
     }
     sink = tokenizer(FIRST_TOKEN, add_special_tokens=False)["input_ids"]
     states = token_states(checked, vectors, families, sink, sorted(starts), sorted(ends))
