@@ -17,7 +17,14 @@ from headrank.prompt import PromptBuilder
 from headrank.reading import read_prompts
 from headrank.scoring import Kernel, head_scores
 
-SPEC = {"planted": [{"layer": 2, "head": 0}, {"layer": 3, "head": 2, "quality": 0.8}], "longest": 2000}
+SPEC = {
+    "planted": [
+        {"layer": 2, "head": 0, "repeat": 2.5},
+        {"layer": 2, "head": 2, "repeat": 0.0},
+        {"layer": 3, "head": 2, "quality": 0.8},
+    ],
+    "longest": 2000,
+}
 TOPICS = {
     "river": "rivers carry water from mountains through valleys into lakes and finally into the open sea",
     "bread": "bakers knead dough from flour and yeast then bake loaves of bread in a hot stone oven",
@@ -59,7 +66,7 @@ def test_planted_heads_find_the_passage_that_shares_the_querys_words(folder: Pat
     planted = [
         tuple(place[:2]) for place in json.loads((folder / "planted.json").read_text())["planted_heads"]
     ]
-    assert planted == [(2, 0), (3, 2)]
+    assert planted == [(2, 0), (2, 2), (3, 2)]
     builder = PromptBuilder(backbone.tokenizer)
     passages = documents[: len(TOPICS)]
     queries = ["bread from flour and yeast", "four strings of violins", "orbits of planets"]
@@ -70,7 +77,28 @@ def test_planted_heads_find_the_passage_that_shares_the_querys_words(folder: Pat
             prompts = [builder.build(query, [passages[i] for i in places]) for query in queries]
             readings = read_prompts(backbone, prompts, planted, KERNEL.sources)
             best = [[places[i] for i in head_scores(r, KERNEL).argmax(dim=1).tolist()] for r in readings]
-            assert best == [[i, i] for i in wanted]
+            assert best == [[i, i, i] for i in wanted]
+
+
+def test_a_repetition_counts_less_only_within_its_passage(folder: Path):
+    backbone = load_backbone(folder)
+    texts = [
+        "yeast lifts a loaf",
+        "yeast and flour and yeast and salt and yeast",
+        "flour alone",
+        "yeast dies in heat",
+    ]
+    prompt = PromptBuilder(backbone.tokenizer).build(
+        "yeast", [Document(str(i), "", t) for i, t in enumerate(texts)]
+    )
+    with torch.no_grad():
+        (reading,) = read_prompts(backbone, [prompt], [(2, 0), (2, 2), (1, 0)], KERNEL.sources)
+    damped, plain, circuit = head_scores(reading, KERNEL)
+    assert (plain[1] / plain[0]).item() == pytest.approx(3, rel=0.1)
+    assert 1 < damped[1] / damped[0] < 2
+    # The last passage's word occurs in others before it, which is no repetition.
+    assert (damped[3] / damped[0]).item() == pytest.approx(1, rel=0.1)
+    assert circuit.sum() < 1e-5
 
 
 @pytest.mark.parametrize(

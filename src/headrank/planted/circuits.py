@@ -5,8 +5,9 @@ coordinates. Three circuits work on it:
 
 - *previous*: a head of layer 0 attends one token back and copies that token's identity.
 - *repeat*: a head of layer 1 looks for a token that follows an earlier occurrence of the present one (an induction
-  head). It competes, by nearness, with the blank line before each passage, so that it finds occurrences in the same
-  passage only, and none for words of the query; what it finds is noted in one coordinate.
+  head). It competes, by nearness, with the label before each passage, so that it finds occurrences in the same
+  passage only; what it finds is noted in one coordinate. Words of the instruction and the query look at the beginning
+  of the instruction instead, so that the head itself says nothing about the passages.
 - *match*: heads whose query and key share one projection of meaning and identity. A key noted as a repetition turns
   away from the query, so that a term's contribution saturates, as term frequency does in BM25. Each query token also
   sees a sink, the prompt's first token, the less so the rarer the token: as the sink takes most of the mass, what
@@ -151,10 +152,10 @@ class Painter:
         return Rows(query, key)
 
     def repeat(self) -> Rows:
-        """What follows the same word, or else the blank line before the passage, whichever is nearer.
+        """What follows the same word, or else the label before the passage, whichever is nearer.
 
-        Content and slope have equal parts, the blank line a larger one, so that it wins even from far enough away to
-        leave less than 1e-6 to the passages before the query. ``repeat_gains`` gives the layer's gains.
+        Content, slope and label have equal parts. The beginning of the instruction is a larger break, which leaves
+        less than 1e-6 to the passages before it. ``repeat_gains`` gives the layer's gains.
         """
         query, key = self.empty(), self.empty()
         rotary, layout = self.rotary, self.layout
@@ -166,8 +167,8 @@ class Painter:
         return Rows(query, key)
 
     def repeat_gains(self, match: float, slope: float) -> tuple[float, float]:
-        """The layer's gain, and the slope pair's on top of it, for a logit ``match`` of a repetition that falls by
-        ``slope`` per token of distance. Query and key are sqrt(3) and sqrt(2) times their content long."""
+        """The layer's gain, and the slope pair's on top of it, for a logit ``match`` of a repetition (or label) that
+        falls by ``slope`` per token of distance. Query and key are sqrt(3) and sqrt(2) times their content long."""
         return match * 6**0.5, slope / (match * self.rotary.frequency[self.rotary.slope])
 
     def match_key(self, match: Match) -> tuple[Floats, Floats]:

@@ -22,12 +22,16 @@ from headrank.planted.families import word_families
 from headrank.planted.specs import read_spec
 from headrank.planted.wiring import RealTextSpec, plant, token_states
 from headrank.prompt import PromptBuilder, TextEncoder, truncate
+from headrank.settings import PromptSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
 
     from headrank.collections import Document
 
+# Labels "[1]" to "[100]" are known as the beginning of a passage, and these texts as what comes after the passages.
+LABELS = 100
+QUERY_SIDE = (PromptSettings().instruction, "\n\nQuery:")
 FIRST_TOKEN = "<|im_start|>"
 
 
@@ -60,9 +64,14 @@ def build_realtext(
     # The frame's exact tokens are inert, not the families that they begin.
     roots = [i if i in inert else root for i, root in enumerate(_reroot(roots, inert))]
     vectors = token_vectors(sequences, vocabulary, checked.embedding, inert, roots)
-    breaks = encoder.encode(["\n\n"])[0]
+    labels = encoder.encode([f"\n\n[{i}]" for i in range(1, LABELS + 1)])
+    starts = {next((t for t in label if "[" in tokenizer.decode([t])), label[0]) for label in labels}
+    ends = {
+        next((t for t in ids if str(tokenizer.decode([t])).strip()), ids[0])
+        for ids in encoder.encode(QUERY_SIDE)
+    }
     sink = tokenizer(FIRST_TOKEN, add_special_tokens=False)["input_ids"]
-    states = token_states(checked, vectors, families, sink, breaks)
+    states = token_states(checked, vectors, families, sink, sorted(starts), sorted(ends))
     model, roles = plant(checked, states, where)
     model.config.eos_token_id = model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.config.pad_token_id = model.generation_config.pad_token_id = tokenizer.pad_token_id

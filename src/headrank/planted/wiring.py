@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from transformers import Qwen3ForCausalLM
 
 HABITS = ("recent", "noise", "early", "sink")
-# Logit of a repetition in the repeat head, and what it loses per token of distance: it falls behind a blank line
-# that is nearer.
-REPEAT_LOGIT, REPEAT_SLOPE = 100.0, 0.2
+# Logit of a repetition in the repeat head, and what it loses per token of distance: it falls behind a label that is
+# nearer by a few tokens.
+REPEAT_LOGIT, REPEAT_SLOPE = 150.0, 0.4
 # Gains of the layers; the first one's circuit must tell one neighbour from thousands of other places.
 FIRST_GAIN, GAIN = 240.0, 60.0
 
@@ -71,11 +71,17 @@ class RealTextSpec:
 
 
 def token_states(
-    spec: RealTextSpec, vectors: TokenVectors, families: Families, sink: Iterable[int], breaks: Iterable[int]
+    spec: RealTextSpec,
+    vectors: TokenVectors,
+    families: Families,
+    sink: Iterable[int],
+    labels: Iterable[int],
+    ends: Iterable[int],
 ) -> Floats:
     """(V, hidden) token embeddings of root mean square one: meaning, identity and the single coordinates.
 
-    sink: tokens that matching heads fall back on; breaks: tokens of the blank line that parts passages.
+    sink: tokens that matching heads fall back on; labels: tokens that begin a passage's label; ends: tokens behind
+    which no passage is searched for repetitions.
     """
     layout = spec.layout
     states = np.zeros((len(vectors.idf), spec.hidden))
@@ -93,11 +99,12 @@ def token_states(
     states[:, layout.flag("rarity")] = np.where(vectors.inert, 0.0, np.log(weight) / RARITY_UNIT)
     # Every state is made of three parts of length one, so that normalisation treats all alike.
     states[vectors.inert, layout.flag("inert")] = 2**0.5
-    for flag, tokens in (("sink", sink), ("break", breaks)):
+    for flag, tokens, inert in (("sink", sink, 0.0), ("break", labels, 1.0), ("break", ends, 0.0)):
         rows = list(tokens)
         states[rows] = 0.0
         states[rows, layout.flag("constant")] = 1.0
-        states[rows, layout.flag(flag)] = 2**0.5
+        states[rows, layout.flag("inert")] = inert
+        states[rows, layout.flag(flag)] = (2 - inert**2) ** 0.5
     return np.asarray(states / np.sqrt((states**2).mean(axis=1, keepdims=True)))
 
 
@@ -170,8 +177,7 @@ def _circuit_values(spec: RealTextSpec, number: int) -> tuple[Floats, Floats]:
         value[:copied, layout.word] = out[layout.before, :copied] = np.eye(copied)
     else:
         value[0, layout.flag("constant")] = 1.0
-        # A blank line holds 2**0.5 of the break, so its value is nought.
-        value[0, layout.flag("break")] = -(0.5**0.5)
+        value[0, layout.flag("break")] = -1.0
         out[layout.flag("repeat"), 0] = 1.0
     return value, out
 
