@@ -123,7 +123,7 @@ class TrainingSettings:
     epochs: int = 3
     seed: int = 0
     heldout_share: float = 0.2
-    early_stopping: bool = False
+    early_stopping: Literal["none", "loss", "pair_accuracy", "ndcg"] = "none"
     queries: int | None = None
     gradient_checkpointing: bool = False
 

@@ -8,89 +8,29 @@ run again.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
 from headrank.adapter import attach_lora
 from headrank.backbone import Backbone
 from headrank.errors import InputError
+from headrank.evaluation import evaluate
+from headrank.examples import Example, split_queries
 from headrank.extract import headrank_kernel
 from headrank.heads import HeadSet
-from headrank.lists import by_list
 from headrank.losses import list_scores, pair_accuracy, preference_loss, regulariser
 from headrank.pairs import mine_list
-from headrank.prompt import Prompt, PromptBuilder
+from headrank.prompt import Prompt
 from headrank.reading import read_prompts
 from headrank.scoring import head_scores, list_normalise
 from headrank.settings import MassSettings, Settings
-
-if TYPE_CHECKING:
-    from headrank.collections import Document
-
-
-@dataclass(frozen=True)
-class Example:
-    """One training list: its prompt, grades, frozen scores and pairs, all by prompt position."""
-
-    list_id: int
-    qid: str
-    sample: int
-    prompt: Prompt
-    grades: Tensor
-    base: Tensor
-    pairs: Tensor
-
-
-def make_examples(
-    lists: pd.DataFrame,
-    pairs: pd.DataFrame,
-    base: pd.DataFrame,
-    queries: Mapping[str, str],
-    passages: Mapping[str, Document],
-    builder: PromptBuilder,
-) -> list[Example]:
-    """Join lists, pairs and frozen scores into training examples, in list order."""
-    mined, frozen = by_list(pairs), by_list(base)
-    examples = []
-    for list_id, group in by_list(lists).items():
-        if list_id not in frozen:
-            raise InputError(
-                f"training list {list_id} has no frozen scores: mine the pairs on the same lists"
-            )
-        qid = str(group["qid"].iloc[0])
-        documents = [passages[docid] for docid in group["docid"]]
-        chosen = mined[list_id][["better", "worse"]].to_numpy() if list_id in mined else np.empty((0, 2))
-        scores = frozen[list_id]["score"].to_numpy()
-        examples.append(
-            Example(
-                list_id,
-                qid,
-                int(group["sample"].iloc[0]),
-                builder.build(queries[qid], documents),
-                torch.from_numpy(group["grade"].to_numpy(np.int64).copy()),
-                torch.from_numpy(scores.astype(np.float32)),
-                torch.from_numpy(chosen.astype(np.int64)),
-            )
-        )
-    return examples
-
-
-def split_queries(
-    examples: Sequence[Example], share: float, seed: int
-) -> tuple[list[Example], list[Example]]:
-    """Split by query into training and held-out examples; a query's lists stay together."""
-    qids = sorted({e.qid for e in examples})
-    count = round(share * len(qids))
-    held = set(np.random.default_rng([seed, 20]).permutation(np.array(qids))[:count])
-    return [e for e in examples if e.qid not in held], [e for e in examples if e.qid in held]
 
 
 def train(
@@ -100,8 +40,10 @@ def train(
 
     Each epoch sees its own samples of the lists (sample numbers modulo the samples there are) in a seeded order.
     The curve has one row per optimiser step (split ``train``) and one per epoch over the held-out queries
-    (``heldout``): step, epoch, split, loss, preference, regulariser, pair_accuracy, learning_rate.
-    Raises InputError at the first loss or gradient that is not finite, naming the step and the lists.
+    (``heldout``, from epoch 0 on, before training): step, epoch, split, loss, preference, regulariser,
+    pair_accuracy, ndcg (held-out lists alone), learning_rate, kept (the state that the adapter has in the end).
+    ``training.early_stopping`` keeps the best epoch, which may be none. Raises InputError at the first loss or
+    gradient that is not finite, naming the step and the lists.
     """
     t = settings.training
     torch.manual_seed(t.seed)
@@ -126,15 +68,13 @@ def train(
     rng = np.random.default_rng([t.seed, 10])
     rows: list[dict[str, Any]] = []
     row: dict[str, float]
-    best: tuple[float, list[Tensor]] | None = None
     step = 0
-    held = [e for e in held if e.sample == 0]
+    held = [e for e in held if e.sample < per_epoch]
+    best = _Best(t.early_stopping if held else "none", parameters)
     if held:
-        row = evaluate(backbone, heads, held, settings)
+        row = measure(backbone, heads, held, settings)
         rows.append({"step": 0, "epoch": 0, "split": "heldout", **row})
-        # Early stopping may find that the model was best before training.
-        if t.early_stopping and math.isfinite(row["pair_accuracy"]):
-            best = (row["pair_accuracy"], [p.detach().clone() for p in parameters])
+        best.offer(row, 0)
     with tqdm(total=sum(map(len, epochs)), desc="training", unit="list") as progress:
         for epoch, (chosen, count) in enumerate(zip(epochs, counts, strict=True), start=1):
             if settings.pairs.remine == "epoch":
@@ -151,16 +91,42 @@ def train(
                 progress.update(len(batch))
                 progress.set_postfix(loss=f"{row['loss']:.3f}", accuracy=f"{row['pair_accuracy']:.3f}")
             if held:
-                row = evaluate(backbone, heads, held, settings)
+                row = measure(backbone, heads, held, settings)
                 rows.append({"step": step, "epoch": epoch, "split": "heldout", **row})
-                if best is not None and row["pair_accuracy"] > best[0]:
-                    best = (row["pair_accuracy"], [p.detach().clone() for p in parameters])
-    if best is not None:
-        with torch.no_grad():
-            for parameter, value in zip(parameters, best[1], strict=True):
-                parameter.copy_(value)
+                best.offer(row, epoch)
+    best.restore()
     model.eval()
-    return model, pd.DataFrame(rows)
+    curve = pd.DataFrame(rows)
+    ends = curve["step"] == curve.groupby("epoch")["step"].transform("max")
+    curve["kept"] = ends & (curve["epoch"] == (t.epochs if best.epoch is None else best.epoch))
+    return model, curve
+
+
+class _Best:
+    """The adapter as it was when the held-out queries liked it best."""
+
+    def __init__(self, criterion: str, parameters: Sequence[Tensor]) -> None:
+        self.criterion = criterion
+        self.parameters = parameters
+        self.value = -math.inf
+        self.epoch: int | None = None
+        self.weights: list[Tensor] = []
+
+    def offer(self, row: dict[str, float], epoch: int) -> None:
+        """Remember the present weights if ``row`` is better than all before; of equals the earliest stays."""
+        if self.criterion == "none":
+            return
+        value = -row["loss"] if self.criterion == "loss" else row[self.criterion]
+        if value > self.value:
+            self.value, self.epoch = value, epoch
+            self.weights = [p.detach().clone() for p in self.parameters]
+
+    def restore(self) -> None:
+        if self.epoch is None:
+            return
+        with torch.no_grad():
+            for parameter, weight in zip(self.parameters, self.weights, strict=True):
+                parameter.copy_(weight)
 
 
 def cosine_factor(step: int, total: int, warmup: float) -> float:
@@ -201,18 +167,10 @@ def remine(
 
 
 def _with_pairs(example: Example, scores: Tensor, settings: Settings, seed: Sequence[int]) -> Example:
-    grades: NDArray[np.int64] = example.grades.numpy()
     rng = np.random.default_rng([*seed, example.list_id])
-    pairs = mine_list(grades, scores.detach().double().cpu().numpy(), settings.pairs, rng)
-    return Example(
-        example.list_id,
-        example.qid,
-        example.sample,
-        example.prompt,
-        example.grades,
-        example.base,
-        torch.from_numpy(pairs),
-    )
+    found = scores.detach().double().cpu().numpy()
+    pairs = mine_list(example.grades.numpy(), found, settings.pairs, rng)
+    return replace(example, pairs=torch.from_numpy(pairs))
 
 
 def _step(
@@ -261,15 +219,24 @@ def _loss(scores: Tensor, example: Example, settings: Settings) -> tuple[Tensor,
     return loss, row
 
 
-def evaluate(
+def measure(
     backbone: Backbone, heads: HeadSet, examples: Sequence[Example], settings: Settings
 ) -> dict[str, float]:
-    """Mean loss, its parts and pair accuracy over examples, without gradients or dropout."""
+    """Mean loss, its parts, pair accuracy and nDCG@10 over held-out lists, without gradients or dropout.
+
+    nDCG takes the whole list, best score first (ties by prompt position), unjudged documents as irrelevant. Accuracy
+    on hard pairs alone would praise any change: most of them are inverted at the start.
+    """
     backbone.model.eval()
+    run, qrels, rows = {}, {}, []
     with torch.no_grad():
-        return _mean(
-            [_loss(score_list(backbone, heads, e.prompt, settings), e, settings)[1] for e in examples]
-        )
+        for example in tqdm(examples, desc="held-out", unit="list", leave=False):
+            scores = score_list(backbone, heads, example.prompt, settings)
+            rows.append(_loss(scores, example, settings)[1])
+            values, name = scores.double().cpu().numpy(), str(example.list_id)
+            run[name] = [(str(i), float(values[i])) for i in np.argsort(-values, kind="stable")]
+            qrels[name] = {str(i): int(g) for i, g in enumerate(example.grades) if g >= 0}
+    return {**_mean(rows), "ndcg": float(evaluate(run, qrels, ["ndcg@10"])["value"].mean())}
 
 
 def _mean(rows: Sequence[dict[str, float]]) -> dict[str, float]:

@@ -21,6 +21,7 @@ from headrank.adapter import save_adapter, target_modules
 from headrank.backbone import Backbone, load_backbone
 from headrank.collections import Document
 from headrank.errors import InputError
+from headrank.examples import Example, make_examples, split_queries
 from headrank.extract import collect_features
 from headrank.heads import HeadSet
 from headrank.lists import build_lists, by_list
@@ -28,7 +29,7 @@ from headrank.pairs import mine_list, mine_pairs
 from headrank.rerankers import headrank, rerank_together
 from headrank.rerankers.together import Candidates
 from headrank.settings import Settings, to_mapping
-from headrank.training import Example, cosine_factor, make_examples, score_list, split_queries, train
+from headrank.training import cosine_factor, score_list, train
 
 HEADS = HeadSet("headrank", "tiny", 4, 4, ((2, 1), (1, 2)), (1.0, 0.5))
 QUERIES = {f"q{i:02}": f"which {i}" for i in range(12)}
@@ -137,8 +138,12 @@ def test_loss_falls_and_accuracy_on_unseen_queries_rises():
     assert held["pair_accuracy"].iloc[0] < 0.75
     assert held["pair_accuracy"].iloc[-1] > 0.95
     assert curve.columns.tolist() == [
-        "step", "epoch", "split", "loss", "preference", "regulariser", "pair_accuracy", "learning_rate",
+        "step", "epoch", "split", "loss", "preference", "regulariser", "pair_accuracy", "ndcg", "learning_rate", "kept",
     ]  # fmt: skip
+    assert held["ndcg"].iloc[-1] > held["ndcg"].iloc[0] + 0.1
+    assert train_rows["ndcg"].isna().all()
+    # Without early stopping the last epoch is kept.
+    assert curve.loc[curve["kept"], ["epoch", "split"]].to_numpy().tolist() == [[6, "train"], [6, "heldout"]]
     assert held["epoch"].tolist() == list(range(7))
     assert held["step"].tolist() == [3 * i for i in range(7)]  # nine training queries in batches of four
     assert train_rows["step"].tolist() == list(range(1, 19))
@@ -290,28 +295,49 @@ def test_a_gradient_that_is_not_finite_ends_training_in_one_line(monkeypatch: py
         fit()
 
 
-def test_early_stopping_keeps_the_best_epoch(monkeypatch: pytest.MonkeyPatch):
-    kept: list[dict[str, torch.Tensor]] = []
-    accuracies = iter([0.1, 0.6, 0.9, 0.3])
-    original = training.evaluate
+@pytest.mark.parametrize(
+    ("criterion", "values", "best"),
+    [
+        ("pair_accuracy", [0.1, 0.6, 0.9, 0.3], 2),
+        ("ndcg", [0.1, 0.6, 0.6, 0.3], 1),  # of equals the earliest
+        ("loss", [1.0, 0.7, 0.9, 0.6], 3),
+        ("loss", [0.5, 0.7, 0.9, 0.6], 0),  # the model as it was
+        ("none", [0.9, 0.7, 0.6, 0.3], 3),
+    ],
+)
+def test_early_stopping_keeps_the_best_epoch(
+    criterion: str, values: list[float], best: int, monkeypatch: pytest.MonkeyPatch
+):
+    seen: list[dict[str, torch.Tensor]] = []
+    left = iter(values)
+    original = training.measure
 
     def pretend(backbone: Backbone, *rest: Any) -> dict[str, float]:
-        kept.append(adapter_weights(backbone.model))
-        return {**original(backbone, *rest), "pair_accuracy": next(accuracies)}
+        seen.append(adapter_weights(backbone.model))
+        row = original(backbone, *rest)
+        return {**row, criterion: next(left)} if criterion != "none" else row
 
-    monkeypatch.setattr(training, "evaluate", pretend)
-    _, model, _ = fit(training={"epochs": 3, "early_stopping": True})
+    monkeypatch.setattr(training, "measure", pretend)
+    _, model, curve = fit(training={"epochs": 3, "early_stopping": criterion})
     final = list(adapter_weights(model).values())
-    assert all(torch.equal(a, b) for a, b in zip(final, kept[2].values(), strict=True))
-    assert not all(torch.equal(a, b) for a, b in zip(final, kept[3].values(), strict=True))
+    same = [all(torch.equal(a, b) for a, b in zip(final, w.values(), strict=True)) for w in seen]
+    assert same == [epoch == best for epoch in range(4)]
+    assert set(curve.loc[curve["kept"], "epoch"]) == {best}
+    assert curve.loc[curve["kept"], "step"].nunique() == 1
 
 
-def test_early_stopping_may_keep_the_model_as_it_was(monkeypatch: pytest.MonkeyPatch):
-    accuracies = iter([0.9, 0.3, 0.3, 0.3])
-    original = training.evaluate
-    monkeypatch.setattr(training, "evaluate", lambda *a: {**original(*a), "pair_accuracy": next(accuracies)})
-    _, model, _ = fit(training={"epochs": 3, "early_stopping": True})
-    assert all(not weight.any() for name, weight in adapter_weights(model).items() if "lora_B" in name)
+def test_held_out_ndcg_is_that_of_the_lists():
+    settings = make_settings(training={"heldout_share": 0.0})
+    backbone = truncated()
+    # Frozen scores stand in for the model, as nothing is trained yet.
+    expected = []
+    for example in examples()[:4]:
+        grades = example.grades.numpy()[np.argsort(-example.base.numpy(), kind="stable")][:10].clip(min=0)
+        ideal = np.sort(example.grades.numpy().clip(min=0))[::-1][:10]
+        discount = 1 / np.log2(np.arange(2, 12))
+        expected.append((grades @ discount[: len(grades)]) / (ideal @ discount[: len(ideal)]))
+    found = training.measure(backbone, HEADS, examples()[:4], settings)["ndcg"]
+    assert found == pytest.approx(np.mean(expected), abs=1e-6)
 
 
 def test_batches_of_an_epoch_are_of_equal_size():
