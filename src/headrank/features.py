@@ -54,12 +54,8 @@ class Features:
     def save(self, path: str | Path) -> None:
         from safetensors.numpy import save_file
 
-        header = {
-            "model": self.model,
-            "n_layers": str(self.n_layers),
-            "n_heads": str(self.n_heads),
-            "ids": json.dumps(self.ids),
-        }
+        # One key: safetensors writes several in an order that changes from process to process.
+        header = {"headrank": json.dumps([self.model, self.n_layers, self.n_heads, self.ids])}
         with whole_file(path) as temporary:
             # safetensors writes an array's memory as it lies, whatever its strides.
             values = {name: np.ascontiguousarray(array) for name, array in self.values.items()}
@@ -71,10 +67,9 @@ class Features:
 
         try:
             with safe_open(path, framework="numpy") as stored:
-                header = stored.metadata()
+                model, n_layers, n_heads, ids = json.loads(stored.metadata()["headrank"])
                 values = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-            ids = tuple(json.loads(header["ids"]))
-            return cls(header["model"], int(header["n_layers"]), int(header["n_heads"]), ids, values)
+            return cls(model, n_layers, n_heads, tuple(ids), values)
         except Exception as error:
             raise InputError(f"{path}: no readable features ({str(error).splitlines()[0]})") from error
 

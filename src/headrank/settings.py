@@ -7,13 +7,11 @@ The defaults are the reconstruction's; the configuration's ``headrank:`` section
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
-from headrank.errors import InputError
+from headrank.specs import read_spec
 
 Span = Literal["query", "instruction+query", "instruction+query+suffix"]
 DocumentSpan = Literal["text", "labelled"]
@@ -172,49 +170,7 @@ class Settings:
         Raises InputError naming an unknown key with the closest known one, or a key whose value is of another type
         or none of the known choices.
         """
-        return _build(cls, mapping, "headrank")
-
-
-def _build(kind: type, mapping: Mapping[str, Any], where: str) -> Any:
-    known = {f.name: f for f in dataclasses.fields(kind)}
-    hints = get_type_hints(kind)
-    values: dict[str, Any] = {}
-    for key, value in mapping.items():
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; known keys: {', '.join(sorted(known))}"
-            raise InputError(f"{where}.{key}: unknown key{hint}")
-        factory = known[key].default_factory
-        if dataclasses.is_dataclass(factory):
-            if not isinstance(value, Mapping):
-                raise InputError(f"{where}.{key}: expected a mapping, got {value!r}")
-            value = _build(factory, value, f"{where}.{key}")
-        else:
-            value = tuple(value) if isinstance(value, list) else value
-            if not _fits(value, hints[key]):
-                raise InputError(f"{where}.{key}: expected {_expected(hints[key])}, got {value!r}")
-        values[key] = value
-    return kind(**values)
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value is of a field's type; an integer may stand for a float, a truth value for neither."""
-    parts = get_args(hint)
-    if get_origin(hint) is Literal:
-        return value in parts
-    if get_origin(hint) is UnionType:
-        return any(_fits(value, part) for part in parts)
-    if get_origin(hint) is tuple:
-        return isinstance(value, tuple) and len(value) == len(parts) and all(map(_fits, value, parts))
-    if isinstance(value, bool):
-        return hint is bool
-    return isinstance(value, (int, float) if hint is float else hint)
-
-
-def _expected(hint: Any) -> str:
-    if get_origin(hint) is Literal:
-        return "one of " + ", ".join(map(str, get_args(hint)))
-    return hint.__name__ if isinstance(hint, type) and not get_args(hint) else str(hint)
+        return read_spec(cls, mapping, "headrank")
 
 
 def to_mapping(settings: Any) -> dict[str, Any]:

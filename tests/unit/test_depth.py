@@ -42,7 +42,7 @@ def test_stored_masses_rank_as_a_forward_pass_does(order: str, alpha: float):
 
 def test_ties_are_broken_as_in_the_forward_pass():
     masses = made_up_features(np.ones((1, 1, 4)), 1, 1)
-    rows = [("0", d, p + 1, 0.0, p + 1, False, 9) for p, d in enumerate("abcd")]
+    rows = [("0", d, p + 1, 0.0, p + 1, False, 9, 1) for p, d in enumerate("abcd")]
     ranking = pd.DataFrame(rows, columns=COLUMNS)
     heads = HeadSet("headrank", "made-up", 1, 1, ((0, 0),), (1.0,))
     for order, expected in [("best-first", "abcd"), ("best-last", "dcba")]:

@@ -213,6 +213,13 @@ def test_tokens_count_what_the_method_reads():
     once = len(prompt.prefix) + len(prompt.query.ids)
     assert set(frames["headrank"]["tokens"]) == {once}
     assert set(frames["icr"]["tokens"]) == {once + len(prompt.null.ids)}
+    # HeadRank reads the query's own tokens; ICR the instruction, the query and the suffix, of both branches.
+    for method, span, branches in [
+        ("headrank", "query", [prompt.query]),
+        ("icr", "instruction+query+suffix", [prompt.query, prompt.null]),
+    ]:
+        lengths = [stop - start for start, stop in (branch.rows(span) for branch in branches)]
+        assert set(frames[method]["rows"]) == {sum(lengths)}
 
 
 def test_stored_masses_are_the_raw_masses_by_prompt_position():

@@ -10,18 +10,10 @@ import pandas as pd
 import pytest
 
 from headrank.errors import InputError
-from headrank.selectivity import (
-    ZoneSettings,
-    _counts,
-    _terms,
-    gap_test,
-    homogenisation,
-    profile,
-    promotion,
-    zone_bounds,
-    zone_documents,
-)
+from headrank.homogenisation import homogenisation, profile
+from headrank.selectivity import _counts, _terms, gap_test, promotion, zone_documents
 from headrank.significance import Resampling
+from headrank.zone import ZoneSettings, zone_bounds
 
 
 def ranking(orders: dict[str, list[int]], scores: dict[str, list[float]] | None = None) -> pd.DataFrame:

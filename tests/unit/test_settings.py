@@ -77,11 +77,9 @@ def test_a_mapping_comes_back_through_json():
         ({"training": {"queries": "all"}}, "headrank.training.queries: expected int | None, got 'all'"),
         ({"lists": {"dedupe": 1}}, "headrank.lists.dedupe: expected bool, got 1"),
         ({"prompt": {"family": 3}}, "headrank.prompt.family: expected str, got 3"),
-        ({"pairs": {"middle_zone": [11]}}, "headrank.pairs.middle_zone: expected tuple[int, int], got (11,)"),
-        (
-            {"pairs": {"middle_zone": "11-30"}},
-            "headrank.pairs.middle_zone: expected tuple[int, int], got '11-30'",
-        ),
+        ({"pairs": {"middle_zone": [11]}}, "headrank.pairs.middle_zone: expected 2 values, got [11]"),
+        ({"pairs": {"middle_zone": [11, "b"]}}, "headrank.pairs.middle_zone: expected int, got 'b'"),
+        ({"pairs": {"middle_zone": "11-30"}}, "headrank.pairs.middle_zone: expected a list, got '11-30'"),
     ],
 )
 def test_mistakes_are_named(mapping: dict[str, Any], message: str):

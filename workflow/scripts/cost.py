@@ -14,20 +14,19 @@ from headrank.stage import stage
 def main(rankings, cells, backbones, heads_paths, head_cells, output):
     shapes = {Path(p).name: Shape.of(json.loads((Path(p) / "config.json").read_text())) for p in backbones}
     sets = {tuple(cell): HeadSet.load(path) for path, cell in zip(heads_paths, head_cells, strict=True)}
-    tokens = {}
+    prompts = {}
     for path, (backbone, _, method) in zip(rankings, cells, strict=True):
-        frame = pd.read_parquet(path, columns=["qid", "tokens"]).drop_duplicates("qid")
-        tokens.setdefault((backbone, method), []).append(frame["tokens"])
+        frame = pd.read_parquet(path, columns=["qid", "tokens", "rows"]).drop_duplicates("qid")
+        prompts.setdefault((backbone, method), []).append(frame)
     rows = []
-    for (backbone, method), parts in tokens.items():
+    for (backbone, method), parts in prompts.items():
         shape = shapes[backbone]
-        mean = float(pd.concat(parts).mean())
+        mean, read = pd.concat(parts)[["tokens", "rows"]].mean()
         chosen = sets.get((backbone, method.removesuffix("-untrained")))
         layers = chosen.depth if chosen else shape.layers
         heads = len(chosen.heads) if chosen else shape.layers * shape.heads
         full = full_operations(shape, mean)
-        # The rows that are read, a few tokens' worth against the whole prompt's, are left out.
-        share = truncated_operations(shape, layers, mean, 0, heads) / full
+        share = truncated_operations(shape, layers, mean, read, heads) / full
         rows.append((backbone, method, layers, shape.layers, heads, 1.0, mean, share))
     columns = "backbone method layers_run layers_total heads forward_passes prompt_tokens share"
     write_parquet(output, pd.DataFrame(rows, columns=columns.split()))

@@ -5,9 +5,10 @@ from pathlib import Path
 import pandas as pd
 
 from headrank.files import write_parquet
+from headrank.homogenisation import profile
 from headrank.runs import read_qrels
-from headrank.selectivity import ZoneSettings, profile
 from headrank.stage import stage
+from headrank.zone import ZoneSettings
 
 
 def main(rankings, qrels, cells, zone, output):

@@ -7,8 +7,9 @@ from statsmodels.stats.proportion import proportion_confint
 
 from headrank.files import write_parquet
 from headrank.runs import read_qrels
-from headrank.selectivity import ZoneSettings, promotion, zone_documents
+from headrank.selectivity import promotion, zone_documents
 from headrank.stage import stage
+from headrank.zone import ZoneSettings
 
 
 def main(rankings, qrels, cells, zone, alpha, output):

@@ -8,8 +8,6 @@ output projections and MLPs are random but small, so that a token's state stays 
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,9 +18,9 @@ import torch
 from numpy.typing import NDArray
 
 from headrank.errors import InputError
-from headrank.files import write_json
+from headrank.planted.checkpoint import blank_model, save_checkpoint
 from headrank.planted.embeddings import EmbeddingSpec, TokenVectors, token_vectors
-from headrank.planted.specs import read_spec
+from headrank.specs import read_spec
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
@@ -83,18 +81,8 @@ def build_backbone(
     vectors = token_vectors(sequences, vocabulary, checked.embedding, silent, fold)
     first = tokenizer.encode("<|im_start|>", add_special_tokens=False)
     model, roles = plant(checked, vectors, sink_tokens=first)
-    model.config.eos_token_id = model.generation_config.eos_token_id = tokenizer.eos_token_id
-    model.config.pad_token_id = model.generation_config.pad_token_id = tokenizer.pad_token_id
-    target = Path(directory)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temporary:
-        model.save_pretrained(temporary)
-        tokenizer.save_pretrained(temporary)
-        truth = {"planted_heads": [list(p) for p in checked.planted], "roles": roles}
-        write_json(Path(temporary) / "planted.json", truth)
-        if target.exists():
-            shutil.rmtree(target)
-        shutil.copytree(temporary, target)
+    truth = {"planted_heads": [list(p) for p in checked.planted], "roles": roles}
+    save_checkpoint(model, tokenizer, truth, directory)
 
 
 def _check(spec: BackboneSpec, where: str) -> BackboneSpec:
@@ -151,26 +139,8 @@ def plant(
     spec: BackboneSpec, vectors: TokenVectors, sink_tokens: Sequence[int]
 ) -> tuple[Qwen3ForCausalLM, dict[str, str]]:
     """The model of a spec, and the role of each head by "layer-head"."""
-    from transformers import Qwen3Config, Qwen3ForCausalLM
-
     rng = np.random.default_rng(spec.seed)
-    config = Qwen3Config(
-        vocab_size=len(vectors.idf),
-        hidden_size=spec.hidden,
-        intermediate_size=spec.intermediate,
-        num_hidden_layers=spec.layers,
-        num_attention_heads=spec.heads,
-        num_key_value_heads=spec.kv_heads,
-        head_dim=spec.head_dim,
-        max_position_embeddings=8192,
-        rope_parameters={"rope_type": "default", "rope_theta": spec.rope_theta},
-        tie_word_embeddings=True,
-        bos_token_id=None,
-    )
-    # Every weight is set below; the seed only keeps the caller's random state out of what is not.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(spec.seed)
-        model = Qwen3ForCausalLM(config).eval().float()
+    model = blank_model(spec, len(vectors.idf), positions=8192)
     painter = _Heads(spec, rng)
     roles: dict[str, str] = {}
     with torch.no_grad():

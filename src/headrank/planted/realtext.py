@@ -6,8 +6,6 @@ Neither queries nor judgements are seen. Everything downstream treats the direct
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headrank.errors import InputError
-from headrank.files import write_json
+from headrank.planted.checkpoint import save_checkpoint
 from headrank.planted.circuits import Rotary
 from headrank.planted.embeddings import token_vectors
 from headrank.planted.families import word_families
-from headrank.planted.specs import read_spec
 from headrank.planted.wiring import RealTextSpec, plant, token_states
 from headrank.prompt import PromptBuilder, TextEncoder, truncate
 from headrank.settings import PromptSettings
+from headrank.specs import read_spec
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
+    from transformers import PreTrainedTokenizerBase
 
     from headrank.collections import Document
 
@@ -73,10 +71,8 @@ def build_realtext(
     sink = tokenizer(FIRST_TOKEN, add_special_tokens=False)["input_ids"]
     states = token_states(checked, vectors, families, sink, sorted(starts), sorted(ends))
     model, roles = plant(checked, states, where)
-    model.config.eos_token_id = model.generation_config.eos_token_id = tokenizer.eos_token_id
-    model.config.pad_token_id = model.generation_config.pad_token_id = tokenizer.pad_token_id
     truth = {"planted_heads": [[p.layer, p.head, p.quality] for p in checked.planted], "roles": roles}
-    _save(model, tokenizer, truth, Path(out_dir))
+    save_checkpoint(model, tokenizer, truth, out_dir)
 
 
 def _check(spec: RealTextSpec, where: str) -> RealTextSpec:
@@ -139,18 +135,3 @@ def _reroot(roots: list[int], inert: set[int]) -> list[int]:
         if i not in inert:
             leader.setdefault(root, i)
     return [leader.get(root, root) for root in roots]
-
-
-def _save(
-    model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, truth: Mapping[str, Any], target: Path
-) -> None:
-    """Write checkpoint, tokenizer and planted.json; the directory appears whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temporary:
-        made = Path(temporary) / "backbone"
-        model.save_pretrained(made)
-        tokenizer.save_pretrained(made)
-        write_json(made / "planted.json", dict(truth))
-        if target.exists():
-            shutil.rmtree(target)
-        made.rename(target)

@@ -20,7 +20,7 @@ import numpy as np
 from headrank.errors import InputError
 from headrank.files import write_text
 from headrank.planted.language import Language, LanguageSpec, make_language
-from headrank.planted.specs import read_spec
+from headrank.specs import read_spec
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from headrank.planted.checkpoint import blank_model
 from headrank.planted.circuits import RARITY_UNIT, Floats, Layout, Match, Painter, Rotary
 from headrank.planted.embeddings import EmbeddingSpec, TokenVectors
 from headrank.planted.families import Families
@@ -114,26 +115,8 @@ def _unit(rows: Floats) -> Floats:
 
 def plant(spec: RealTextSpec, states: Floats, where: str) -> tuple[Qwen3ForCausalLM, dict[str, str]]:
     """The model of a spec over given token states, and the role of each head by "layer-head"."""
-    from transformers import Qwen3Config, Qwen3ForCausalLM
-
     rng = np.random.default_rng(spec.seed)
-    config = Qwen3Config(
-        vocab_size=len(states),
-        hidden_size=spec.hidden,
-        intermediate_size=spec.intermediate,
-        num_hidden_layers=spec.layers,
-        num_attention_heads=spec.heads,
-        num_key_value_heads=spec.kv_heads,
-        head_dim=spec.head_dim,
-        max_position_embeddings=40960,
-        rope_parameters={"rope_type": "default", "rope_theta": spec.rope_theta},
-        tie_word_embeddings=True,
-        bos_token_id=None,
-    )
-    # Every weight is set below; the seed only keeps the caller's random state as it is.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(spec.seed)
-        model = Qwen3ForCausalLM(config).eval().float()
+    model = blank_model(spec, len(states), positions=40960)
     rotary = Rotary.of(spec.head_dim, spec.rope_theta, spec.longest, where)
     painter = Painter(spec.layout, rotary, spec.head_dim, rng)
     roles: dict[str, str] = {}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from headrank.collections import Document
     from headrank.runs import Run
 
-COLUMNS = ["qid", "docid", "position", "score", "rank", "empty", "tokens"]
+COLUMNS = ["qid", "docid", "position", "score", "rank", "empty", "tokens", "rows"]
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,8 @@ def rank_documents(
     """One query's ranking by one method: rows of ``COLUMNS`` in final order.
 
     Documents without text come last; ties are broken by first-stage rank. ``tokens`` counts what the method needs of
-    the prompt: the prefix and the branches that it reads. Raises InputError for a score that is not finite.
+    the prompt, the prefix and the branches that it reads; ``rows`` the query tokens whose attention it reads. Raises
+    InputError for a score that is not finite.
     """
     scores = method_scores(reading, heads, method)
     if not np.isfinite(scores).all():
@@ -124,11 +125,13 @@ def rank_documents(
     prompt = reading.prompt
     branches = {branch for branch, _ in method.kernel.sources}
     tokens = len(prompt.prefix) + sum(len(getattr(prompt, branch).ids) for branch in branches)
+    spans = [getattr(prompt, branch).rows(span) for branch, span in method.kernel.sources]
+    read = sum(stop - start for start, stop in spans)
     # As the prompt has it: a passage may hold a title that the prompt leaves out, or nothing that has a token.
     empty = [start == stop for start, stop in prompt.text]
     best = sorted(range(len(places)), key=lambda p: (empty[p], -scores[p], places[p]))
     return [
-        (c.qid, c.documents[places[p]].docid, p + 1, float(scores[p]), rank, empty[p], tokens)
+        (c.qid, c.documents[places[p]].docid, p + 1, float(scores[p]), rank, empty[p], tokens, read)
         for rank, p in enumerate(best, start=1)
     ]
 
