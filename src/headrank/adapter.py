@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +18,22 @@ from headrank.settings import TrainingSettings
 
 SCHEMA = 1
 WEIGHTS = "adapter_model.safetensors"
+QK = r"self_attn\.[qk]_proj"
 
 
-def target_modules(deepest: int, modules: str) -> str:
-    """Regular expression of the projections that get LoRA.
+def target_modules(layers: Iterable[int], modules: str) -> str:
+    """Regular expression of the projections that get LoRA; layers: those with chosen heads.
 
-    Below the deepest read layer all seven projections (or q and k only); in it q and k alone, since its values,
-    output and MLP, and everything above, never reach the read-out and would get no gradient.
+    ``all``: all seven projections below the deepest of them and q and k in it, since its values, output and MLP, and
+    everything above, never reach the read-out and would get no gradient. ``qk``: q and k up to it. ``chosen-qk``: q and
+    k of the given layers alone.
     """
-    last = rf"layers\.{deepest}\.self_attn\.[qk]_proj"
-    if deepest == 0:
-        return rf".*\.{last}"
-    below = "|".join(map(str, range(deepest)))
-    inner = (
-        r"self_attn\.[qk]_proj"
-        if modules == "qk"
-        else r"(?:self_attn\.[qkvo]_proj|mlp\.(?:gate|up|down)_proj)"
-    )
-    return rf".*\.(?:layers\.(?:{below})\.{inner}|{last})"
+    chosen = sorted(set(layers))
+    last = chosen[-1]
+    below = chosen[:-1] if modules == "chosen-qk" else range(last)
+    inner = r"(?:self_attn\.[qkvo]_proj|mlp\.(?:gate|up|down)_proj)" if modules == "all" else QK
+    places = [*(rf"layers\.{layer}\.{inner}" for layer in below), rf"layers\.{last}\.{QK}"]
+    return rf".*\.(?:{'|'.join(places)})"
 
 
 def attach_lora(backbone: Backbone, heads: HeadSet, settings: TrainingSettings) -> Any:
@@ -45,7 +44,7 @@ def attach_lora(backbone: Backbone, heads: HeadSet, settings: TrainingSettings) 
         r=settings.lora_r,
         lora_alpha=settings.lora_alpha,
         lora_dropout=settings.lora_dropout,
-        target_modules=target_modules(heads.deepest, settings.modules),
+        target_modules=target_modules((layer for layer, _ in heads.heads), settings.modules),
         bias="none",
     )
     try:

@@ -112,7 +112,7 @@ class TrainingSettings:
     lora_r: int = 16
     lora_alpha: int = 32
     lora_dropout: float = 0.05
-    modules: Literal["all", "qk"] = "all"
+    modules: Literal["all", "qk", "chosen-qk"] = "all"
     learning_rate: float = 1e-4
     weight_decay: float = 0.0
     warmup: float = 0.05
@@ -121,7 +121,7 @@ class TrainingSettings:
     epochs: int = 3
     seed: int = 0
     heldout_share: float = 0.2
-    early_stopping: Literal["none", "loss", "pair_accuracy", "ndcg"] = "none"
+    early_stopping: Literal["none", "loss", "pair_accuracy", "ndcg"] = "ndcg"
     queries: int | None = None
     gradient_checkpointing: bool = False
 

@@ -80,10 +80,16 @@ DEPTH_MARKS = pd.DataFrame(
     columns=["backbone", "kind", "share", "ndcg"],
 )
 CURVES = pd.DataFrame(
-    [("small", "headrank", step, "train", 1 / step, 0.5 + step / 500) for step in range(1, 101)]
-    + [("small", "headrank", step, "heldout", NAN, 0.6) for step in (50, 100)]
-    + [("large", "headrank", 1, "train", 1.0, 0.5), ("small", "k-4", 1, "train", 9.0, 0.5)],
-    columns=["backbone", "variant", "step", "split", "loss", "pair_accuracy"],
+    [
+        ("small", "headrank", step, "train", 1 / step, 0.5 + step / 500, NAN, step == 50)
+        for step in range(1, 101)
+    ]
+    + [("small", "headrank", step, "heldout", NAN, 0.6, 0.7, step == 50) for step in (50, 100)]
+    + [
+        ("large", "headrank", 1, "train", 1.0, 0.5, NAN, True),
+        ("small", "k-4", 1, "train", 9.0, 0.5, NAN, True),
+    ],
+    columns=["backbone", "variant", "step", "split", "loss", "pair_accuracy", "ndcg", "kept"],
 )
 QUERIES = pd.DataFrame(
     [("small", 53, 0.6, 0.55, 0.65), ("small", 211, 0.7, NAN, NAN), ("large", 211, 0.8, 0.7, 0.9)],
@@ -198,10 +204,21 @@ def test_training_shows_one_variant_in_percent() -> None:
     figure = training_figure(CURVES)
     loss, accuracy = figure.axes[0], figure.axes[2]
     assert max(np.max(line.get_ydata(), initial=0) for line in loss.lines) == 1.0
-    assert accuracy.get_ylabel() == "hard pairs in order (%)"
+    assert accuracy.get_ylabel().split() == "hard pairs in order (%)".split()
     assert max(np.max(line.get_ydata()) for line in accuracy.lines) == pytest.approx(70)
     with pytest.raises(InputError, match="no rows for k-8; it has headrank, k-4"):
         training_figure(CURVES, variant="k-8")
+
+
+def test_training_marks_the_step_that_was_kept() -> None:
+    gain = training_figure(CURVES, backbones=["small"]).axes[2]
+    assert gain.get_ylabel() == "nDCG@10"
+    (kept,) = [line for line in gain.lines if list(line.get_xdata()) == [50, 50]]
+    assert kept.get_color() == "#6E6E6E"
+    curve = [line for line in gain.lines if line.get_marker() == "s"]
+    assert [list(line.get_ydata()) for line in curve] == [[0.7, 0.7]]
+    unmarked = training_figure(CURVES.assign(kept=False), backbones=["small"])
+    assert "kept" not in [text.get_text() for text in unmarked.legends[0].get_texts()]
 
 
 def test_queries_axis_is_binary_with_the_sizes_as_ticks() -> None:

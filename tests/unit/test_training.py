@@ -43,6 +43,7 @@ SETTINGS: dict[str, Any] = {
         "lora_r": 4,
         "lora_alpha": 8,
         "heldout_share": 0.25,
+        "early_stopping": "none",
     },
 }
 
@@ -184,13 +185,19 @@ def test_query_and_key_projections_only():
 
 
 def test_target_modules_at_the_first_layer_and_beyond_the_ninth():
-    assert re.fullmatch(target_modules(0, "all"), "model.layers.0.self_attn.q_proj")
-    assert not re.fullmatch(target_modules(0, "all"), "model.layers.0.self_attn.v_proj")
-    deep = target_modules(12, "all")
+    assert re.fullmatch(target_modules([0], "all"), "model.layers.0.self_attn.q_proj")
+    assert not re.fullmatch(target_modules([0], "all"), "model.layers.0.self_attn.v_proj")
+    deep = target_modules([12, 3], "all")
     assert re.fullmatch(deep, "model.layers.1.mlp.up_proj")
     assert re.fullmatch(deep, "model.layers.11.self_attn.o_proj")
     assert not re.fullmatch(deep, "model.layers.12.self_attn.o_proj")
     assert not re.fullmatch(deep, "model.layers.13.self_attn.q_proj")
+
+
+def test_projections_of_the_chosen_layers_only():
+    _, model, _ = fit(training={"epochs": 1, "modules": "chosen-qk"})
+    places = {name.split("layers.")[1].split(".lora")[0] for name in adapter_weights(model)}
+    assert places == {f"{layer}.self_attn.{x}_proj" for layer in (1, 2) for x in "qk"}
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path):

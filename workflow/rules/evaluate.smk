@@ -84,7 +84,7 @@ rule homogenisation:
     input:
         rankings=rankings_of,
         qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["benchmarks"]),
-        library=library("selectivity"),
+        library=library("homogenisation"),
     output:
         profile="results/{study}/metrics/homogenisation.parquet",
     log:

@@ -1,4 +1,4 @@
-"""Training curves: loss and pair accuracy against step."""
+"""Training curves: loss, pair accuracy and held-out nDCG@10 against step."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from headrank.errors import InputError
 from headrank.figures.style import (
     BLUE,
     DASHED,
+    DOTTED,
+    GREY,
     VERMILLION,
     Look,
     language,
@@ -24,19 +26,26 @@ from headrank.tables.names import TRAINED, backbone_name
 from headrank.tables.tidy import in_order, require, require_finite
 
 _SPLITS = {"train": Look(BLUE, "none", "-"), "heldout": Look(VERMILLION, "s", DASHED)}
+# Column, factor and label of each row of panels.
+_VALUES = (
+    ("loss", 1, "loss"),
+    ("pair_accuracy", 100, "hard pairs\nin order (%)"),
+    ("ndcg", 1, "nDCG@10"),
+)
 _MANY = 60  # more steps than this are drawn as a running mean over their noise
 
 
 def training_figure(
     curves: pd.DataFrame, *, variant: str = TRAINED, backbones: Sequence[str] | None = None
 ) -> Figure:
-    """One column of panels per backbone: loss above, pair accuracy (percent) below.
+    """One column of panels per backbone: loss, pair accuracy (percent) and nDCG@10; a line at the step kept.
 
     curves: columns backbone, variant, step, split (``train``, ``heldout``), loss, pair_accuracy (share of pairs
-    in the right order, 0 to 1); either value may be NaN where it was not measured.
+    in the right order, 0 to 1), ndcg (of held-out lists, 0 to 1), kept (whether the adapter has this row's weights);
+    values may be NaN where they were not measured.
     """
     what = "training curves"
-    require(curves, ["backbone", "variant", "step", "split", "loss", "pair_accuracy"], what)
+    require(curves, ["backbone", "variant", "step", "split", "loss", "pair_accuracy", "ndcg", "kept"], what)
     in_order(curves["variant"], [variant], what)
     rows = curves[(curves["variant"] == variant) & curves["split"].isin(list(_SPLITS))]
     if rows.empty:
@@ -45,20 +54,24 @@ def training_figure(
     shown = in_order(rows["backbone"], backbones, what)
 
     with language():
-        figure, grid = panels(len(shown), 1.55, rows=2)
+        figure, grid = panels(len(shown), 1.4, rows=3)
         smoothed = False
-        for number, (backbone, (loss, accuracy)) in enumerate(zip(shown, grid, strict=True)):
+        for number, (backbone, axes) in enumerate(zip(shown, grid, strict=True)):
+            own = rows[rows["backbone"] == backbone].sort_values("step", kind="stable")
             for split in _SPLITS:
-                line = rows[(rows["backbone"] == backbone) & (rows["split"] == split)].sort_values("step")
-                smoothed |= _draw(loss, line["step"], line["loss"], split)
-                smoothed |= _draw(accuracy, line["step"], 100 * line["pair_accuracy"], split)
-            loss.set_title(backbone_name(backbone))
-            loss.tick_params(labelbottom=False)
-            accuracy.set_xlabel("optimiser step")
-            accuracy.set_xlim(loss.get_xlim())
-            if number == 0:
-                loss.set_ylabel("loss")
-                accuracy.set_ylabel("hard pairs in order (%)")
+                line = own[own["split"] == split]
+                for panel, (value, scale, _) in zip(axes, _VALUES, strict=True):
+                    smoothed |= _draw(panel, line["step"], scale * line[value], split)
+            kept = own.loc[own["kept"].astype(bool), "step"].max()
+            axes[0].set_title(backbone_name(backbone))
+            axes[-1].set_xlabel("optimiser step")
+            for panel, (_, _, label) in zip(axes, _VALUES, strict=True):
+                if np.isfinite(kept):
+                    panel.axvline(kept, color=GREY, linewidth=0.8, linestyle=DOTTED, zorder=1)
+                panel.set_xlim(axes[0].get_xlim())
+                panel.tick_params(labelbottom=panel is axes[-1])
+                if number == 0:
+                    panel.set_ylabel(label)
         figure.align_ylabels()
         names = {"train": "training lists", "heldout": "held-out queries"}
         if smoothed:
@@ -68,6 +81,8 @@ def training_figure(
             for split, look in _SPLITS.items()
             if split in set(rows["split"])
         ]
+        if rows["kept"].any():
+            handles.append(Line2D([], [], color=GREY, linewidth=0.8, linestyle=DOTTED, label="kept"))
         legend_above(figure, handles, 2 if len(shown) == 1 else 3)
     return figure
 
