@@ -204,7 +204,7 @@ def test_training_shows_one_variant_in_percent() -> None:
     figure = training_figure(CURVES)
     loss, accuracy = figure.axes[0], figure.axes[2]
     assert max(np.max(line.get_ydata(), initial=0) for line in loss.lines) == 1.0
-    assert accuracy.get_ylabel().split() == "hard pairs in order (%)".split()
+    assert accuracy.get_ylabel().split() == ["hard", "pairs", "in", "order", "(%)"]
     assert max(np.max(line.get_ydata()) for line in accuracy.lines) == pytest.approx(70)
     with pytest.raises(InputError, match="no rows for k-8; it has headrank, k-4"):
         training_figure(CURVES, variant="k-8")
