@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -155,6 +156,14 @@ def test_an_environment_holds_what_its_scripts_import(rule: str, script: str, en
     there = packages(environment)
     for name in sorted(outside | set(AT_NEED.get(rule, []))):
         assert normal(DISTRIBUTIONS.get(name, name)) in there, f"{rule}: {environment.name} lacks {name}"
+
+
+def test_every_script_finds_what_it_imports() -> None:
+    """Seconds here instead of minutes into a run; one process, as torch is slow to load."""
+    scripts = sorted(str(path) for path in (REPOSITORY / "workflow" / "scripts").glob("*.py"))
+    program = "import runpy, sys\nfor path in sys.argv[1:]: runpy.run_path(path)"
+    done = subprocess.run([sys.executable, "-c", program, *scripts], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-500:]
 
 
 def test_light_stages_do_not_load_torch() -> None:

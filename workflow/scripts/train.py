@@ -8,13 +8,14 @@ import torch
 from headrank.adapter import save_adapter
 from headrank.backbone import load_backbone
 from headrank.collections import open_collection, read_passages
+from headrank.examples import make_examples
 from headrank.files import write_text
 from headrank.heads import HeadSet
 from headrank.lists import subset_queries
 from headrank.prompt import PromptBuilder
 from headrank.settings import Settings
 from headrank.stage import stage
-from headrank.training import make_examples, train
+from headrank.training import train
 
 
 def main(inputs, given, queries, seed, model, outputs):
