@@ -11,8 +11,8 @@ prefix and itself, at the positions it would have alone, so one forward pass giv
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,13 +62,17 @@ class Capture:
 
     heads: layer -> query-head indices. After the pass ``mass[layer][r]`` is (len(heads[layer]), prefix) float32: the
     mean over the rows of read r of the attention paid to each prefix token (K1 of docs/methods.md); with
-    ``keep_rows`` also ``rows[layer][r]``, (len(heads[layer]), rows, prefix + branch) float32.
+    ``keep_rows`` also ``rows[layer][r]``, (len(heads[layer]), rows, prefix + branch) float32. With ``states_layer``
+    (0 to the deepest layer read) ``states[r]`` is (hidden,) float32: the mean over the rows of the hidden states that
+    enter that layer.
     """
 
     segments: Sequence[Segment]
     reads: Sequence[Read]
     heads: Mapping[int, Sequence[int]]
     keep_rows: bool = False
+    states_layer: int | None = None
+    states: list[Tensor] = field(default_factory=list)
     mass: dict[int, list[Tensor]] = field(default_factory=dict)
     rows: dict[int, list[Tensor]] = field(default_factory=dict)
 
@@ -103,6 +107,12 @@ class Capture:
         self.mass[layer] = masses
         if self.keep_rows:
             self.rows[layer] = rows
+
+    def read_states(self, hidden: Tensor) -> None:
+        """Average the hidden states (1, T, hidden) over each read's rows."""
+        for read in self.reads:
+            begin = self.segments[read.segment].branch_start(read.branch)
+            self.states.append(hidden[0, begin + read.start : begin + read.stop].float().mean(dim=0))
 
 
 def _softmax_rows(query: Tensor, key: Tensor, segment: Segment, read: Read, scaling: float) -> Tensor:
@@ -195,7 +205,7 @@ def run(decoder: nn.Module, sequences: Sequence[Sequence[int]], capture: Capture
     ids = torch.tensor([i for sequence in sequences for i in sequence], device=device)
     if len(ids) != len(positions):
         raise ValueError(f"{len(ids)} token ids for segments of {len(positions)} tokens")
-    with suppress(_ReadingDone):
+    with suppress(_ReadingDone), _states_read(decoder, capture):
         decoder(
             input_ids=ids[None],
             position_ids=torch.tensor(positions, device=device)[None],
@@ -205,9 +215,29 @@ def run(decoder: nn.Module, sequences: Sequence[Sequence[int]], capture: Capture
             headrank_capture=capture,
         )
     missing = set(capture.heads) - set(capture.mass)
+    if capture.states_layer is not None and not capture.states:
+        missing.add(capture.states_layer)
     if missing:
         raise ValueError(f"layers {sorted(missing)} were not reached: the model has too few layers")
     return capture
+
+
+@contextmanager
+def _states_read(decoder: nn.Module, capture: Capture) -> Iterator[None]:
+    """Lets the capture see what enters its states' layer, for one forward pass."""
+    if capture.states_layer is None:
+        yield
+        return
+    layers: Any = decoder.layers
+
+    def read(_: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        capture.read_states(arguments[0] if arguments else named["hidden_states"])
+
+    hook = layers[capture.states_layer].register_forward_pre_hook(read, with_kwargs=True)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def attention_rows(

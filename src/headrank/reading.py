@@ -7,7 +7,7 @@ heads for each query span that some method wants.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -27,11 +27,12 @@ class Reading:
     """What one pass gave for one prompt.
 
     mass: (branch, query span) -> (n_heads, prefix tokens) float32, K1 of docs/methods.md, heads in the order that
-    was asked for.
+    was asked for. states: source -> (hidden,) float32, the mean state of the span's tokens, where it was asked for.
     """
 
     prompt: Prompt
     mass: dict[Source, Tensor]
+    states: dict[Source, Tensor] = field(default_factory=dict)
 
 
 def read_prompts(
@@ -40,11 +41,12 @@ def read_prompts(
     heads: Sequence[Head],
     sources: Iterable[Source],
     tokens_per_pass: int = 0,
+    states_layer: int | None = None,
 ) -> Iterator[Reading]:
     """Read prompts one pass at a time; a pass holds as many prompts as fit ``tokens_per_pass`` (at least one).
 
-    The pass ends inside the deepest layer of ``heads``. Gradients flow unless the caller disables them. Raises
-    InputError for a prompt with more tokens than the model has positions.
+    The pass ends inside the deepest layer of ``heads``; ``states_layer``, if any, must not lie deeper. Gradients flow
+    unless the caller disables them. Raises InputError for a prompt with more tokens than the model has positions.
     """
     limit = _positions(backbone)
     wanted = list(dict.fromkeys(sources))
@@ -59,12 +61,12 @@ def read_prompts(
             )
         length = len(prompt.prefix) + len(prompt.query.ids) + len(prompt.null.ids)
         if batch and size + length > tokens_per_pass:
-            yield from _read_batch(backbone, batch, heads, wanted)
+            yield from _read_batch(backbone, batch, heads, wanted, states_layer)
             batch, size = [], 0
         batch.append(prompt)
         size += length
     if batch:
-        yield from _read_batch(backbone, batch, heads, wanted)
+        yield from _read_batch(backbone, batch, heads, wanted, states_layer)
 
 
 def _positions(backbone: Backbone) -> float:
@@ -75,7 +77,11 @@ def _positions(backbone: Backbone) -> float:
 
 
 def _read_batch(
-    backbone: Backbone, prompts: Sequence[Prompt], heads: Sequence[Head], sources: Sequence[Source]
+    backbone: Backbone,
+    prompts: Sequence[Prompt],
+    heads: Sequence[Head],
+    sources: Sequence[Source],
+    states_layer: int | None,
 ) -> Iterator[Reading]:
     branches = list(dict.fromkeys(branch for branch, _ in sources))
     by_layer: dict[int, list[int]] = {}
@@ -95,11 +101,13 @@ def _read_batch(
         for branch, span in sources:
             number = branches.index(branch)
             reads.append(Read(index, number, *parts[number].rows(span)))
-    capture = run(backbone.decoder, sequences, Capture(segments, reads, by_layer))
+    capture = run(backbone.decoder, sequences, Capture(segments, reads, by_layer, states_layer=states_layer))
     for index, prompt in enumerate(prompts):
-        mass = {}
+        mass, states = {}, {}
         for offset, source in enumerate(sources):
             read = index * len(sources) + offset
             layers = {layer: capture.mass[layer][read] for layer in by_layer}
             mass[source] = torch.stack([layers[layer][row] for layer, row in place])
-        yield Reading(prompt, mass)
+            if capture.states:
+                states[source] = capture.states[read]
+        yield Reading(prompt, mass, states)

@@ -106,6 +106,28 @@ def test_one_token_branches(kind: str):
         torch.testing.assert_close(capture.rows[3][i], expected, atol=TOLERANCE, rtol=0)
 
 
+@pytest.mark.parametrize("layer", [0, 2])
+@torch.no_grad()
+def test_states_of_the_query_s_tokens_in_the_same_pass(layer: int):
+    backbone = tiny_backbone("qwen3")
+    prompts = [tiny_prompt(count=n, query=q, seed=n) for n, q in [(3, "elm"), (2, "blue cloud")]]
+    sources = [("query", "query"), ("null", "instruction+query")]
+    with count_calls({"decoder": backbone.decoder}) as calls:
+        readings = list(read_prompts(backbone, prompts, [(2, 1)], sources, 10**6, states_layer=layer))
+    assert calls["decoder"] == 1
+    for prompt, reading in zip(prompts, readings, strict=True):
+        for branch, span in sources:
+            tail = getattr(prompt, branch)
+            ids = torch.tensor([[*prompt.prefix, *tail.ids]])
+            states = eager_model("qwen3")(input_ids=ids, output_hidden_states=True).hidden_states[layer]
+            start, stop = (len(prompt.prefix) + place for place in tail.rows(span))
+            expected = states[0, start:stop].mean(dim=0)
+            torch.testing.assert_close(reading.states[branch, span], expected, atol=TOLERANCE, rtol=0)
+    with pytest.raises(ValueError, match=r"layers \[3\] were not reached"):
+        list(read_prompts(backbone, prompts, [(2, 1)], sources, states_layer=3))
+    assert not next(iter(read_prompts(backbone, prompts, [(2, 1)], sources))).states
+
+
 @torch.no_grad()
 def test_packed_prompts_equal_prompts_one_by_one():
     backbone = tiny_backbone("qwen3")

@@ -246,7 +246,7 @@ def test_scores_come_from_the_method_s_own_heads_in_the_method_s_order():
     heads = [(0, 0), (1, 1), (2, 2)]
     method = Method("m", ((2, 2), (0, 0)), PLAIN.kernel)
     expected = [tokens[[0, 2], start:stop].sum().item() for start, stop in prompt.text]
-    np.testing.assert_allclose(method_scores(reading, heads, method), expected, rtol=1e-5)
+    np.testing.assert_allclose(method_scores(reading, heads, method, "q", ()), expected, rtol=1e-5)
 
 
 def test_runs():

@@ -1,17 +1,42 @@
-"""A reranking method on the shared engine: a head set, a kernel, a name."""
+"""A reranking method on the shared engine: what it reads of a forward pass, and how that becomes scores."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
 
 from headrank.heads import Head
-from headrank.scoring import Kernel
+from headrank.reading import Reading, Source
+from headrank.scoring import Kernel, document_scores
+
+if TYPE_CHECKING:
+    from headrank.collections import Document
 
 
 @dataclass(frozen=True)
 class Method:
-    """An attention method: which heads it reads (best first) and how it turns their mass into scores."""
+    """An attention method: which heads it reads (best first) and how it turns their mass into scores.
+
+    Methods that do more than the kernel extend this class and replace ``scores``.
+    """
 
     name: str
     heads: tuple[Head, ...]
     kernel: Kernel
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The token masses that the method reads."""
+        return self.kernel.sources
+
+    @property
+    def states_layer(self) -> int | None:
+        """The layer whose query states the method reads, if any."""
+        return None
+
+    def scores(self, reading: Reading, query: str, documents: Sequence[Document]) -> Tensor:
+        """(documents,) by prompt position. reading: of the method's own heads, in its order; documents: by position."""
+        return document_scores(reading, self.kernel)

@@ -18,7 +18,6 @@ from headrank.heads import Head
 from headrank.prompt import Prompt, PromptBuilder
 from headrank.reading import Reading, read_prompts
 from headrank.rerankers.method import Method
-from headrank.scoring import document_scores
 
 if TYPE_CHECKING:
     from headrank.collections import Document
@@ -87,27 +86,34 @@ def read_candidates(
     The pass ends inside the deepest layer that any method reads.
     """
     heads = list(dict.fromkeys(head for method in methods for head in method.heads))
-    sources = [source for method in methods for source in method.kernel.sources]
+    sources = [source for method in methods for source in method.sources]
+    layers = {method.states_layer for method in methods if method.states_layer is not None}
+    if len(layers) > 1:
+        raise InputError(
+            f"methods read the states of different layers ({sorted(layers)}); give them one layer"
+        )
     orders = [prompt_order(c.qid, len(c.documents), order) for c in candidates]
 
     def prompts() -> Iterator[Prompt]:
         for c, places in zip(candidates, orders, strict=True):
             yield builder.build(c.query, [c.documents[i] for i in places])
 
-    readings = read_prompts(backbone, prompts(), heads, sources, tokens_per_pass)
+    states = next(iter(layers), None)
+    readings = read_prompts(backbone, prompts(), heads, sources, tokens_per_pass, states)
     each = zip(candidates, orders, readings, strict=True)
     for c, places, reading in tqdm(each, total=len(candidates), desc="rerank", unit="query"):
         yield c, places, reading, heads
 
 
-def method_scores(reading: Reading, heads: Sequence[Head], method: Method) -> np.ndarray:
+def method_scores(
+    reading: Reading, heads: Sequence[Head], method: Method, query: str, documents: Sequence[Document]
+) -> np.ndarray:
     """(documents,) scores of one method by prompt position, from a reading of a superset of its heads."""
     place = {head: i for i, head in enumerate(heads)}
     rows = torch.tensor([place[head] for head in method.heads])
-    mass = {
-        source: reading.mass[source][rows.to(reading.mass[source].device)] for source in method.kernel.sources
-    }
-    return document_scores(Reading(reading.prompt, mass), method.kernel).double().cpu().numpy()
+    mass = {source: reading.mass[source][rows.to(reading.mass[source].device)] for source in method.sources}
+    own = Reading(reading.prompt, mass, reading.states)
+    return method.scores(own, query, documents).double().cpu().numpy()
 
 
 def rank_documents(
@@ -119,19 +125,20 @@ def rank_documents(
     the prompt, the prefix and the branches that it reads; ``rows`` the query tokens whose attention it reads. Raises
     InputError for a score that is not finite.
     """
-    scores = method_scores(reading, heads, method)
+    documents = [c.documents[i] for i in places]
+    scores = method_scores(reading, heads, method, c.query, documents)
     if not np.isfinite(scores).all():
         raise InputError(f"query {c.qid!r}: a score is not finite")
     prompt = reading.prompt
-    branches = {branch for branch, _ in method.kernel.sources}
+    branches = {branch for branch, _ in method.sources}
     tokens = len(prompt.prefix) + sum(len(getattr(prompt, branch).ids) for branch in branches)
-    spans = [getattr(prompt, branch).rows(span) for branch, span in method.kernel.sources]
+    spans = [getattr(prompt, branch).rows(span) for branch, span in method.sources]
     read = sum(stop - start for start, stop in spans)
     # As the prompt has it: a passage may hold a title that the prompt leaves out, or nothing that has a token.
     empty = [start == stop for start, stop in prompt.text]
     best = sorted(range(len(places)), key=lambda p: (empty[p], -scores[p], places[p]))
     return [
-        (c.qid, c.documents[places[p]].docid, p + 1, float(scores[p]), rank, empty[p], tokens, read)
+        (c.qid, documents[p].docid, p + 1, float(scores[p]), rank, empty[p], tokens, read)
         for rank, p in enumerate(best, start=1)
     ]
 
