@@ -1,0 +1,67 @@
+"""Wordings of the prompt: the project's own, which all methods share, and those of the authors' released code.
+
+Faithful wordings reproduce what the code of ICR, QRHead and CoRe puts into the prompt (docs/methods.md, section 0):
+labels, separators, titles, words kept and the order of the documents. They are still built segment by segment, so
+spans stay exact where the released code counts tokens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from headrank.errors import InputError
+
+QUESTION_ANSWERING = (
+    "Please answer the following question based on the information in the paragraphs above."
+)
+INFORMATION = "Please find information that are relevant to the following query in the paragraphs above."
+
+
+@dataclass(frozen=True)
+class Wording:
+    """What stands around passages and query.
+
+    header: before the first passage. label: before each, ``{}`` being its number from 1. before, after: separators in
+    front of a label and behind a passage. closing: what stands behind the last passage, before the instruction.
+    query_label: between instruction and query. Titles stand above the text. Passages keep ``words`` words.
+    newline_frame: whether the chat frame's roles end in a line break.
+    """
+
+    header: str = " Here are some paragraphs:"
+    label: str = "[{}]"
+    before: str = "\n\n"
+    after: str = ""
+    closing: str = "\n\n"
+    instruction: str = INFORMATION
+    query_label: str = "\n\nQuery:"
+    titles: bool = True
+    words: int = 300
+
+
+ICR = Wording(before=" \n\n", closing=" \n\n", query_label=" \n\nQuery:")
+QRHEAD = replace(ICR, words=400)
+CORE = Wording(
+    header=" Here are some paragraphs:\n\n", label="[document {}]", before="", after="\n\n", closing="", titles=False
+)
+FAITHFUL = {"icr": ICR, "qrhead": QRHEAD, "core": CORE}
+# Llama and Qwen get a blank before the line breaks; the released code leaves it out for Mistral.
+PLAIN_BREAKS = ("mistral",)
+# Benchmarks for which ICR asks a question instead of looking for information.
+ICR_QUESTIONS = ("trec-covid", "fiqa", "webis-touche2020", "dbpedia-entity", "nq")
+
+
+def faithful_wording(method: str, family: str, benchmark: str = "") -> Wording:
+    """The wording of a method's released code, for a chat family and (ICR) a benchmark."""
+    if method not in FAITHFUL:
+        raise InputError(f"methods: {method!r} has no faithful form; these have: {', '.join(sorted(FAITHFUL))}")
+    wording = FAITHFUL[method]
+    if method == "icr" and benchmark in ICR_QUESTIONS:
+        wording = replace(wording, instruction=QUESTION_ANSWERING)
+    if family in PLAIN_BREAKS:
+        wording = replace(
+            wording,
+            before=wording.before.lstrip(" "),
+            closing=wording.closing.lstrip(" "),
+            query_label=wording.query_label.lstrip(" "),
+        )
+    return wording
