@@ -1,11 +1,13 @@
 """Which files of the library decide what a script writes: a rule names them as inputs, so that a change reruns it."""
 
 import ast
+from functools import cache
 
 # They read, check and write files, or hold defaults that the configuration overrides: no result depends on them.
 UNWATCHED = {"__init__", "collections", "errors", "files", "runs", "settings", "specs", "stage"}
 
 
+@cache
 def loaded(path):
     """Names of the library's modules that a Python file imports, within functions too, but not for type checking."""
     with open(path, encoding="utf-8") as stream:
