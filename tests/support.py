@@ -53,6 +53,11 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
+def control_ids(tokenizer: Any) -> set[int]:
+    """Ids that text must never become: the added tokens, special or not, but for the one of unknown text."""
+    return set(tokenizer.get_added_vocab().values()) - {tokenizer.unk_token_id}
+
+
 def tiny_config(kind: str, layers: int = 4, **changes: Any) -> Any:
     """Configuration of a random decoder whose attention is far from uniform (hence the wide initial weights)."""
     common: dict[str, Any] = {

@@ -48,15 +48,37 @@ def attach_lora(backbone: Backbone, heads: HeadSet, settings: TrainingSettings) 
         bias="none",
     )
     try:
-        return get_peft_model(backbone.model, config)  # type: ignore[arg-type]
+        model = get_peft_model(backbone.model, config)  # type: ignore[arg-type]
     except ValueError as error:
         raise InputError(f"{backbone.name}: cannot attach LoRA ({str(error).splitlines()[0]})") from error
+    adapted = [name for name, _ in model.named_parameters() if "lora_" in name]
+    for projection in ("q_proj", "k_proj"):
+        # peft is content with any match; without these two nothing that is read would be trained.
+        if not any(f"layers.{heads.deepest}.self_attn.{projection}." in name for name in adapted):
+            raise InputError(
+                f"{backbone.name}: cannot attach LoRA (no {projection} in layer {heads.deepest})"
+            )
+    return model
 
 
-def config_digest(backbone: str) -> str | None:
-    """SHA-256 of the backbone's config.json where it is a local folder: tells one base model from another."""
-    path = Path(backbone) / "config.json"
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+def fingerprint(backbone: str) -> str | None:
+    """SHA-256 over a local backbone's config.json and samples of its weights; None where it is no local folder.
+
+    Of each safetensors file the size and 64 evenly spaced pieces of 64 KiB are taken: it tells one base model from
+    another without reading gigabytes, and is no protection against tampering.
+    """
+    path = Path(backbone)
+    if not (path / "config.json").is_file():
+        return None
+    digest = hashlib.sha256((path / "config.json").read_bytes())
+    for file in sorted(path.glob("*.safetensors")):
+        size = file.stat().st_size
+        digest.update(f"{file.name} {size}".encode())
+        with file.open("rb") as stream:
+            for i in range(64):
+                stream.seek(size * i // 64)
+                digest.update(stream.read(1 << 16))
+    return digest.hexdigest()
 
 
 def save_adapter(
@@ -68,7 +90,8 @@ def save_adapter(
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         model.peft_config["default"].base_model_name_or_path = backbone.name
-        model.save_pretrained(temporary, safe_serialization=True)
+        # Else peft looks for the base model's configuration, on the hub where the folder is not at hand.
+        model.save_pretrained(temporary, safe_serialization=True, save_embedding_layers=False)
         # peft's stub of a model card says nothing about this model.
         (temporary / "README.md").unlink(missing_ok=True)
         heads.save(temporary / "heads.json")
@@ -76,7 +99,7 @@ def save_adapter(
         description = {
             "schema": SCHEMA,
             "backbone": backbone.name,
-            "backbone_config_sha256": config_digest(backbone.name),
+            "backbone_fingerprint": fingerprint(backbone.name),
             "n_layers": backbone.n_layers,
             "depth": heads.depth,
             "weights_sha256": weights,
@@ -88,7 +111,12 @@ def save_adapter(
         aside = temporary.with_name(f"{temporary.name}.old")
         if target.exists():
             target.rename(aside)
-        temporary.rename(target)
+        try:
+            temporary.rename(target)
+        except OSError:
+            if aside.exists():
+                aside.rename(target)
+            raise
         shutil.rmtree(aside, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -105,7 +133,9 @@ def check_adapter(directory: str | Path, backbone: str) -> HeadSet:
         raise InputError(f"{folder}: no readable adapter ({error})") from error
     if weights != description.get("weights_sha256"):
         raise InputError(f"{folder / WEIGHTS}: damaged, its checksum is not the one in {path.name}")
-    expected, found = description.get("backbone_config_sha256"), config_digest(backbone)
+    expected, found = description.get("backbone_fingerprint"), fingerprint(backbone)
     if expected and found and expected != found:
-        raise InputError(f"{folder}: trained on another backbone than {backbone} (their config.json differ)")
+        raise InputError(
+            f"{folder}: trained on another backbone than {backbone} (their configuration or weights differ)"
+        )
     return HeadSet.load(folder / "heads.json")

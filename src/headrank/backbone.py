@@ -152,7 +152,8 @@ def _add_adapter(model: nn.Module, directory: Path) -> nn.Module:
         raise InputError(f"{directory}: the adapter does not fit the model ({_first_line(error)})") from error
     except SafetensorError as error:
         raise InputError(f"{weights}: damaged weights ({_first_line(error)})") from error
-    loaded = get_peft_model_state_dict(adapted)
+    # Else peft looks for the base model's configuration, on the hub where the folder is not at hand.
+    loaded = get_peft_model_state_dict(adapted, save_embedding_layers=False)
     unused = sorted(set(stored) - set(loaded))
     absent = sorted(set(loaded) - set(stored))
     if unused or absent:

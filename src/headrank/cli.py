@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from headrank.errors import InputError
 
@@ -27,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
     rerank.add_argument("--collection", required=True, help="folder with corpus.jsonl and queries.jsonl")
     rerank.add_argument("--run", required=True, help="candidates: a TREC run, plain or .gz")
     rerank.add_argument("--output", required=True, help="the TREC run to write")
-    rerank.add_argument("--depth", type=int, help="candidates per query (default: as in training)")
+    rerank.add_argument("--depth", type=_count, help="candidates per query (default: as in training)")
     rerank.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (default: auto)")
     rerank.add_argument("--dtype", default="auto", help="auto, float32, bfloat16 or float16 (default: auto)")
     evaluate = commands.add_parser(
@@ -46,6 +47,13 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is below 1")
+    return value
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; bad input ends in one line on standard error and exit status 5."""
     options = parser().parse_args(arguments)
@@ -53,7 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _rerank(options) if options.command == "rerank" else _evaluate(options)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
-        return BAD_INPUT
+    except OSError as error:
+        print(f"error: {error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
+    return BAD_INPUT
 
 
 def _rerank(options: argparse.Namespace) -> int:
@@ -61,6 +71,10 @@ def _rerank(options: argparse.Namespace) -> int:
     from headrank.collections import open_collection
     from headrank.runs import read_run, write_run
 
+    output = Path(options.output)
+    if output.is_dir():
+        raise InputError(f"{output}: is a folder; name the run file to write")
+    output.parent.mkdir(parents=True, exist_ok=True)
     run = read_run(options.run)
     collection = open_collection("collection", {"source": "local", "path": options.collection})
     queries = collection.queries()
@@ -71,6 +85,9 @@ def _rerank(options: argparse.Namespace) -> int:
 
     reranker = Reranker.load(options.adapter, options.backbone, options.dtype, options.device)
     depth = options.depth or reranker.settings.candidates.depth
+    beyond = sum(max(len(ranked) - depth, 0) for ranked in run.values())
+    if beyond:
+        print(f"{beyond} candidates beyond the first {depth} of their query are left out", file=sys.stderr)
     candidates = gather_candidates(queries, run, passages, depth)
     write_run(options.output, as_run(reranker.rerank_all(candidates)), "headrank")
     return 0

@@ -30,7 +30,8 @@ def rank_from_masses(
     for qid, group in ranking.groupby("qid", sort=False):
         group = group.sort_values("position", kind="stable")
         values = masses.masses("headrank", masses.rows([str(qid)])[0], len(group), settings.mass.length_alpha)
-        score = list_shares(values[rows], settings.mass.epsilon).sum(axis=0)
+        shares = list_shares(values[rows], settings.mass.epsilon)
+        score = (np.log(shares) if settings.loss.score == "mean-log" else shares).sum(axis=0)
         # Prompt position stands in for first-stage rank as the tie rule, which it is in every unshuffled order.
         tie = group["position"] if settings.candidates.order != "best-last" else -group["position"]
         group = group.assign(score=score, tie=tie)

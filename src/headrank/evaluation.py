@@ -33,15 +33,13 @@ def evaluate(
     qrels: Mapping[str, Mapping[str, int]],
     metrics: Sequence[MetricName],
     relevance_level: int = 1,
-    complete: bool = False,
 ) -> pd.DataFrame:
     """Evaluate a run: one row per judged query and metric, columns ``qid``, ``metric``, ``value``.
 
     Queries stand in the order of ``qrels``, metrics in the order given; every value is finite. ``judged@K``
     is the share of the first K documents that have a judgement. Queries of the run without judgements are
     named in the log and left out. Raises InputError on an unknown metric, a document listed twice, a score
-    that is not finite or that rises along the list, a run that shares no query with the judgements and,
-    where ``complete`` is asked for, a judged query that the run lacks.
+    that is not finite or that rises along the list, and a run that shares no query with the judgements.
     """
     parsed = {name: _parse(name) for name in metrics}
     if not parsed:
@@ -56,8 +54,6 @@ def evaluate(
     if not judged:
         raise InputError("run and qrels share no query; they belong to different collections")
     missing = [qid for qid in qrels if not run.get(qid)]
-    if missing and complete:
-        raise InputError(f"run: {len(missing)} judged queries are missing, such as {', '.join(missing[:5])}")
     unjudged = [qid for qid in run if qid not in qrels]
     for queries, what in (
         (missing, "are missing from the run and count as 0"),

@@ -33,7 +33,8 @@ def build_lists(
 
     Each list takes up to ``per_grade`` random documents of each grade above 0, then the grade-0 documents that the
     first stage ranks highest (``irrelevant: random`` draws them from all that are judged), then (``fill_unjudged``)
-    unjudged candidates in first-stage order, up to ``size``; its order is a random permutation. ``dedupe`` keeps one
+    unjudged candidates in first-stage order, and then random grade-0 documents that the first stage did not find, up to
+    ``size``; its order is a random permutation. ``dedupe`` keeps one
     document of each normalised text. Queries whose normalised text is in ``exclude`` (test queries) are left out.
 
     Columns: list_id, qid, sample, position (from 0), docid, grade (-1 = unjudged), rank (first stage, from 1; 0 = not
@@ -96,12 +97,12 @@ def _choose(
     others = [d for d in irrelevant if d not in ranks]
     if settings.irrelevant == "random":
         retrieved, others = [], irrelevant
-    for docid in [*retrieved, *(others[i] for i in rng.permutation(len(others)))]:
-        take(docid, 0)
-    if settings.fill_unjudged:
-        for docid in ranks:
-            if docid not in grades:
-                take(docid, UNJUDGED)
+    context = [docid for docid in ranks if docid not in grades] if settings.fill_unjudged else []
+    drawn = [others[i] for i in rng.permutation(len(others))]
+    hard, easy = (retrieved, drawn) if settings.irrelevant == "hardest" else (drawn, [])
+    for docids, grade in ((hard, 0), (context, UNJUDGED), (easy, 0)):
+        for docid in docids:
+            take(docid, grade)
     return chosen
 
 

@@ -203,11 +203,6 @@ class PromptBuilder:
         self._labels: list[tuple[int, ...]] = []
         self._passages: dict[tuple[str, str], tuple[int, ...]] = {}
 
-    @property
-    def control_ids(self) -> frozenset[int]:
-        """Ids that only the frame may contain."""
-        return frozenset(self._encoder.control)
-
     def build(self, query: str, documents: Sequence[Document]) -> Prompt:
         """The prompt of one query and its candidates in the order given.
 

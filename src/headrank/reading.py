@@ -72,8 +72,10 @@ def read_prompts(
 def _positions(backbone: Backbone) -> float:
     """How many positions the model has, scaled rotary encodings allowed for."""
     config: Any = backbone.model.config
-    factor = (getattr(config, "rope_parameters", None) or {}).get("factor") or 1
-    return getattr(config, "max_position_embeddings", float("inf")) * max(1, factor)
+    rope = getattr(config, "rope_parameters", None) or {}
+    # Some configurations state the scaled length, others the length before scaling beside the factor.
+    scaled = rope.get("original_max_position_embeddings", 0) * rope.get("factor", 1)
+    return max(getattr(config, "max_position_embeddings", float("inf")), scaled)
 
 
 def _read_batch(

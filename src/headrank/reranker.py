@@ -52,10 +52,13 @@ class Reranker:
         try:
             description = json.loads(path.read_text(encoding="utf-8"))
             base, mapping = backbone or description["backbone"], description["settings"]
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path}: no readable adapter description ({error!r})") from error
         heads = check_adapter(adapter, base)
-        settings = Settings.from_mapping(mapping)
+        try:
+            settings = Settings.from_mapping(mapping)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
         model = load_backbone(base, depth=heads.depth, dtype=dtype, device=device, adapter=adapter)
         return cls(
             model, PromptBuilder(model.tokenizer, settings.prompt), headrank(heads, settings), settings

@@ -21,7 +21,8 @@ class Kernel:
     query_span, document_span: names known to ``headrank.prompt``. calibrate: subtract the null query's mass (K2).
     outlier_mask: leave out tokens at or below mean - 2 std of their document (K4). normalise: each head's document
     masses are divided by their sum over the list before heads are added (R4), with ``epsilon`` added to each;
-    length_alpha: document masses are divided by the document's token count to this power first (R4).
+    length_alpha: document masses are divided by the document's token count to this power first (R4). logarithm: heads
+    are added as logarithms of their shares (R8's mean-log).
     """
 
     query_span: str = "instruction+query+suffix"
@@ -31,6 +32,7 @@ class Kernel:
     normalise: bool = False
     length_alpha: float = 0.0
     epsilon: float = 1e-6
+    logarithm: bool = False
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -88,7 +90,8 @@ def head_scores(reading: Reading, kernel: Kernel) -> Tensor:
 def document_scores(reading: Reading, kernel: Kernel) -> Tensor:
     """(n_documents,): the method's scores, heads added before the mask (K3), or after normalisation (R11)."""
     if kernel.normalise:
-        return head_scores(reading, kernel).sum(dim=0)
+        shares = head_scores(reading, kernel)
+        return (shares.log() if kernel.logarithm else shares).sum(dim=0)
     return _scores(_calibrated(reading, kernel).sum(dim=0), reading, kernel)
 
 

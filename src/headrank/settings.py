@@ -69,6 +69,7 @@ class ListSettings:
     per_grade: int = 8
     per_query_per_epoch: int = 10
     dedupe: bool = True
+    pool: int = 100
     irrelevant: Literal["hardest", "random"] = "hardest"
     fill_unjudged: bool = True
 

@@ -10,7 +10,7 @@ differences serves both cases, and every benchmark counts the same however many 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -161,22 +161,6 @@ def compare(
     frame["p_holm"] = families.transform(lambda p: holm(p.tolist()))
     frame["significant"] = frame["p_holm"] < settings.alpha
     return frame
-
-
-def marks(comparisons: pd.DataFrame, symbols: Mapping[str, str]) -> dict[tuple[str, str], str]:
-    """(benchmark, method) -> symbols of the baselines that it beats significantly.
-
-    Symbols stand in the order of ``symbols`` (baseline -> symbol). ``comparisons`` comes from ``compare``;
-    a method significantly *below* a baseline gets no mark.
-    """
-    unknown = sorted(set(comparisons["baseline"]) - set(symbols))
-    if unknown:
-        raise InputError(f"symbols: none for the baseline {unknown[0]}")
-    result = {}
-    for (benchmark, method), rows in comparisons.groupby(["benchmark", "method"], sort=False):
-        better = set(rows.loc[rows["significant"] & (rows["difference"] > 0), "baseline"])
-        result[str(benchmark), str(method)] = "".join(s for name, s in symbols.items() if name in better)
-    return result
 
 
 def _strata(differences: Sequence[npt.ArrayLike]) -> list[Floats]:

@@ -6,7 +6,7 @@ from functools import cache
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import ADDED, SPECIAL, builder, byte_tokenizer
+from support import ADDED, SPECIAL, builder, byte_tokenizer, control_ids
 
 from headrank.collections import Document
 from headrank.prompt import PromptBuilder, truncate
@@ -60,7 +60,7 @@ def test_spans_decode_to_the_texts_and_control_tokens_stay_in_the_frame(
         place = stop
     first, last = prompt.query.query
     assert tokenizer.decode(prompt.query.ids[first:last]) == as_read(f" {query.strip()}")
-    control = [i for i in (*prompt.prefix, *prompt.query.ids) if i in built.control_ids]
+    control = [i for i in (*prompt.prefix, *prompt.query.ids) if i in control_ids(tokenizer)]
     assert tokenizer.convert_ids_to_tokens(control) == ["<|im_start|>", "<|im_end|>", "<|im_start|>"]
 
 

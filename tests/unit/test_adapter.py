@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from support import builder, checkpoint, passages, tiny_config, write_checkpoint
-from transformers import GPTNeoXConfig
+from transformers import GPTNeoXConfig, Phi3Config
 
 from headrank.adapter import attach_lora, check_adapter, save_adapter
 from headrank.backbone import load_backbone
@@ -98,15 +98,19 @@ def test_saving_replaces_a_folder_and_leaves_nothing_else(folder: Path):
     assert [p.name for p in folder.parent.iterdir()] == ["adapter"]
 
 
-def test_a_save_that_fails_leaves_what_was_there(folder: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_save_whose_last_step_fails_leaves_what_was_there(folder: Path, monkeypatch: pytest.MonkeyPatch):
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
     backbone, model = trained()
+    rename = Path.rename
 
-    def full(*_: Any) -> None:
-        raise OSError("no space left")
+    def fail(self: Path, target: Path) -> Path:
+        # The old folder may be moved aside and back; the new one never gets to its place.
+        if target == folder and not self.name.endswith(".old"):
+            raise OSError(28, "No space left on device", str(target))
+        return rename(self, target)
 
-    monkeypatch.setattr(HeadSet, "save", full)
-    with pytest.raises(OSError, match="no space left"):
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(OSError, match="No space left"):
         save_adapter(model, folder, backbone, HEADS, {})
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
     assert [p.name for p in folder.parent.iterdir()] == ["adapter"]
@@ -145,6 +149,10 @@ def test_cut_weights_are_refused_when_loaded(folder: Path):
 def test_another_backbone_is_refused(folder: Path, tmp_path: Path):
     other = write_checkpoint(tmp_path / "other", tiny_config("qwen3", rms_norm_eps=1e-5))
     assert "trained on another backbone" in refused(check_adapter, folder, str(other))
+    # The same configuration, other weights: it would load, and rank by noise.
+    twin = write_checkpoint(tmp_path / "twin", tiny_config("qwen3"), seed=5)
+    assert (twin / "config.json").read_bytes() == (checkpoint("qwen3") / "config.json").read_bytes()
+    assert "trained on another backbone" in refused(check_adapter, folder, str(twin))
     message = refused(load_backbone, checkpoint("llama"), adapter=folder)
     assert message.startswith(f"{folder}: the adapter does not fit the model")
 
@@ -206,3 +214,21 @@ def test_a_failed_save_leaves_the_old_adapter(folder: Path, monkeypatch: pytest.
         save_adapter(model, folder, backbone, HEADS, to_mapping(SETTINGS))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_a_decoder_with_fused_projections_is_refused(tmp_path: Path):
+    config = Phi3Config(
+        vocab_size=300,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        pad_token_id=0,
+        sliding_window=None,
+    )
+    backbone = load_backbone(write_checkpoint(tmp_path / "phi", config))
+    heads = HeadSet("headrank", "phi", 3, 4, ((1, 0),), (1.0,))
+    assert "cannot attach LoRA (no q_proj in layer 1)" in refused(
+        attach_lora, backbone, heads, TrainingSettings()
+    )

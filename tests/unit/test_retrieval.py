@@ -104,7 +104,7 @@ def test_bad_input(arguments, word):
 
 @pytest.mark.parametrize("name", ["cranfield", "vaswani", "cisi"])
 def test_reference_figures_of_real_collections(shared_data: Path, name: str):
-    """The figures stand in each collection's own SOURCE.txt; the issue allows a distance of 0.02."""
+    """The figures stand in each collection's own SOURCE.txt; a distance of 0.02 is tolerated."""
     source = (shared_data / name / "SOURCE.txt").read_text()
     figures = [
         float(re.search(pattern, source)[1])

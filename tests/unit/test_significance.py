@@ -15,7 +15,6 @@ from headrank.significance import (
     bootstrap_interval,
     compare,
     holm,
-    marks,
     randomisation_test,
     sign_flip_test,
 )
@@ -171,14 +170,6 @@ def test_one_benchmark_has_no_mean():
     values = table()
     frame = compare(values[values["benchmark"] == "two"], PAIRS)
     assert set(frame["benchmark"]) == {"two"}
-
-
-def test_marks_are_for_the_better_only():
-    found = marks(compare(table(), PAIRS), {"core": "†", "bm25": "*", "unused": "#"})
-    assert found[MEAN, "headrank"] == found["one", "headrank"] == "†*"
-    assert found[MEAN, "worse"] == ""
-    with pytest.raises(InputError, match="symbols: none for the baseline core"):
-        marks(compare(table(), PAIRS), {"bm25": "*"})
 
 
 def test_bad_tables():

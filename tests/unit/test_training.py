@@ -381,10 +381,11 @@ def test_learning_rate_rises_then_falls_to_zero():
     np.testing.assert_allclose(rates, [0.5e-3 * cosine_factor(step, 6, 0.05) for step in range(6)])
 
 
-def test_what_is_trained_is_what_ranks():
-    """The live model's f is the log of the reranker's score over K: one forward, one formula."""
+@pytest.mark.parametrize("form", ["log-mean", "mean-log"])
+def test_what_is_trained_is_what_ranks(form: str):
+    """The live model's f orders as the reranker's score does: one forward, one formula."""
     backbone, _, _ = fit(training={"epochs": 1})
-    settings = make_settings()
+    settings = make_settings(loss={"score": form})
     documents = tuple(world()[3].values())[:6]
     candidates = [Candidates("q", "which", documents)]
     frame = rerank_together(backbone, builder(), [headrank(HEADS, settings)], candidates, "best-first")[
@@ -392,5 +393,5 @@ def test_what_is_trained_is_what_ranks():
     ]
     with torch.no_grad():
         f = score_list(backbone, HEADS, builder().build("which", documents), settings)
-    expected = f.exp().numpy() * len(HEADS.heads)
+    expected = (f.exp() if form == "log-mean" else f).numpy() * len(HEADS.heads)
     np.testing.assert_allclose(frame.sort_values("position")["score"], expected, rtol=1e-5)

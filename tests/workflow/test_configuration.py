@@ -117,6 +117,10 @@ def edited(tmp_path: Path, **changes: Any) -> Path:
     return path
 
 
+SYNTHETIC = {"source": "synthetic", "synthetic": {"kind": "in-domain", "seed": 1}}
+REALTEXT = {"source": "realtext", "tokenizer": "none", "realtext": {"planted": [{"layer": 2, "head": 0}]}}
+
+
 @pytest.mark.parametrize(
     ("change", "named", "hint"),
     [
@@ -132,6 +136,11 @@ def edited(tmp_path: Path, **changes: Any) -> Path:
         ({"ablation__backbone": "smal"}, "ablation.backbone: 'smal' is not among the backbones", "'small'"),
         ({"ablation__variants": ["no-entropi"]}, "ablation.variants: 'no-entropi' is not among", "'no-entropy'"),
         ({"variants__icr": {}}, "variants.icr: the name belongs to a method", ""),
+        ({"ablation__queries": ["no-entropy"]}, "ablation.queries: 'no-entropy' does not say", "training.queries"),
+        ({"headrank__pairs__middle_zone": [15, 6]}, "headrank.pairs.middle_zone: [15, 6] is no range", ""),
+        ({"collections__mean": SYNTHETIC, "benchmarks": ["mean"]}, "benchmarks: 'mean' is the name", ""),
+        ({"collections__training": {**SYNTHETIC, "run": "no.trec"}}, "collections.training.run: no", "no.trec; set"),
+        ({"backbones__small": REALTEXT}, "backbones.small.tokenizer: no ", "none/tokenizer.json; set the key data"),
     ],
 )  # fmt: skip
 def test_a_faulty_configuration_ends_in_one_line_that_names_the_key(

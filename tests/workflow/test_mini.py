@@ -17,7 +17,7 @@ pytestmark = pytest.mark.mini
 
 CONFIG = yaml.safe_load(configuration("mini").read_text(encoding="utf-8"))
 BACKBONES, BENCHMARKS = list(CONFIG["backbones"]), CONFIG["benchmarks"]
-TABLES = ("main", "ablation", "selectivity", "format", "cost", "timing")
+TABLES = ("main", "ablation", "selectivity", "homogenisation", "format", "cost", "timing")
 FIGURES = ("homogenisation", "selectivity", "heads", "depth", "training", "queries")
 
 

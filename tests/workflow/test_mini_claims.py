@@ -10,9 +10,14 @@ import pytest
 import yaml
 from conftest import configuration
 
+from headrank.backbone import load_backbone
+from headrank.collections import open_collection, read_passages
 from headrank.heads import HeadSet
-from headrank.runs import read_qrels
+from headrank.prompt import PromptBuilder
+from headrank.rerankers import gather_candidates, headrank, rerank_together
+from headrank.runs import read_qrels, read_run
 from headrank.selectivity import gap_test, zone_documents
+from headrank.settings import Settings
 
 pytestmark = pytest.mark.mini
 
@@ -42,6 +47,29 @@ def test_one_method_beats_another_on_the_mean_over_benchmarks(
     (row,) = tests[chosen & (tests["benchmark"] == "mean")].to_dict("records")
     assert row["difference"] > 0
     assert row["p_holm"] < 0.05, row
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_truncation_changes_no_ranking(mini_run: Path, backbone: str) -> None:
+    """The trained adapter on the whole backbone ranks as it does on the layers that the study kept."""
+    place, name = mini_run / "results" / "mini", "long-middle"
+    folder = place / "adapters" / backbone / "headrank"
+    description = json.loads((folder / "headrank_config.json").read_text(encoding="utf-8"))
+    settings = Settings.from_mapping(description["settings"])
+    heads = HeadSet.load(folder / "heads.json")
+    whole = load_backbone(place / "backbones" / backbone, adapter=folder)
+    assert heads.depth < whole.depth == heads.n_layers
+    collection = open_collection(name, {"source": "local", "path": str(place / "collections" / name)})
+    run = read_run(place / "collections" / name / "candidates.trec")
+    passages = read_passages(place / "collections" / name / "passages.jsonl")
+    candidates = gather_candidates(collection.queries(), run, passages, settings.candidates.depth)[:10]
+    builder = PromptBuilder(whole.tokenizer, settings.prompt)
+    method = headrank(heads, settings)
+    found = rerank_together(whole, builder, [method], candidates, settings.candidates.order)["headrank"]
+    kept = pd.read_parquet(place / "runs" / backbone / name / "headrank.parquet")
+    kept = kept[kept["qid"].isin(set(found["qid"]))].reset_index(drop=True)
+    assert kept[["qid", "docid", "rank"]].equals(found[["qid", "docid", "rank"]])
+    assert (kept["score"] - found["score"]).abs().max() <= 1e-5
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)

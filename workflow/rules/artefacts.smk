@@ -10,6 +10,7 @@ SHOWN = {
 TABLES = {
     "main": {"metrics": "main", "marks": "significance-main"},
     "selectivity": {"selectivity": "selectivity-main"},
+    "homogenisation": {"measures": "homogenisation-measures"},
     "ablation": {
         "metrics": "ablation",
         "marks": "significance-ablation",
@@ -40,6 +41,7 @@ OPTIONS = {
     },
     ("table", "ablation"): {"metric": NDCG, "benchmarks": config["benchmarks"], "alpha": ALPHA},
     ("table", "selectivity"): {"backbones": BACKBONES},
+    ("table", "homogenisation"): {"backbones": BACKBONES},
     ("figure", "homogenisation"): {"backbones": BACKBONES},
     ("figure", "selectivity"): {"backbones": BACKBONES},
     ("figure", "heads"): {"backbones": BACKBONES, "statistic": "selection", "label": "selection score"},

@@ -27,6 +27,7 @@ rule synthesize:
 rule collection:
     input:
         files=files_of("queries.jsonl", "qrels.trec"),
+        library=library("collection"),
     output:
         queries="results/{study}/collections/{collection}/queries.jsonl",
         qrels="results/{study}/collections/{collection}/qrels.trec",
@@ -54,6 +55,7 @@ rule training_set:
         qrels=expand("results/{{study}}/collections/{c}/qrels.trec", c=config["train_on"]),
         candidates=expand("results/{{study}}/collections/{c}/candidates.trec", c=config["train_on"]),
         passages=expand("results/{{study}}/collections/{c}/passages.jsonl", c=config["train_on"]),
+        library=library("training_set"),
     output:
         queries="results/{study}/training/queries.jsonl",
         qrels="results/{study}/training/qrels.trec",

@@ -19,74 +19,11 @@ VARIANTS = ["headrank", *config["variants"]]
 ABLATED = config["ablation"]["backbone"] or next(iter(config["backbones"]))
 # Without a GPU none is asked of the scheduler.
 GPU = 0 if config["device"] == "cpu" else 1
-# Lists drawn per query: as many as training sees, and at least those that heads are judged on.
-SAMPLES = max(
-    config["headrank"]["selection"]["permutations"],
-    config["headrank"]["lists"]["per_query_per_epoch"] * config["headrank"]["training"]["epochs"],
-)
 MODEL = {key: config[key] for key in ("device", "dtype", "tokens_per_pass")}
 # The repository as seen from the working directory, so that recorded paths stay the same when it is moved.
 ROOT = os.path.relpath(Path(str(workflow.current_basedir)).resolve().parents[1])
 
-# Modules whose change can change what a stage writes; those that only read and write files are left out.
-LIBRARY = {
-    "synthesize": ["planted/synthetic", "planted/language"],
-    "retrieve": ["retrieval"],
-    "plant": [
-        "planted/build",
-        "planted/checkpoint",
-        "planted/embeddings",
-        "planted/mini",
-        "planted/tokenizer",
-    ],
-    "plant_realtext": [
-        "planted/checkpoint",
-        "planted/circuits",
-        "planted/embeddings",
-        "planted/families",
-        "planted/realtext",
-        "planted/wiring",
-    ],
-    "lists": ["lists"],
-    "features": ["attention", "extract", "prompt", "reading", "scoring"],
-    "select": ["selection"],
-    "mine": ["pairs", "selection"],
-    "train": [
-        "adapter",
-        "attention",
-        "evaluation",
-        "examples",
-        "losses",
-        "pairs",
-        "prompt",
-        "reading",
-        "scoring",
-        "training",
-    ],
-    "rerank": ["attention", "prompt", "reading", "rerankers/together", "scoring"],
-    "evaluate": ["evaluation"],
-    "significance": ["significance"],
-    "selectivity": ["selectivity", "zone"],
-    "homogenisation": ["homogenisation", "zone"],
-    "depth": ["depth", "selection"],
-    "table": [
-        "tables/ablation",
-        "tables/cost",
-        "tables/main",
-        "tables/selectivity",
-        "tables/success",
-        "tables/timing",
-    ],
-    "figure": [
-        "figures/depth",
-        "figures/heads",
-        "figures/homogenisation",
-        "figures/queries",
-        "figures/selectivity",
-        "figures/style",
-        "figures/training",
-    ],
-}
+SOURCE = os.path.normpath(f"{ROOT}/src/headrank")
 
 
 def one_of(names):
@@ -107,10 +44,6 @@ wildcard_constraints:
     variant=one_of(VARIANTS),
 
 
-def library(stage):
-    return [os.path.normpath(f"{ROOT}/src/headrank/{module}.py") for module in LIBRARY[stage]]
-
-
 def overlaid(base, over):
     """``base`` with the nested keys of ``over`` in place of its own."""
     both = {key: overlaid(base[key], over[key]) for key in over if isinstance(base.get(key), dict)}
@@ -128,6 +61,24 @@ def settings(*sections):
         return {section: whole[section] for section in sections}
 
     return narrowed
+
+
+def samples():
+    """Lists drawn per query: as many as any training sees, and at least those that heads are judged on."""
+    most = 0
+    for backbone in config["backbones"].values():
+        for over in ({}, *config["variants"].values()):
+            whole = overlaid(overlaid(config["headrank"], backbone.get("headrank", {})), over)
+            seen = whole["lists"]["per_query_per_epoch"] * whole["training"]["epochs"]
+            most = max(most, seen, whole["selection"]["permutations"])
+    return most
+
+
+def first_stage_depth(wildcards):
+    """How many candidates are kept: those to be ranked, and of training queries those that lists draw from."""
+    depth = config["headrank"]["candidates"]["depth"]
+    trained = wildcards.collection in config["train_on"]
+    return max(depth, config["headrank"]["lists"]["pool"]) if trained else depth
 
 
 def training_queries(wildcards):

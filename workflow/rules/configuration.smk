@@ -96,14 +96,34 @@ def check_names():
     for name in config["variants"]:
         if name in METHODS:
             refuse(f"variants.{name}: the name belongs to a method; choose another")
+    if "mean" in config["benchmarks"]:
+        refuse("benchmarks: 'mean' is the name of the tables' last column; choose another")
+    for name in config["ablation"]["queries"]:
+        if not config["variants"][name].get("training", {}).get("queries"):
+            refuse(
+                f"ablation.queries: {name!r} does not say on how many; set variants.{name}.training.queries"
+            )
+    places = [("headrank", config["headrank"])]
+    places += [
+        (f"backbones.{name}.headrank", spec.get("headrank", {})) for name, spec in config["backbones"].items()
+    ]
+    places += [(f"variants.{name}", over) for name, over in config["variants"].items()]
+    for place, part in places:
+        first, last = part.get("pairs", {}).get("middle_zone", (1, 1))
+        if not 1 <= first <= last:
+            refuse(f"{place}.pairs.middle_zone: [{first}, {last}] is no range of positions from 1")
 
 
 def check_places(data):
-    """Refuse local collections and models that are not where they should be, before anything runs."""
+    """Refuse local collections, models, runs and tokenizers that are not where they should be, before anything runs."""
+    remedy = "set the key data or the environment variable HEADRANK_DATA"
+    for section, key, needed in (("collections", "run", ""), ("backbones", "tokenizer", "tokenizer.json")):
+        for name, spec in config[section].items():
+            place = os.path.join(data, spec["path"] if key == "run" else "", spec[key] or "", needed)
+            if spec[key] and not os.path.exists(place.rstrip("/")):
+                refuse(f"{section}.{name}.{key}: no {place.rstrip('/')}; {remedy}")
     for section, needed in (("collections", "queries.jsonl"), ("backbones", "config.json")):
         for name, spec in config[section].items():
             place = os.path.join(data, spec["path"], needed)
             if spec["source"] == "local" and not any(map(os.path.exists, (place, f"{place}.gz"))):
-                refuse(
-                    f"{section}.{name}.path: no {place}; set the key data or the environment variable HEADRANK_DATA"
-                )
+                refuse(f"{section}.{name}.path: no {place}; {remedy}")

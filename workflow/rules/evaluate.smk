@@ -75,7 +75,7 @@ rule selectivity:
     params:
         cells=cells_of,
         zone=ZONE,
-        alpha=lookup("evaluation/alpha", within=config),
+        resampling=RESAMPLING,
     script:
         "../scripts/selectivity.py"
 
@@ -87,6 +87,7 @@ rule homogenisation:
         library=library("homogenisation"),
     output:
         profile="results/{study}/metrics/homogenisation.parquet",
+        measures="results/{study}/metrics/homogenisation-measures.parquet",
     log:
         "logs/{study}/homogenisation.log",
     benchmark:
@@ -108,6 +109,7 @@ rule homogenisation:
 rule head_map:
     input:
         heads=heads_of,
+        library=library("head_map"),
     output:
         scores="results/{study}/metrics/heads.parquet",
         selected="results/{study}/metrics/heads-selected.parquet",
@@ -155,7 +157,7 @@ rule depth:
         runtime=120,
         gpu=0,
     params:
-        settings=settings("selection", "mass", "candidates"),
+        settings=settings("selection", "mass", "loss", "candidates"),
         cutoff=lookup("evaluation/cutoff", within=config),
         resampling=RESAMPLING,
     script:
@@ -165,6 +167,7 @@ rule depth:
 rule curves:
     input:
         curves=expand("results/{{study}}/adapters/{b}/headrank/curve.csv", b=config["backbones"]),
+        library=library("curves"),
     output:
         curves="results/{study}/metrics/training.parquet",
     log:
@@ -188,6 +191,7 @@ rule query_curve:
     input:
         metrics="results/{study}/metrics/queries.parquet",
         lists="results/{study}/lists/lists.parquet",
+        library=library("query_curve"),
     output:
         curve="results/{study}/metrics/query-curve.parquet",
         references="results/{study}/metrics/query-references.parquet",
@@ -215,6 +219,7 @@ rule cost:
         rankings=rankings_of,
         backbones=expand("results/{{study}}/backbones/{b}", b=config["backbones"]),
         heads=heads_of,
+        library=library("cost"),
     output:
         cost="results/{study}/metrics/cost.parquet",
     log:
@@ -239,6 +244,7 @@ rule formatting:
     input:
         rankings=rankings_of,
         candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["benchmarks"]),
+        library=library("formatting"),
     output:
         counts="results/{study}/metrics/format.parquet",
     log:
@@ -262,6 +268,7 @@ rule timing:
     input:
         # What is timed has run when these are there.
         metrics=expand("results/{{study}}/metrics/{scope}.parquet", scope=EVALUATED),
+        library=library("timing"),
     output:
         timing="results/{study}/metrics/timing.parquet",
     log:

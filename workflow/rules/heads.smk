@@ -1,7 +1,7 @@
 rule plant_backbone:
     input:
         passages=expand("results/{{study}}/collections/{c}/passages.jsonl", c=USED),
-        library=library("plant"),
+        library=library("plant_backbone"),
     output:
         backbone=directory("results/{study}/backbones/{backbone}"),
     log:
@@ -52,6 +52,7 @@ rule plant_realtext:
 rule link_backbone:
     input:
         config=checkpoint_config,
+        library=library("link_backbone"),
     output:
         backbone=directory("results/{study}/backbones/{backbone}"),
     log:
@@ -72,6 +73,8 @@ rule link_backbone:
 
 
 rule fetch_backbone:
+    input:
+        library=library("fetch_backbone"),
     output:
         backbone=directory("results/{study}/backbones/{backbone}"),
     log:
@@ -119,7 +122,7 @@ rule lists:
         gpu=0,
     params:
         settings=settings("lists"),
-        samples=SAMPLES,
+        samples=samples(),
         seed=config["seed"],
     script:
         "../scripts/lists.py"

@@ -7,7 +7,7 @@ rule frozen:
         qrhead="results/{study}/heads/{backbone}/qrhead.json",
         core="results/{study}/heads/{backbone}/core.json",
         headrank="results/{study}/heads/{backbone}/headrank.json",
-        library=library("rerank"),
+        library=library("frozen"),
     output:
         runs=expand("results/{{study}}/runs/{{backbone}}/{d}/{m}.trec", d=config["benchmarks"], m=FROZEN),
         rankings=expand(
@@ -28,7 +28,7 @@ rule frozen:
     params:
         benchmarks=config["benchmarks"],
         model=MODEL,
-        settings=settings("prompt", "query_span", "document_span", "candidates", "mass", "inference"),
+        settings=settings("prompt", "query_span", "document_span", "candidates", "mass", "loss", "inference"),
     script:
         "../scripts/frozen.py"
 
@@ -59,6 +59,6 @@ rule rerank:
     params:
         benchmarks=config["benchmarks"],
         model=MODEL,
-        settings=settings("prompt", "query_span", "document_span", "candidates", "mass", "inference"),
+        settings=settings("prompt", "query_span", "document_span", "candidates", "mass", "loss", "inference"),
     script:
         "../scripts/rerank.py"

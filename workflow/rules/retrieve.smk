@@ -20,7 +20,7 @@ rule retrieve:
         downloads=downloads,
     params:
         spec=collection_spec,
-        depth=lookup("headrank/candidates/depth", within=config),
+        depth=first_stage_depth,
         drop_same_id=lookup("collections/{collection}/drop_same_id", within=config),
     script:
         "../scripts/retrieve.py"
@@ -31,6 +31,7 @@ rule passages:
         candidates="results/{study}/collections/{collection}/candidates.trec",
         judged=judged_files,
         corpus=files_of("corpus.jsonl"),
+        library=library("passages"),
     output:
         passages="results/{study}/collections/{collection}/passages.jsonl",
     log:

@@ -1,17 +1,17 @@
-"""Average list-normalised scores by prompt position, before and after training."""
+"""How alike the middle zone's scores are, before and after training: by prompt position, and in three measures."""
 
 from pathlib import Path
 
 import pandas as pd
 
 from headrank.files import write_parquet
-from headrank.homogenisation import profile
+from headrank.homogenisation import homogenisation, profile
 from headrank.runs import read_qrels
 from headrank.stage import stage
 from headrank.zone import ZoneSettings
 
 
-def main(rankings, qrels, cells, zone, output):
+def main(rankings, qrels, cells, zone, outputs):
     grades = {
         # Query ids of different benchmarks may be the same.
         f"{Path(path).parent.name}/{qid}": judged
@@ -24,11 +24,17 @@ def main(rankings, qrels, cells, zone, output):
             frame = pd.read_parquet(path)
             frame["qid"] = f"{benchmark}/" + frame["qid"].astype(str)
             pooled.setdefault((backbone, method), []).append(frame)
-    parts = []
+    by_position = ZoneSettings(**{**zone, "zone": "position"})
+    parts, measures = [], []
     for (backbone, method), frames in pooled.items():
-        mean = profile(pd.concat(frames, ignore_index=True), grades, ZoneSettings(**zone), "share")
+        ranking = pd.concat(frames, ignore_index=True)
+        mean = profile(ranking, grades, by_position, "share")
         parts.append(mean.assign(backbone=backbone, method=method))
-    write_parquet(output, pd.concat(parts, ignore_index=True))
+        values = homogenisation(ranking, grades, by_position)
+        means = values.groupby("metric")["value"].mean()
+        measures.append({"backbone": backbone, "method": method, "queries": values["qid"].nunique(), **means})
+    write_parquet(outputs.profile, pd.concat(parts, ignore_index=True))
+    write_parquet(outputs.measures, pd.DataFrame(measures))
 
 
 if __name__ == "__main__":
@@ -38,5 +44,5 @@ if __name__ == "__main__":
             snakemake.input.qrels,
             snakemake.params.cells,
             snakemake.params.zone,
-            snakemake.output.profile,
+            snakemake.output,
         )

@@ -12,12 +12,13 @@ def main(name, spec, queries_path, run_path, depth, drop_same_id, candidates_pat
     known = open_collection(name, {"source": "local", "path": str(Path(queries_path).parent)}).queries()
     if run_path:
         run = {qid: ranked for qid, ranked in read_run(run_path).items() if qid in known}
+        run = without_same_id(run) if drop_same_id else run
         check_candidates(run, known, run_path)
-        run = cut(without_same_id(run) if drop_same_id else run, depth)
+        run = cut(run, depth)
     else:
         documents = open_collection(name, spec).documents()
         run = bm25(documents, known, depth, drop_same_id=drop_same_id)
-    write_run(candidates_path, run, Path(run_path).name if run_path else "bm25")
+    write_run(candidates_path, run, "first-stage" if run_path else "bm25")
 
 
 if __name__ == "__main__":

@@ -7,32 +7,36 @@ from statsmodels.stats.proportion import proportion_confint
 
 from headrank.files import write_parquet
 from headrank.runs import read_qrels
-from headrank.selectivity import promotion, zone_documents
+from headrank.selectivity import gap_test, promotion, zone_documents
+from headrank.significance import Resampling
 from headrank.stage import stage
 from headrank.zone import ZoneSettings
 
 
-def main(rankings, qrels, cells, zone, alpha, output):
+def main(rankings, qrels, cells, zone, resampling, output):
     grades = {Path(path).parent.name: read_qrels(path) for path in qrels}
     frames = {tuple(cell): pd.read_parquet(path) for cell, path in zip(cells, rankings, strict=True)}
+    zones = {}
+    for (backbone, benchmark, method), frame in frames.items():
+        untrained = frames[backbone, benchmark, "headrank-untrained"]
+        documents = zone_documents(frame, grades[benchmark], ZoneSettings(**zone), untrained)
+        zones.setdefault((backbone, method), []).append(documents.assign(benchmark=benchmark))
+    zones = {key: pd.concat(parts, ignore_index=True) for key, parts in zones.items()}
+    alpha = resampling["alpha"]
     rows = []
-    for backbone, method in dict.fromkeys((b, m) for b, _, m in frames):
-        zones = [
-            zone_documents(
-                frame, grades[benchmark], ZoneSettings(**zone), frames[b, benchmark, "headrank-untrained"]
-            ).assign(benchmark=benchmark)
-            for (b, benchmark, m), frame in frames.items()
-            if (b, m) == (backbone, method)
-        ]
-        documents = pd.concat(zones, ignore_index=True)
+    for (backbone, method), documents in zones.items():
+        p = float("nan")
+        if method == "headrank":
+            before = zones[backbone, "headrank-untrained"]
+            p = gap_test(before, documents, settings=Resampling(alternative="greater", **resampling)).p
         pooled, macro = promotion(documents), promotion(documents, "macro")
         for group in ("relevant", "irrelevant"):
             share, n = getattr(pooled, group), getattr(pooled, f"n_{group}")
             low, high = (
                 proportion_confint(round(share * n), n, alpha, method="wilson") if n else (share, share)
             )
-            rows.append((backbone, method, group, share, low, high, n, getattr(macro, group)))
-    columns = ["backbone", "method", "group", "promoted", "low", "high", "n", "macro"]
+            rows.append((backbone, method, group, share, low, high, n, getattr(macro, group), p))
+    columns = ["backbone", "method", "group", "promoted", "low", "high", "n", "macro", "p"]
     write_parquet(output, pd.DataFrame(rows, columns=columns))
 
 
@@ -43,6 +47,6 @@ if __name__ == "__main__":
             snakemake.input.qrels,
             snakemake.params.cells,
             snakemake.params.zone,
-            snakemake.params.alpha,
+            snakemake.params.resampling,
             snakemake.output.selectivity,
         )

@@ -13,7 +13,12 @@ def main(metrics, pairs, resampling, output):
     parts = []
     for backbone, rows in values[values["backbone"] != ""].groupby("backbone", sort=False):
         # The first stage has no backbone of its own and takes part in each one's tests.
-        tests = compare(pd.concat([first, rows]), [tuple(pair) for pair in pairs], Resampling(**resampling))
+        tests = compare(
+            pd.concat([first, rows]),
+            [tuple(pair) for pair in pairs],
+            Resampling(**resampling),
+            family="table",
+        )
         parts.append(tests.rename(columns={"p": "p_value"}).assign(backbone=backbone))
     write_parquet(output, pd.concat(parts, ignore_index=True))
 

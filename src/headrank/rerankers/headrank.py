@@ -18,5 +18,6 @@ def headrank(heads: HeadSet, settings: Settings, name: str = "headrank") -> Meth
         normalise=True,
         length_alpha=settings.mass.length_alpha,
         epsilon=settings.mass.epsilon,
+        logarithm=settings.loss.score == "mean-log",
     )
     return Method(name, heads.heads, kernel)

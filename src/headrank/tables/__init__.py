@@ -2,6 +2,7 @@
 
 from headrank.tables.ablation import ablation_table
 from headrank.tables.cost import cost_table
+from headrank.tables.homogenisation import homogenisation_table
 from headrank.tables.main import main_table
 from headrank.tables.selectivity import selectivity_table
 from headrank.tables.success import format_table
@@ -16,6 +17,7 @@ __all__ = [
     "ablation_table",
     "cost_table",
     "format_table",
+    "homogenisation_table",
     "main_table",
     "read_benchmarks",
     "selectivity_table",

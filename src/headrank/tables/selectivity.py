@@ -9,7 +9,17 @@ import pandas as pd
 
 from headrank.errors import InputError
 from headrank.tables.names import backbone_name, by_method, method_name
-from headrank.tables.table import MISSING, Cell, Column, Table, bold_best, count_cell, number_cell, text_cell
+from headrank.tables.table import (
+    MISSING,
+    Cell,
+    Column,
+    Table,
+    bold_best,
+    count_cell,
+    number_cell,
+    p_cell,
+    text_cell,
+)
 from headrank.tables.tidy import in_order, records, require, require_shares
 
 RELEVANT, IRRELEVANT = "relevant", "irrelevant"
@@ -27,6 +37,7 @@ _MACRO_COLUMNS = (
     Column("macro_irrelevant", "Irr. macro"),
     Column("macro_gap", "Gap macro"),
 )
+_TEST_COLUMN = Column("p", "p")
 _HIGHEST_IS_BEST = {"relevant": True, "irrelevant": False, "gap": True}
 
 
@@ -41,11 +52,16 @@ def selectivity_table(
 
     selectivity: columns backbone, method, group (``relevant`` or ``irrelevant``), promoted (share of the
     group's middle-zone documents in the final top quartile, 0 to 1, NaN when n is 0), n (documents); optional
-    macro (the same share as a mean over queries). chance: the share under a random order, for the caption.
+    macro (the same share as a mean over queries) and p (that the pooled gap is not larger than before training, NaN
+    where it was not tested). chance: the share under a random order, for the caption.
     """
     shares = promotion(selectivity)
     macro = "macro" in selectivity.columns
     columns = _COLUMNS + (_MACRO_COLUMNS if macro else ())
+    tested = "p" in selectivity.columns
+    if tested:
+        columns += (_TEST_COLUMN,)
+        p_values = selectivity.set_index(["backbone", "method"])["p"]
     shown_backbones = in_order((key[0] for key in shares), backbones, "selectivity")
     shown_methods = in_order(by_method(key[1] for key in shares), methods, "selectivity")
     groups = []
@@ -63,6 +79,8 @@ def selectivity_table(
             if macro:
                 row += [_percent(share[group]["macro"]) for group in (RELEVANT, IRRELEVANT)]
                 row.append(_gap(share, "macro"))
+            if tested:
+                row.append(p_cell(float(p_values.loc[backbone, method].iloc[0])))
             rows.append(row)
         for number, column in enumerate(columns):
             highest = _HIGHEST_IS_BEST.get(column.key.removeprefix("macro_"))
@@ -77,6 +95,8 @@ def selectivity_table(
     )
     if macro:
         caption += " Macro: mean over queries instead of documents."
+    if tested:
+        caption += " p: the pooled gap is larger than untrained, paired randomisation test over queries."
     return Table(columns, tuple(groups), f"{caption} Bold: best of each backbone.", "tab:selectivity")
 
 

@@ -1,0 +1,42 @@
+"""Which files of the library decide what a script writes: a rule names them as inputs, so that a change reruns it."""
+
+import ast
+from functools import cache
+
+# They read, check and write files, or hold defaults that the configuration overrides: no result depends on them.
+UNWATCHED = {"__init__", "collections", "errors", "files", "runs", "settings", "specs", "stage"}
+
+
+@cache
+def loaded(path):
+    """Names of the library's modules that a Python file imports, within functions too, but not for type checking."""
+    with open(path, encoding="utf-8") as stream:
+        todo = [ast.parse(stream.read())]
+    names = set()
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            continue
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.update([node.module, *(f"{node.module}.{alias.name}" for alias in node.names)])
+        todo += ast.iter_child_nodes(node)
+    return {name.removeprefix("headrank.") for name in names if name.startswith("headrank.")}
+
+
+def library(script):
+    """The watched files that a script loads, itself apart, wherever it loads them from."""
+    found, todo = set(), [str(workflow.source_path(f"../scripts/{script}.py"))]
+    while todo:
+        for name in loaded(todo.pop()):
+            parts = name.split(".")
+            # A package's own file is run before its modules; what a module defines has no file.
+            for place in ("/".join(parts[: i + 1]) for i in range(len(parts))):
+                for file in (f"{SOURCE}/{place}.py", f"{SOURCE}/{place}/__init__.py"):
+                    if os.path.isfile(file) and file not in found:
+                        found.add(file)
+                        todo.append(file)
+    return sorted(
+        file for file in found if os.path.relpath(file, SOURCE).removesuffix(".py") not in UNWATCHED
+    )
