@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from headrank.prepared import score_prepared
     from headrank.reranker import Reranker
 
 __version__ = "0.1.0"
-__all__ = ["Reranker", "__version__"]
+__all__ = ["Reranker", "__version__", "score_prepared"]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,4 +18,8 @@ def __getattr__(name: str) -> Any:
         from headrank.reranker import Reranker
 
         return Reranker
+    if name == "score_prepared":
+        from headrank.prepared import score_prepared
+
+        return score_prepared
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

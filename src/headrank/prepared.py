@@ -84,7 +84,9 @@ def _prompt(name: str, ids: Sequence[int], documents: Sequence[Span], query: Spa
         # Spans with one token of overrun may share that token with the next document's label, not with its text.
         end = stop
     if not end <= query[0] < query[1] <= len(ids):
-        raise InputError(f"{name}: query span {query} does not lie between the documents' end ({end}) and {len(ids)}")
+        raise InputError(
+            f"{name}: query span {query} does not lie between the documents' end ({end}) and {len(ids)}"
+        )
     spans = tuple((start, stop) for start, stop in documents)
     tail = Branch(tuple(ids[end:]), (query[0] - end, query[1] - end))
     return Prompt(tuple(ids[:end]), spans, spans, tail, tail)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from headrank.errors import InputError
 from headrank.settings import PromptSettings
+from headrank.wording import Wording
 
 if TYPE_CHECKING:
     from headrank.collections import Document
@@ -167,13 +168,21 @@ def truncate(text: str, words: int) -> str:
 class PromptBuilder:
     """Builds prompts of one tokenizer and one wording (R1 of docs/methods.md).
 
-    Layout: frame, " Here are some paragraphs:", then for each document i a label and its title and text, then
-    the instruction, "Query:", the query, and the closing of the chat turn. The documents and everything before
-    them form the prefix that the query's branch and the null query's branch share.
+    Layout: frame, header, then for each document i a label and its title and text, then the instruction, "Query:", the
+    query, and the closing of the chat turn. The documents and everything before them form the prefix that the query's
+    branch and the null query's branch share. ``wording`` takes the place of the settings' instruction, titles and
+    truncation; by default it is the project's own.
     """
 
-    def __init__(self, tokenizer: Any, settings: PromptSettings | None = None) -> None:
+    def __init__(
+        self, tokenizer: Any, settings: PromptSettings | None = None, wording: Wording | None = None
+    ) -> None:
         self.settings = settings or PromptSettings()
+        self.wording = wording or Wording(
+            instruction=self.settings.instruction,
+            titles=self.settings.use_title,
+            words=self.settings.truncate_words,
+        )
         if self.settings.family not in FAMILIES:
             raise InputError(
                 f"prompt.family: unknown family {self.settings.family!r}; known: {', '.join(sorted(FAMILIES))}"
@@ -193,11 +202,10 @@ class PromptBuilder:
                     f"prompt.family: {self.settings.family!r} needs a BOS token, the tokenizer has none"
                 )
             opening.insert(0, tokenizer.bos_token_id)
-        fixed = self._encoder.encode(
-            [" Here are some paragraphs:", "\n\n", self.settings.instruction, "\n\nQuery:"]
-        )
+        w = self.wording
+        fixed = self._encoder.encode([w.header, w.before, w.after, w.closing, w.instruction, w.query_label])
         self._opening = (*opening, *fixed[0])
-        self._separator, self._instruction, self._query_label = fixed[1:]
+        self._before, self._after, self._end, self._instruction, self._query_label = fixed[1:]
         self._closing = tuple(tokenizer(family.closing, add_special_tokens=False)["input_ids"])
         self._null = self._branch(self._encoder.encode([f" {NULL_QUERY}"])[0])
         self._labels: list[tuple[int, ...]] = []
@@ -215,15 +223,16 @@ class PromptBuilder:
         text, labelled = [], []
         labels = self._label_ids(len(documents))
         for label, passage in zip(labels, self._passage_ids(documents), strict=True):
-            # The separator belongs to no document: a label begins at its bracket.
-            ids += self._separator
+            # The line break belongs to no document: a label begins at its bracket.
+            ids += self._before
             begin = len(ids)
             ids += label
             start = len(ids)
             ids += passage
             text.append((start, len(ids)))
             labelled.append((begin, len(ids)))
-        ids += self._separator
+            ids += self._after
+        ids += self._end
         return Prompt(tuple(ids), tuple(text), tuple(labelled), self._branch(query_ids), self._null)
 
     def _branch(self, query_ids: tuple[int, ...]) -> Branch:
@@ -233,11 +242,11 @@ class PromptBuilder:
 
     def _label_ids(self, count: int) -> list[tuple[int, ...]]:
         if count > len(self._labels):
-            self._labels = self._encoder.encode([f"[{i}]" for i in range(1, count + 1)])
+            self._labels = self._encoder.encode([self.wording.label.format(i) for i in range(1, count + 1)])
         return self._labels[:count]
 
     def _passage_ids(self, documents: Sequence[Document]) -> list[tuple[int, ...]]:
-        keys = [(d.title if self.settings.use_title else "", d.text) for d in documents]
+        keys = [(d.title if self.wording.titles else "", d.text) for d in documents]
         fresh = [key for key in dict.fromkeys(keys) if key not in self._passages]
         # A passage is a candidate of several queries and lists: it is tokenised once.
         self._passages.update(
@@ -246,7 +255,5 @@ class PromptBuilder:
         return [self._passages[key] for key in keys]
 
     def _render(self, title: str, text: str) -> str:
-        body = "\n".join(
-            part for part in (title.strip(), truncate(text.strip(), self.settings.truncate_words)) if part
-        )
+        body = "\n".join(part for part in (title.strip(), truncate(text.strip(), self.wording.words)) if part)
         return f" {body}" if body else ""

@@ -11,9 +11,7 @@ from dataclasses import dataclass, replace
 
 from headrank.errors import InputError
 
-QUESTION_ANSWERING = (
-    "Please answer the following question based on the information in the paragraphs above."
-)
+QUESTION_ANSWERING = "Please answer the following question based on the information in the paragraphs above."
 INFORMATION = "Please find information that are relevant to the following query in the paragraphs above."
 
 
@@ -41,7 +39,12 @@ class Wording:
 ICR = Wording(before=" \n\n", closing=" \n\n", query_label=" \n\nQuery:")
 QRHEAD = replace(ICR, words=400)
 CORE = Wording(
-    header=" Here are some paragraphs:\n\n", label="[document {}]", before="", after="\n\n", closing="", titles=False
+    header=" Here are some paragraphs:\n\n",
+    label="[document {}]",
+    before="",
+    after="\n\n",
+    closing="",
+    titles=False,
 )
 FAITHFUL = {"icr": ICR, "qrhead": QRHEAD, "core": CORE}
 # Llama and Qwen get a blank before the line breaks; the released code leaves it out for Mistral.
@@ -53,7 +56,9 @@ ICR_QUESTIONS = ("trec-covid", "fiqa", "webis-touche2020", "dbpedia-entity", "nq
 def faithful_wording(method: str, family: str, benchmark: str = "") -> Wording:
     """The wording of a method's released code, for a chat family and (ICR) a benchmark."""
     if method not in FAITHFUL:
-        raise InputError(f"methods: {method!r} has no faithful form; these have: {', '.join(sorted(FAITHFUL))}")
+        raise InputError(
+            f"methods: {method!r} has no faithful form; these have: {', '.join(sorted(FAITHFUL))}"
+        )
     wording = FAITHFUL[method]
     if method == "icr" and benchmark in ICR_QUESTIONS:
         wording = replace(wording, instruction=QUESTION_ANSWERING)

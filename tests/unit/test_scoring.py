@@ -13,7 +13,7 @@ from support import eager_attention, tiny_backbone, tiny_prompt
 
 from headrank.prompt import Branch, Prompt
 from headrank.reading import Reading, read_prompts
-from headrank.rerankers.core import KERNEL as CORE
+from headrank.rerankers.core import FAITHFUL as CORE
 from headrank.rerankers.icr import KERNEL as ICR
 from headrank.scoring import (
     Kernel,

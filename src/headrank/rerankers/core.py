@@ -1,6 +1,7 @@
-"""CoRe: contrastively chosen heads; passage text without its label, one token of overrun (arXiv 2510.02219).
+"""CoRe: contrastively chosen heads; passage text without its label (arXiv 2510.02219).
 
-The query rows end one token past the query and each document one token past its text, as in the authors' reranker.
+In the authors' reranker the query rows end one token past the query and each document one token past its text; the
+faithful form keeps that.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from headrank.heads import HeadSet
 from headrank.rerankers.method import Method
 from headrank.scoring import Kernel
 
-KERNEL = Kernel("instruction+query+next", "text+next", calibrate=True, outlier_mask=True)
+KERNEL = Kernel("instruction+query", "text", calibrate=True, outlier_mask=True)
+FAITHFUL = Kernel("instruction+query+next", "text+next", calibrate=True, outlier_mask=True)
 
 
-def core(heads: HeadSet) -> Method:
+def core(heads: HeadSet, name: str = "core", faithful: bool = False) -> Method:
     """CoRe over a detected head set."""
-    return Method("core", heads.heads, KERNEL)
+    return Method(name, heads.heads, FAITHFUL if faithful else KERNEL)

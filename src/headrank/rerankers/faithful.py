@@ -1,0 +1,52 @@
+"""ICR, QRHead and CoRe as the authors' released code runs them: wording, order and spans (docs/methods.md, section 0).
+
+Each has a prompt of its own, and so a forward pass of its own; the comparison on one prompt is the other, fair form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from headrank.backbone import Backbone
+from headrank.heads import HeadSet
+from headrank.prompt import PromptBuilder
+from headrank.rerankers.core import core
+from headrank.rerankers.icr import icr
+from headrank.rerankers.method import Method
+from headrank.rerankers.qrhead import qrhead
+from headrank.rerankers.together import Candidates, rerank_together
+from headrank.settings import PromptSettings
+from headrank.wording import faithful_wording
+
+# Best next to the query for ICR and QRHead, retriever order for CoRe.
+ORDERS = {"icr": "best-last", "qrhead": "best-last", "core": "best-first"}
+
+
+def rerank_faithful(
+    backbone: Backbone,
+    heads: Mapping[str, HeadSet],
+    candidates: Sequence[Candidates],
+    settings: PromptSettings,
+    benchmark: str = "",
+    tokens_per_pass: int = 0,
+) -> dict[str, pd.DataFrame]:
+    """Rankings by name ("icr-faithful", ...) of ICR and of the methods whose head sets are given.
+
+    heads: "qrhead" and "core", or fewer. settings: its chat family is used; words, titles and instruction are the
+    method's own. benchmark: ICR asks a question on some of them.
+    """
+    methods: dict[str, Method] = {"icr": icr(backbone)}
+    if "qrhead" in heads:
+        methods["qrhead"] = qrhead(heads["qrhead"])
+    if "core" in heads:
+        methods["core"] = core(heads["core"], faithful=True)
+    frames = {}
+    for name, method in methods.items():
+        builder = PromptBuilder(
+            backbone.tokenizer, settings, faithful_wording(name, settings.family, benchmark)
+        )
+        ranked = rerank_together(backbone, builder, [method], candidates, ORDERS[name], tokens_per_pass)
+        frames[f"{name}-faithful"] = ranked[method.name]
+    return frames
