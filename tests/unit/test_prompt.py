@@ -19,7 +19,8 @@ from headrank.extract import CORE_DETECTION, QRHEAD_DETECTION, headrank_kernel
 from headrank.heads import HeadSet
 from headrank.prompt import FAMILIES, Prompt, PromptBuilder, TextEncoder, truncate
 from headrank.rerankers import core, headrank, icr, qrhead
-from headrank.rerankers.core import KERNEL as CORE
+from headrank.rerankers.core import FAITHFUL as CORE
+from headrank.rerankers.core import KERNEL as FAIR_CORE
 from headrank.rerankers.icr import KERNEL as ICR
 from headrank.scoring import Kernel
 from headrank.settings import PromptSettings, Settings
@@ -240,6 +241,7 @@ def test_core_spans(tokenizer: Any, built: PromptBuilder):
     ends = [text.index(t) + len(t) for t in TEXTS]
     own = tuple(tokens(begin, end) for begin, end in zip(starts, ends, strict=True))
     assert prompt.documents(CORE_DETECTION.document_span) == own
+    assert prompt.documents(FAIR_CORE.document_span) == own
     assert prompt.documents(CORE.document_span) == tuple((start, stop + 1) for start, stop in own)
     assert (CORE.calibrate, CORE.outlier_mask, CORE.normalise) == (True, True, False)
     assert (CORE_DETECTION.calibrate, CORE_DETECTION.outlier_mask) == (False, False)
@@ -256,7 +258,7 @@ def test_headrank_spans(tokenizer: Any, built: PromptBuilder):
 
 def test_methods_carry_their_kernels():
     heads = HeadSet("x", "m", 4, 4, ((1, 2), (0, 1)), (1.0, 0.5))
-    assert (qrhead(heads).kernel, core(heads).kernel) == (ICR, CORE)
+    assert (qrhead(heads).kernel, core(heads).kernel) == (ICR, FAIR_CORE)
     assert qrhead(heads).heads == heads.heads
     assert icr(tiny_backbone("qwen3")).heads == tuple(divmod(i, 4) for i in range(16))
     settings = Settings.from_mapping(

@@ -1,0 +1,74 @@
+"""Faithful wordings: the text that the released code of each method puts into the prompt, piece by piece."""
+
+from __future__ import annotations
+
+import pytest
+from support import byte_tokenizer, tiny_backbone
+
+from headrank.collections import Document
+from headrank.errors import InputError
+from headrank.heads import HeadSet
+from headrank.prompt import PromptBuilder
+from headrank.rerankers.faithful import rerank_faithful
+from headrank.rerankers.together import Candidates
+from headrank.settings import PromptSettings
+from headrank.wording import INFORMATION, QUESTION_ANSWERING, faithful_wording
+
+DOCUMENTS = (Document("a", "Oak", "a tree " * 150), Document("b", "", "a stone"))
+FRAME, END = "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"
+
+
+def text_of(method: str, family: str = "qwen3", benchmark: str = "") -> str:
+    """The whole prompt as text; the wording does not depend on the frame that the tokenizer knows."""
+    wording = faithful_wording(method, family, benchmark)
+    prompt = PromptBuilder(byte_tokenizer(), PromptSettings(), wording).build("which tree", DOCUMENTS)
+    return byte_tokenizer().decode([*prompt.prefix, *prompt.query.ids], skip_special_tokens=False)
+
+
+def words(count: int) -> str:
+    return " ".join((["a", "tree"] * 150)[:count])
+
+
+def test_icr() -> None:
+    expected = (
+        f"{FRAME} Here are some paragraphs: \n\n[1] Oak\n{words(300)} \n\n[2] a stone \n\n{INFORMATION} \n\n"
+        f"Query: which tree{END}"
+    )
+    assert text_of("icr") == expected
+    assert text_of("icr", "mistral") == expected.replace(" \n\n", "\n\n")
+    assert text_of("icr", benchmark="fiqa") == expected.replace(INFORMATION, QUESTION_ANSWERING)
+
+
+def test_qrhead_keeps_more_words_and_never_asks() -> None:
+    long = (Document("a", "", "w " * 500),)
+    for method, kept in [("icr", 300), ("qrhead", 400)]:
+        wording = faithful_wording(method, "qwen3", "")
+        prompt = PromptBuilder(byte_tokenizer(), PromptSettings(), wording).build("q", long)
+        start, stop = prompt.text[0]
+        assert byte_tokenizer().decode(prompt.prefix[start:stop]).split() == ["w"] * kept
+    assert text_of("qrhead", benchmark="fiqa") == text_of("icr")
+
+
+def test_core() -> None:
+    assert text_of("core") == (
+        f"{FRAME} Here are some paragraphs:\n\n[document 1] {words(300)}\n\n[document 2] a stone\n\n{INFORMATION}\n\n"
+        f"Query: which tree{END}"
+    )
+
+
+def test_other_methods_have_no_faithful_form() -> None:
+    with pytest.raises(InputError, match="'headrank' has no faithful form; these have: core, icr, qrhead"):
+        faithful_wording("headrank", "qwen3")
+
+
+def test_faithful_rankings_have_prompts_and_orders_of_their_own() -> None:
+    backbone = tiny_backbone("qwen3")
+    heads = HeadSet("x", "tiny", 4, 4, ((2, 1), (0, 3)), (1.0, 0.5))
+    documents = tuple(Document(f"d{i}", "", f"stone {i}") for i in range(4))
+    candidates = [Candidates("q", "stone 2", documents)]
+    frames = rerank_faithful(backbone, {"qrhead": heads, "core": heads}, candidates, PromptSettings())
+    assert list(frames) == ["icr-faithful", "qrhead-faithful", "core-faithful"]
+    for name, first in [("icr-faithful", "d3"), ("qrhead-faithful", "d3"), ("core-faithful", "d0")]:
+        assert frames[name].set_index("position")["docid"][1] == first
+        assert sorted(frames[name]["docid"]) == ["d0", "d1", "d2", "d3"]
+    assert list(rerank_faithful(backbone, {}, candidates, PromptSettings())) == ["icr-faithful"]
