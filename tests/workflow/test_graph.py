@@ -46,7 +46,7 @@ def expected_jobs(name: str) -> dict[str, int]:
         "cost": 1,
         "formatting": 1,
         "timing": 1,
-        "table": 5 + extra[0],
+        "table": 6 + extra[0],
         "figure": 5 + extra[1],
         "all": 1,
     }
