@@ -32,8 +32,11 @@ class Family:
     bos: bool
 
 
+CHATML = Family("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n", bos=False)
+# One user turn and nothing else: no system turn, even where the model's own template would put one.
 FAMILIES = {
-    "qwen3": Family("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n", bos=False),
+    "qwen3": CHATML,
+    "qwen2.5": CHATML,
     "llama3": Family(
         "<|start_header_id|>user<|end_header_id|>",
         "<|eot_id|><|start_header_id|>assistant<|end_header_id|>",

@@ -56,7 +56,10 @@ def settings(*sections):
     def narrowed(wildcards):
         whole = config["headrank"]
         if "backbone" in wildcards.keys():
-            whole = overlaid(whole, config["backbones"][wildcards.backbone].get("headrank", {}))
+            backbone = config["backbones"][wildcards.backbone]
+            whole = overlaid(whole, backbone.get("headrank", {}))
+            if backbone["family"]:
+                whole = overlaid(whole, {"prompt": {"family": backbone["family"]}})
         whole = overlaid(whole, config["variants"].get(wildcards.get("variant", "headrank"), {}))
         return {section: whole[section] for section in sections}
 
