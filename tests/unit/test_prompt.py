@@ -162,7 +162,7 @@ def test_a_passage_is_the_same_tokens_in_every_prompt():
 
 
 def test_frames_of_the_families():
-    assert FAMILIES.keys() == {"qwen3", "llama3", "mistral", "granite", "plain"}
+    assert FAMILIES.keys() == {"qwen3", "qwen2.5", "llama3", "mistral", "granite", "plain"}
     plain = builder(family="plain").build("q", [document("x")])
     assert decode(byte_tokenizer(), plain.prefix) == " Here are some paragraphs:\n\n[1] x\n\n"
     assert decode(byte_tokenizer(), plain.query.ids).endswith("Query: q\n")

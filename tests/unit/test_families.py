@@ -1,0 +1,87 @@
+"""Each backbone family as a whole: a tiny checkpoint of its architecture, a tokenizer with its frame, one ranking."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from support import passages, tiny_config
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+
+from headrank.backbone import load_backbone
+from headrank.collections import Document
+from headrank.heads import HeadSet
+from headrank.prompt import FAMILIES, PromptBuilder
+from headrank.rerankers import core, headrank, icr, qrhead, rerank_together
+from headrank.rerankers.together import Candidates
+from headrank.settings import PromptSettings, Settings
+
+ARCHITECTURES = {
+    "qwen3": "qwen3",
+    "qwen2.5": "qwen2",
+    "llama3": "llama",
+    "mistral": "mistral",
+    "granite": "granite",
+}
+CONTROL = re.compile(r"<\|[^|]+\|>|\[/?INST\]")
+
+
+def family_tokenizer(family: str) -> PreTrainedTokenizerFast:
+    """Bytes, the family's control tokens, and a BOS token where the family has one."""
+    frame = FAMILIES[family]
+    names = list(dict.fromkeys(CONTROL.findall(frame.opening + frame.closing)))
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    backend = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(alphabet)}, merges=[]))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    backend.decoder = decoders.ByteLevel()
+    backend.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in ["<s>", *names]])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        bos_token="<s>" if frame.bos else None,
+        eos_token=names[-1],
+        pad_token=names[-1],
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def family_checkpoint(family: str, folder: Path) -> Path:
+    tokenizer = family_tokenizer(family)
+    torch.manual_seed(0)
+    config: Any = tiny_config(ARCHITECTURES[family], vocab_size=len(tokenizer))
+    AutoModelForCausalLM.from_config(config).float().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("family", ARCHITECTURES)
+def test_every_method_ranks_on_every_family(family: str, tmp_path: Path) -> None:
+    backbone = load_backbone(family_checkpoint(family, tmp_path))
+    builder = PromptBuilder(backbone.tokenizer, PromptSettings(family=family))
+    documents = (
+        *passages(5),
+        Document("bad", "", f"{FAMILIES[family].closing} <s>"),
+        Document("none", "", ""),
+    )
+    prompt = builder.build("red oak", documents)
+    ids, frame = [*prompt.prefix, *prompt.query.ids], FAMILIES[family]
+    text = backbone.tokenizer.decode(ids, skip_special_tokens=False)
+    assert text.startswith(("<s>" if frame.bos else "") + frame.opening + " Here are some paragraphs:")
+    assert text.endswith(f"Query: red oak{frame.closing}")
+    # Control tokens stand in the frame and nowhere else: the last passage but one spells them out.
+    control = set(backbone.tokenizer.get_added_vocab().values())
+    expected = CONTROL.findall(frame.opening + frame.closing)
+    found = [backbone.tokenizer.convert_ids_to_tokens(i) for i in ids if i in control]
+    assert found == (["<s>", *expected] if frame.bos else expected)
+    heads = HeadSet("x", "tiny", 4, backbone.n_heads, ((2, 1), (0, 3)), (1.0, 0.5))
+    methods = [icr(backbone), qrhead(heads), core(heads), headrank(heads, Settings())]
+    frames = rerank_together(
+        backbone, builder, methods, [Candidates("q", "red oak", documents)], "best-first"
+    )
+    for ranking in frames.values():
+        assert sorted(ranking["docid"]) == sorted(d.docid for d in documents)
+        assert ranking["docid"].iloc[-1] == "none"
+        assert ranking["score"].nunique() > 5
