@@ -117,13 +117,13 @@ def check_names():
 def check_places(data):
     """Refuse local collections, models, runs and tokenizers that are not where they should be, before anything runs."""
     remedy = "set the key data or the environment variable HEADRANK_DATA"
-    for section, key, needed in (("collections", "run", ""), ("backbones", "tokenizer", "tokenizer.json")):
-        for name, spec in config[section].items():
-            place = os.path.join(data, spec["path"] if key == "run" else "", spec[key] or "", needed)
-            if spec[key] and not os.path.exists(place.rstrip("/")):
-                refuse(f"{section}.{name}.{key}: no {place.rstrip('/')}; {remedy}")
     for section, needed in (("collections", "queries.jsonl"), ("backbones", "config.json")):
         for name, spec in config[section].items():
             place = os.path.join(data, spec["path"], needed)
             if spec["source"] == "local" and not any(map(os.path.exists, (place, f"{place}.gz"))):
                 refuse(f"{section}.{name}.path: no {place}; {remedy}")
+    for section, key, needed in (("collections", "run", ""), ("backbones", "tokenizer", "tokenizer.json")):
+        for name, spec in config[section].items():
+            place = os.path.join(data, spec["path"] if key == "run" else "", spec[key] or "", needed)
+            if spec[key] and not os.path.exists(place.rstrip("/")):
+                refuse(f"{section}.{name}.{key}: no {place.rstrip('/')}; {remedy}")
