@@ -260,6 +260,7 @@ rule formatting:
         gpu=0,
     params:
         cells=cells_of,
+        depth=lookup("headrank/candidates/depth", within=config),
     script:
         "../scripts/formatting.py"
 

@@ -9,9 +9,12 @@ from headrank.runs import read_run
 from headrank.stage import stage
 
 
-def main(rankings, cells, candidates, output):
+def main(rankings, cells, candidates, depth, output):
+    # Of training collections the first stage keeps more candidates than are ranked.
     expected = {
-        Path(path).parent.name: {qid: sorted(d for d, _ in ranked) for qid, ranked in read_run(path).items()}
+        Path(path).parent.name: {
+            q: sorted(d for d, _ in ranked[:depth]) for q, ranked in read_run(path).items()
+        }
         for path in candidates
     }
     rows = []
@@ -33,5 +36,6 @@ if __name__ == "__main__":
             snakemake.input.rankings,
             snakemake.params.cells,
             snakemake.input.candidates,
+            snakemake.params.depth,
             snakemake.output.counts,
         )
