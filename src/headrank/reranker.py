@@ -14,7 +14,7 @@ from headrank.collections import Document
 from headrank.errors import InputError
 from headrank.prompt import PromptBuilder
 from headrank.rerankers import Method, headrank, rerank_together
-from headrank.rerankers.together import Candidates
+from headrank.rerankers.candidates import Candidates
 from headrank.settings import Settings
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from headrank.backbone import load_backbone
 from headrank.errors import InputError
 from headrank.heads import HeadSet
 from headrank.rerankers import headrank, rerank_together
-from headrank.rerankers.together import Candidates
+from headrank.rerankers.candidates import Candidates
 from headrank.settings import Settings, TrainingSettings, to_mapping
 from headrank.training import score_list
 

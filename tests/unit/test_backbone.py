@@ -13,7 +13,8 @@ from headrank.backbone import load_backbone, read_config
 from headrank.heads import HeadSet
 from headrank.reading import read_prompts
 from headrank.rerankers import core, headrank, qrhead
-from headrank.rerankers.together import Candidates, rerank_together
+from headrank.rerankers.candidates import Candidates
+from headrank.rerankers.together import rerank_together
 from headrank.settings import Settings
 
 

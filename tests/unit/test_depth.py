@@ -13,8 +13,9 @@ from headrank.collections import Document
 from headrank.depth import depth_heads, rank_from_masses
 from headrank.heads import HeadSet
 from headrank.rerankers import headrank
+from headrank.rerankers.candidates import Candidates
 from headrank.rerankers.frozen import rerank_frozen
-from headrank.rerankers.together import COLUMNS, Candidates
+from headrank.rerankers.together import COLUMNS
 from headrank.settings import Settings
 
 

@@ -17,7 +17,7 @@ from headrank.collections import Document
 from headrank.heads import HeadSet
 from headrank.prompt import FAMILIES, PromptBuilder
 from headrank.rerankers import core, headrank, icr, qrhead, rerank_together
-from headrank.rerankers.together import Candidates
+from headrank.rerankers.candidates import Candidates
 from headrank.settings import PromptSettings, Settings
 
 ARCHITECTURES = {

@@ -16,8 +16,9 @@ from headrank.heads import HeadSet
 from headrank.prompt import PromptBuilder
 from headrank.reading import Reading
 from headrank.rerankers import Method, as_run, core, gather_candidates, headrank, icr, qrhead, rerank_together
+from headrank.rerankers.candidates import Candidates, prompt_order
 from headrank.rerankers.frozen import rerank_frozen
-from headrank.rerankers.together import COLUMNS, Candidates, method_scores, prompt_order, rank_documents
+from headrank.rerankers.together import COLUMNS, method_scores, rank_documents
 from headrank.scoring import Kernel
 from headrank.settings import Settings
 

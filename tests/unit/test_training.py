@@ -27,7 +27,7 @@ from headrank.heads import HeadSet
 from headrank.lists import build_lists, by_list
 from headrank.pairs import mine_list, mine_pairs
 from headrank.rerankers import headrank, rerank_together
-from headrank.rerankers.together import Candidates
+from headrank.rerankers.candidates import Candidates
 from headrank.settings import Settings, to_mapping
 from headrank.training import cosine_factor, score_list, train
 

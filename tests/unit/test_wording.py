@@ -9,8 +9,8 @@ from headrank.collections import Document
 from headrank.errors import InputError
 from headrank.heads import HeadSet
 from headrank.prompt import PromptBuilder
+from headrank.rerankers.candidates import Candidates
 from headrank.rerankers.faithful import rerank_faithful
-from headrank.rerankers.together import Candidates
 from headrank.settings import PromptSettings
 from headrank.wording import INFORMATION, QUESTION_ANSWERING, faithful_wording
 
@@ -66,9 +66,11 @@ def test_faithful_rankings_have_prompts_and_orders_of_their_own() -> None:
     heads = HeadSet("x", "tiny", 4, 4, ((2, 1), (0, 3)), (1.0, 0.5))
     documents = tuple(Document(f"d{i}", "", f"stone {i}") for i in range(4))
     candidates = [Candidates("q", "stone 2", documents)]
-    frames = rerank_faithful(backbone, {"qrhead": heads, "core": heads}, candidates, PromptSettings())
-    assert list(frames) == ["icr-faithful", "qrhead-faithful", "core-faithful"]
+    names = ["icr-faithful", "qrhead-faithful", "core-faithful"]
+    frames = rerank_faithful(names, backbone, {"qrhead": heads, "core": heads}, candidates, PromptSettings())
+    assert list(frames) == names
     for name, first in [("icr-faithful", "d3"), ("qrhead-faithful", "d3"), ("core-faithful", "d0")]:
         assert frames[name].set_index("position")["docid"][1] == first
         assert sorted(frames[name]["docid"]) == ["d0", "d1", "d2", "d3"]
-    assert list(rerank_faithful(backbone, {}, candidates, PromptSettings())) == ["icr-faithful"]
+    with pytest.raises(InputError, match="'headrank' has no faithful form"):
+        rerank_faithful(["headrank-faithful"], backbone, {}, candidates, PromptSettings())

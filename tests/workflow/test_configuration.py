@@ -16,6 +16,7 @@ from headrank.planted.embeddings import EmbeddingSpec
 from headrank.planted.language import LanguageSpec
 from headrank.planted.synthetic import CollectionSpec
 from headrank.planted.wiring import PlantedHead, RealTextSpec
+from headrank.rerankers.registry import FAIR, FAITHFUL
 from headrank.settings import Settings
 
 SCHEMA: dict[str, Any] = yaml.safe_load(
@@ -90,6 +91,10 @@ def test_the_schema_of_the_mini_world_is_that_of_its_specs(definition: str, kind
     check_fields(DEFINITIONS[definition], kind)
 
 
+def test_the_methods_of_the_schema_are_those_of_the_registry() -> None:
+    assert SCHEMA["properties"]["methods"]["items"]["enum"] == [*FAIR, *FAITHFUL]
+
+
 def test_the_schema_of_nested_specs_is_that_of_their_classes() -> None:
     check_fields(DEFINITIONS["synthetic"]["properties"]["language"], LanguageSpec)
     check_fields(DEFINITIONS["realtext"]["properties"]["planted"]["items"], PlantedHead)
@@ -135,6 +140,8 @@ REALTEXT = {"source": "realtext", "tokenizer": "none", "realtext": {"planted": [
         ({"train_on": ["trainin"]}, "train_on: 'trainin' is not among the collections", "'training'"),
         ({"ablation__backbone": "smal"}, "ablation.backbone: 'smal' is not among the backbones", "'small'"),
         ({"ablation__variants": ["no-entropi"]}, "ablation.variants: 'no-entropi' is not among", "'no-entropy'"),
+        ({"methods": ["icr"]}, "methods: ", "headrank-untrained"),
+        ({"methods": ["icr", "headrank-untrained"]}, "evaluation.baseline: 'core' is not among the methods", ""),
         ({"variants__icr": {}}, "variants.icr: the name belongs to a method", ""),
         ({"ablation__queries": ["no-entropy"]}, "ablation.queries: 'no-entropy' does not say", "training.queries"),
         ({"headrank__pairs__middle_zone": [15, 6]}, "headrank.pairs.middle_zone: [15, 6] is no range", ""),

@@ -51,7 +51,7 @@ OPTIONS = {
 }
 ZONE = {key: config["evaluation"][key] for key in ("zone", "relevant_from", "irrelevant")}
 RESAMPLING = {"n_resamples": config["evaluation"]["resamples"], "alpha": ALPHA, "seed": config["seed"]}
-HEAD_CELLS = [(b, m) for b in config["backbones"] for m in ("qrhead", "core", "headrank")]
+HEAD_CELLS = [(b, m) for b in config["backbones"] for m in (*DETECTED, "headrank")]
 QUERY_NUMBERS = {v: config["variants"][v]["training"]["queries"] for v in config["ablation"]["queries"]}
 # Rules that have all run once the runs are evaluated.
 TIMED = "synthesize collection retrieve passages training_set plant_backbone plant_realtext link_backbone fetch_backbone lists"
@@ -93,7 +93,8 @@ def compared(wildcards):
         return [(m, "headrank") for m in SHOWN["ablation"] if m != "headrank"]
     baseline = config["evaluation"]["baseline"]
     pairs = [(m, baseline) for m in SHOWN["main"] if m != baseline]
-    return [*dict.fromkeys([*pairs, ("headrank", "headrank-untrained"), ("qrhead", "icr")])]
+    pairs += [("headrank", "headrank-untrained"), ("qrhead", "icr")]
+    return [pair for pair in dict.fromkeys(pairs) if set(pair) <= {*SHOWN["main"], "bm25"}]
 
 
 def frames(files):

@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-FROZEN = ["icr", "qrhead", "core", "headrank-untrained"]
-METHODS = ["bm25", *FROZEN, "headrank"]
-
 SCHEMA = load_schema()
 check_files()
 check_keys(SCHEMA)
 fill_defaults(SCHEMA, config, SCHEMA["$defs"])
-check_names()
+check_names(SCHEMA)
 
 STUDY = config["name"]
+FROZEN = config["methods"]
+# Head sets of other methods that some method of this study needs, and HeadRank's own.
+DETECTED = [name for name in ("qrhead", "core") if any(m.startswith(name) for m in FROZEN)]
 DATA = os.environ.get("HEADRANK_DATA") or config["data"] or "."
 check_places(DATA)
 USED = list(dict.fromkeys([*config["train_on"], *config["benchmarks"]]))

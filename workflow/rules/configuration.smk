@@ -81,7 +81,7 @@ def fill_defaults(schema, part, definitions):
             fill_defaults(resolved(schema["additionalProperties"], definitions), value, definitions)
 
 
-def check_names():
+def check_names(schema):
     """Refuse names that nothing defines."""
     uses = [("train_on", config["train_on"], "collections")]
     uses.append(("benchmarks", config["benchmarks"], "collections"))
@@ -93,8 +93,15 @@ def check_names():
         for name in names:
             if name not in config[where]:
                 refuse(f"{key}: {name!r} is not among the {where}; {near(name, config[where])}")
+    methods = ["bm25", "headrank", *schema["properties"]["methods"]["items"]["enum"]]
+    if "headrank-untrained" not in config["methods"]:
+        refuse("methods: 'headrank-untrained' is missing, with which training is compared; add it")
+    if config["evaluation"]["baseline"] not in ["bm25", *config["methods"]]:
+        refuse(
+            f"evaluation.baseline: {config['evaluation']['baseline']!r} is not among the methods of this study"
+        )
     for name in config["variants"]:
-        if name in METHODS:
+        if name in methods:
             refuse(f"variants.{name}: the name belongs to a method; choose another")
     if "mean" in config["benchmarks"]:
         refuse("benchmarks: 'mean' is the name of the tables' last column; choose another")

@@ -167,7 +167,7 @@ rule select:
     benchmark:
         "results/{study}/benchmarks/select/{backbone}/{variant}.tsv"
     wildcard_constraints:
-        variant=one_of(["qrhead", "core", *VARIANTS]),
+        variant=one_of([*DETECTED, *VARIANTS]),
     conda:
         "../../envs/evaluate.yaml"
     threads: 1

@@ -4,9 +4,7 @@ rule frozen:
         queries=expand("results/{{study}}/collections/{d}/queries.jsonl", d=config["benchmarks"]),
         candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["benchmarks"]),
         passages=expand("results/{{study}}/collections/{d}/passages.jsonl", d=config["benchmarks"]),
-        qrhead="results/{study}/heads/{backbone}/qrhead.json",
-        core="results/{study}/heads/{backbone}/core.json",
-        headrank="results/{study}/heads/{backbone}/headrank.json",
+        heads=expand("results/{{study}}/heads/{{backbone}}/{m}.json", m=[*DETECTED, "headrank"]),
         library=library("frozen"),
     output:
         runs=expand("results/{{study}}/runs/{{backbone}}/{d}/{m}.trec", d=config["benchmarks"], m=FROZEN),
@@ -27,6 +25,7 @@ rule frozen:
         gpu=GPU,
     params:
         benchmarks=config["benchmarks"],
+        methods=FROZEN,
         model=MODEL,
         settings=settings("prompt", "query_span", "document_span", "candidates", "mass", "loss", "inference"),
     script:
@@ -57,7 +56,6 @@ rule rerank:
         runtime=720,
         gpu=GPU,
     params:
-        benchmarks=config["benchmarks"],
         model=MODEL,
         settings=settings("prompt", "query_span", "document_span", "candidates", "mass", "loss", "inference"),
     script:

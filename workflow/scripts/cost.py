@@ -22,7 +22,8 @@ def main(rankings, cells, backbones, heads_paths, head_cells, output):
     for (backbone, method), parts in prompts.items():
         shape = shapes[backbone]
         mean, read = pd.concat(parts)[["tokens", "rows"]].mean()
-        chosen = sets.get((backbone, method.removesuffix("-untrained")))
+        # Faithful and untrained forms read the same heads.
+        chosen = sets.get((backbone, method.removesuffix("-untrained").removesuffix("-faithful")))
         layers = chosen.depth if chosen else shape.layers
         heads = len(chosen.heads) if chosen else shape.layers * shape.heads
         full = full_operations(shape, mean)

@@ -1,4 +1,4 @@
-"""Rerank with every method that leaves the backbone as it is: they share one forward pass per query.
+"""Rerank with every method that leaves the backbone as it is: the fair ones share one forward pass per query.
 
 One job reads the model once and serves all benchmarks.
 """
@@ -8,36 +8,30 @@ from pathlib import Path
 import torch
 
 from headrank.backbone import load_backbone
-from headrank.collections import open_collection, read_passages
 from headrank.files import write_parquet
 from headrank.heads import HeadSet
 from headrank.prompt import PromptBuilder
-from headrank.rerankers import as_run, core, gather_candidates, headrank, icr, qrhead
+from headrank.rerankers import as_run, read_candidates_of
+from headrank.rerankers.faithful import rerank_faithful
 from headrank.rerankers.frozen import rerank_frozen
-from headrank.runs import read_run, write_run
+from headrank.rerankers.registry import FAITHFUL, build
+from headrank.runs import write_run
 from headrank.settings import Settings
 from headrank.stage import stage
 
 
-def main(inputs, benchmarks, settings, model, masses_paths):
+def main(inputs, benchmarks, names, settings, model, masses_paths):
     settings = Settings.from_mapping(settings)
     backbone = load_backbone(inputs.backbone, dtype=model["dtype"], device=model["device"])
     builder = PromptBuilder(backbone.tokenizer, settings.prompt)
-    methods = [
-        icr(backbone),
-        qrhead(HeadSet.load(inputs.qrhead)),
-        core(HeadSet.load(inputs.core)),
-        headrank(HeadSet.load(inputs.headrank), settings, "headrank-untrained"),
-    ]
-    files = zip(benchmarks, inputs.queries, inputs.candidates, inputs.passages, masses_paths, strict=True)
-    for name, queries, run, passages, target in files:
-        collection = open_collection(name, {"source": "local", "path": str(Path(queries).parent)})
-        candidates = gather_candidates(
-            collection.queries(), read_run(run), read_passages(passages), settings.candidates.depth
-        )
-        frames, masses = rerank_frozen(
-            backbone, builder, methods, candidates, settings, model["tokens_per_pass"]
-        )
+    heads = {Path(path).stem: HeadSet.load(path) for path in inputs.heads}
+    methods = build(names, backbone, heads, settings)
+    faithful = [name for name in names if name in FAITHFUL]
+    passes = model["tokens_per_pass"]
+    for name, run, target in zip(benchmarks, inputs.candidates, masses_paths, strict=True):
+        candidates = read_candidates_of(Path(run).parent, settings.candidates.depth)
+        frames, masses = rerank_frozen(backbone, builder, methods, candidates, settings, passes)
+        frames |= rerank_faithful(faithful, backbone, heads, candidates, settings.prompt, name, passes)
         for method, frame in frames.items():
             write_run(Path(target).with_name(f"{method}.trec"), as_run(frame), method)
             write_parquet(Path(target).with_name(f"{method}.parquet"), frame)
@@ -50,6 +44,7 @@ if __name__ == "__main__":
         main(
             snakemake.input,
             snakemake.params.benchmarks,
+            snakemake.params.methods,
             snakemake.params.settings,
             snakemake.params.model,
             snakemake.output.masses,

@@ -9,28 +9,23 @@ import torch
 
 from headrank.adapter import check_adapter
 from headrank.backbone import load_backbone
-from headrank.collections import open_collection, read_passages
 from headrank.files import write_parquet
 from headrank.prompt import PromptBuilder
-from headrank.rerankers import as_run, gather_candidates, headrank, rerank_together
-from headrank.runs import read_run, write_run
+from headrank.rerankers import as_run, headrank, read_candidates_of, rerank_together
+from headrank.runs import write_run
 from headrank.settings import Settings
 from headrank.stage import stage
 
 
-def main(inputs, benchmarks, variant, settings, model, rankings):
+def main(inputs, variant, settings, model, rankings):
     settings = Settings.from_mapping(settings)
     adapter = Path(inputs.adapter).parent
     heads = check_adapter(adapter, inputs.backbone)
     backbone = load_backbone(inputs.backbone, heads.depth, model["dtype"], model["device"], adapter=adapter)
     builder = PromptBuilder(backbone.tokenizer, settings.prompt)
     method = headrank(heads, settings, variant)
-    files = zip(benchmarks, inputs.queries, inputs.candidates, inputs.passages, rankings, strict=True)
-    for name, queries, run, passages, target in files:
-        collection = open_collection(name, {"source": "local", "path": str(Path(queries).parent)})
-        candidates = gather_candidates(
-            collection.queries(), read_run(run), read_passages(passages), settings.candidates.depth
-        )
+    for run, target in zip(inputs.candidates, rankings, strict=True):
+        candidates = read_candidates_of(Path(run).parent, settings.candidates.depth)
         ranked = rerank_together(
             backbone, builder, [method], candidates, settings.candidates.order, model["tokens_per_pass"]
         )[variant]
@@ -43,7 +38,6 @@ if __name__ == "__main__":
     with stage(snakemake.log[0]):
         main(
             snakemake.input,
-            snakemake.params.benchmarks,
             snakemake.wildcards.variant,
             snakemake.params.settings,
             snakemake.params.model,

@@ -1,10 +1,22 @@
 """Reranking methods on the shared engine, one file each."""
 
+from headrank.rerankers.candidates import Candidates, gather_candidates, read_candidates_of
 from headrank.rerankers.core import core
 from headrank.rerankers.headrank import headrank
 from headrank.rerankers.icr import icr
 from headrank.rerankers.method import Method
 from headrank.rerankers.qrhead import qrhead
-from headrank.rerankers.together import as_run, gather_candidates, rerank_together
+from headrank.rerankers.together import as_run, rerank_together
 
-__all__ = ["Method", "as_run", "core", "gather_candidates", "headrank", "icr", "qrhead", "rerank_together"]
+__all__ = [
+    "Candidates",
+    "Method",
+    "as_run",
+    "core",
+    "gather_candidates",
+    "headrank",
+    "icr",
+    "qrhead",
+    "read_candidates_of",
+    "rerank_together",
+]

@@ -12,11 +12,12 @@ import pandas as pd
 from headrank.backbone import Backbone
 from headrank.heads import HeadSet
 from headrank.prompt import PromptBuilder
+from headrank.rerankers.candidates import Candidates
 from headrank.rerankers.core import core
 from headrank.rerankers.icr import icr
 from headrank.rerankers.method import Method
 from headrank.rerankers.qrhead import qrhead
-from headrank.rerankers.together import Candidates, rerank_together
+from headrank.rerankers.together import rerank_together
 from headrank.settings import PromptSettings
 from headrank.wording import faithful_wording
 
@@ -25,6 +26,7 @@ ORDERS = {"icr": "best-last", "qrhead": "best-last", "core": "best-first"}
 
 
 def rerank_faithful(
+    names: Sequence[str],
     backbone: Backbone,
     heads: Mapping[str, HeadSet],
     candidates: Sequence[Candidates],
@@ -32,21 +34,26 @@ def rerank_faithful(
     benchmark: str = "",
     tokens_per_pass: int = 0,
 ) -> dict[str, pd.DataFrame]:
-    """Rankings by name ("icr-faithful", ...) of ICR and of the methods whose head sets are given.
+    """Rankings by name; names: "icr-faithful", "qrhead-faithful" or "core-faithful".
 
-    heads: "qrhead" and "core", or fewer. settings: its chat family is used; words, titles and instruction are the
-    method's own. benchmark: ICR asks a question on some of them.
+    heads: head sets by name, those of the methods asked for at least. settings: its chat family is used; words,
+    titles and instruction are the method's own. benchmark: ICR asks a question on some of them.
     """
-    methods: dict[str, Method] = {"icr": icr(backbone)}
-    if "qrhead" in heads:
-        methods["qrhead"] = qrhead(heads["qrhead"])
-    if "core" in heads:
-        methods["core"] = core(heads["core"], faithful=True)
     frames = {}
-    for name, method in methods.items():
+    for name in names:
+        kind = name.removesuffix("-faithful")
+        method = _method(kind, backbone, heads)
         builder = PromptBuilder(
-            backbone.tokenizer, settings, faithful_wording(name, settings.family, benchmark)
+            backbone.tokenizer, settings, faithful_wording(kind, settings.family, benchmark)
         )
-        ranked = rerank_together(backbone, builder, [method], candidates, ORDERS[name], tokens_per_pass)
-        frames[f"{name}-faithful"] = ranked[method.name]
+        ranked = rerank_together(backbone, builder, [method], candidates, ORDERS[kind], tokens_per_pass)
+        frames[name] = ranked[method.name]
     return frames
+
+
+def _method(kind: str, backbone: Backbone, heads: Mapping[str, HeadSet]) -> Method:
+    if kind == "qrhead":
+        return qrhead(heads["qrhead"])
+    if kind == "core":
+        return core(heads["core"], faithful=True)
+    return icr(backbone)

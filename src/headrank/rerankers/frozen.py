@@ -15,8 +15,9 @@ from headrank.backbone import Backbone
 from headrank.extract import headrank_kernel, stack_all
 from headrank.features import Features
 from headrank.prompt import PromptBuilder
+from headrank.rerankers.candidates import Candidates
 from headrank.rerankers.method import Method
-from headrank.rerankers.together import COLUMNS, Candidates, rank_documents, read_candidates
+from headrank.rerankers.together import COLUMNS, rank_documents, read_candidates
 from headrank.scoring import head_scores
 from headrank.settings import Settings
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +15,7 @@ from headrank.errors import InputError
 from headrank.heads import Head
 from headrank.prompt import Prompt, PromptBuilder
 from headrank.reading import Reading, read_prompts
+from headrank.rerankers.candidates import Candidates, prompt_order
 from headrank.rerankers.method import Method
 
 if TYPE_CHECKING:
@@ -24,52 +23,6 @@ if TYPE_CHECKING:
     from headrank.runs import Run
 
 COLUMNS = ["qid", "docid", "position", "score", "rank", "empty", "tokens", "rows"]
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """One query with its candidates in first-stage order."""
-
-    qid: str
-    query: str
-    documents: tuple[Document, ...]
-
-
-def gather_candidates(
-    queries: Mapping[str, str], run: Run, passages: Mapping[str, Document], depth: int
-) -> list[Candidates]:
-    """The first ``depth`` candidates of every query of the run, with their texts.
-
-    Raises InputError for a query without text, without candidates, or with a candidate that has no text at hand.
-    """
-    gathered = []
-    for qid, ranked in run.items():
-        if qid not in queries:
-            raise InputError(f"query {qid!r} is in the run but not among the queries")
-        if not ranked:
-            raise InputError(f"query {qid!r} has no candidates")
-        docids = [docid for docid, _ in ranked[:depth]]
-        absent = [docid for docid in docids if docid not in passages]
-        if absent:
-            raise InputError(
-                f"query {qid!r}: {len(absent)} candidates have no text in the collection, such as {absent[0]!r}"
-            )
-        gathered.append(Candidates(qid, queries[qid], tuple(passages[docid] for docid in docids)))
-    return gathered
-
-
-def prompt_order(qid: str, count: int, order: str) -> list[int]:
-    """Which candidate (by first-stage rank from 0) stands at each prompt position (R3).
-
-    ``shuffled`` is a permutation that depends on the query id alone.
-    """
-    if order == "best-first":
-        return list(range(count))
-    if order == "best-last":
-        return list(range(count))[::-1]
-    if order == "shuffled":
-        return np.random.default_rng(zlib.crc32(qid.encode())).permutation(count).tolist()
-    raise InputError(f"candidates.order: unknown order {order!r}; known: best-first, best-last, shuffled")
 
 
 @torch.no_grad()

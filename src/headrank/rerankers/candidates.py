@@ -1,0 +1,68 @@
+"""Candidates: a query, the documents that the first stage found for it, and their order in the prompt (R3)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from headrank.collections import Document, open_collection, read_passages
+from headrank.errors import InputError
+from headrank.runs import Run, read_run
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """One query with its candidates in first-stage order."""
+
+    qid: str
+    query: str
+    documents: tuple[Document, ...]
+
+
+def gather_candidates(
+    queries: Mapping[str, str], run: Run, passages: Mapping[str, Document], depth: int
+) -> list[Candidates]:
+    """The first ``depth`` candidates of every query of the run, with their texts.
+
+    Raises InputError for a query without text, without candidates, or with a candidate that has no text at hand.
+    """
+    gathered = []
+    for qid, ranked in run.items():
+        if qid not in queries:
+            raise InputError(f"query {qid!r} is in the run but not among the queries")
+        if not ranked:
+            raise InputError(f"query {qid!r} has no candidates")
+        docids = [docid for docid, _ in ranked[:depth]]
+        absent = [docid for docid in docids if docid not in passages]
+        if absent:
+            raise InputError(
+                f"query {qid!r}: {len(absent)} candidates have no text in the collection, such as {absent[0]!r}"
+            )
+        gathered.append(Candidates(qid, queries[qid], tuple(passages[docid] for docid in docids)))
+    return gathered
+
+
+def prompt_order(qid: str, count: int, order: str) -> list[int]:
+    """Which candidate (by first-stage rank from 0) stands at each prompt position (R3).
+
+    ``shuffled`` is a permutation that depends on the query id alone.
+    """
+    if order == "best-first":
+        return list(range(count))
+    if order == "best-last":
+        return list(range(count))[::-1]
+    if order == "shuffled":
+        return np.random.default_rng(zlib.crc32(qid.encode())).permutation(count).tolist()
+    raise InputError(f"candidates.order: unknown order {order!r}; known: best-first, best-last, shuffled")
+
+
+def read_candidates_of(folder: str | Path, depth: int) -> list[Candidates]:
+    """The candidates of a prepared collection: a folder with queries.jsonl, candidates.trec and passages.jsonl."""
+    place = Path(folder)
+    queries = open_collection(place.name, {"source": "local", "path": str(place)}).queries()
+    passages = read_passages(place / "passages.jsonl")
+    return gather_candidates(queries, read_run(place / "candidates.trec"), passages, depth)
