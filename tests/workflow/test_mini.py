@@ -130,7 +130,8 @@ def test_a_changed_setting_reruns_only_what_depends_on_it(mini_run: Path, tmp_pa
     path = tmp_path / "mini.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     done = snakemake("-n", "--configfile", path, directory=mini_run)
-    assert set(done.jobs) <= {"significance", "depth", "query_curve", "table", "figure", "all", "total"}
+    resampled = {"significance", "selectivity", "depth", "query_curve"}
+    assert set(done.jobs) <= {*resampled, "table", "figure", "all", "total"}
     assert done.jobs["significance"] == 2
 
 
