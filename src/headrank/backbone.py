@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -147,7 +148,10 @@ def _add_adapter(model: nn.Module, directory: Path) -> nn.Module:
         raise InputError(f"{weights}: no such adapter")
     try:
         stored = load_file(weights)
-        adapted = PeftModel.from_pretrained(model, str(directory))  # type: ignore[arg-type]
+        # peft still asks for an attribute that transformers has renamed.
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
+            adapted = PeftModel.from_pretrained(model, str(directory))  # type: ignore[arg-type]
     except (RuntimeError, ValueError, OSError) as error:
         raise InputError(f"{directory}: the adapter does not fit the model ({_first_line(error)})") from error
     except SafetensorError as error:

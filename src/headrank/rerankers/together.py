@@ -54,7 +54,9 @@ def read_candidates(
     states = next(iter(layers), None)
     readings = read_prompts(backbone, prompts(), heads, sources, tokens_per_pass, states)
     each = zip(candidates, orders, readings, strict=True)
-    for c, places, reading in tqdm(each, total=len(candidates), desc="rerank", unit="query"):
+    # A single query, as a search stack asks for it, needs no bar.
+    alone = len(candidates) == 1
+    for c, places, reading in tqdm(each, total=len(candidates), desc="rerank", unit="query", disable=alone):
         yield c, places, reading, heads
 
 
