@@ -18,19 +18,22 @@ def expected_jobs(name: str) -> dict[str, int]:
     ablation = config.get("ablation", {})
     shown = {*ablation.get("variants", []), *ablation.get("queries", [])}
     trained = len(backbones) + len(shown)
+    methods = config.get("methods", ["icr", "qrhead", "core"])
+    kinds = {m.removesuffix("-faithful") for m in methods} & {"qrhead", "core", "qrhead-own", "core-own"}
+    pools = 1 + bool(config.get("detect_on"))
     extra = bool(ablation.get("variants")), bool(ablation.get("queries"))
     jobs = {
         "synthesize": sources.count("synthetic"),
         "collection": collections,
         "retrieve": collections,
         "passages": collections,
-        "training_set": 1,
+        "training_set": pools,
         "plant_backbone": backbones.count("planted"),
         "plant_realtext": backbones.count("realtext"),
         "fetch_backbone": backbones.count("hub"),
-        "lists": 1,
-        "features": len(backbones),
-        "select": 2 * len(backbones) + trained,
+        "lists": pools,
+        "features": pools * len(backbones),
+        "select": len(kinds) * len(backbones) + trained,
         "mine": trained,
         "train": trained,
         "frozen": len(backbones),
@@ -96,6 +99,6 @@ def test_a_single_artefact_plans_only_what_it_needs(tmp_path: Path) -> None:
     target = "results/mini/figures/heads.pdf"
     jobs = snakemake("-n", target, "--configfile", configuration("mini"), directory=tmp_path).jobs
     assert jobs["head_map"] == jobs["figure"] == 1
-    # Three methods on three backbones, and none of the variants.
-    assert jobs["select"] == 9
+    # Five head sets on three backbones, and none of the variants.
+    assert jobs["select"] == 15
     assert not {"train", "mine", "rerank", "frozen", "table", "all"} & set(jobs)

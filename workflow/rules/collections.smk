@@ -51,20 +51,20 @@ rule collection:
 
 rule training_set:
     input:
-        queries=expand("results/{{study}}/collections/{c}/queries.jsonl", c=config["train_on"]),
-        qrels=expand("results/{{study}}/collections/{c}/qrels.trec", c=config["train_on"]),
-        candidates=expand("results/{{study}}/collections/{c}/candidates.trec", c=config["train_on"]),
-        passages=expand("results/{{study}}/collections/{c}/passages.jsonl", c=config["train_on"]),
+        queries=pool_files("queries.jsonl"),
+        qrels=pool_files("qrels.trec"),
+        candidates=pool_files("candidates.trec"),
+        passages=pool_files("passages.jsonl"),
         library=library("training_set"),
     output:
-        queries="results/{study}/training/queries.jsonl",
-        qrels="results/{study}/training/qrels.trec",
-        candidates="results/{study}/training/candidates.trec",
-        passages="results/{study}/training/passages.jsonl",
+        queries="results/{study}/{pool}/queries.jsonl",
+        qrels="results/{study}/{pool}/qrels.trec",
+        candidates="results/{study}/{pool}/candidates.trec",
+        passages="results/{study}/{pool}/passages.jsonl",
     log:
-        "logs/{study}/training_set.log",
+        "logs/{study}/training_set/{pool}.log",
     benchmark:
-        "results/{study}/benchmarks/training_set.tsv"
+        "results/{study}/benchmarks/training_set/{pool}.tsv"
     conda:
         "../../envs/retrieve.yaml"
     threads: 1

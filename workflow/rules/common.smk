@@ -11,10 +11,13 @@ check_names(SCHEMA)
 STUDY = config["name"]
 FROZEN = config["methods"]
 # Head sets of other methods that some method of this study needs, and HeadRank's own.
-DETECTED = [name for name in ("qrhead", "core") if any(m.startswith(name) for m in FROZEN)]
+NEEDED = {name.removesuffix("-faithful") for name in FROZEN}
+DETECTED = [name for name in ("qrhead", "core", "qrhead-own", "core-own") if name in NEEDED]
+# Sets of queries with judgements: the one that trains, and one that only detects heads.
+POOLS = {"training": config["train_on"], "detection": config["detect_on"]}
 DATA = os.environ.get("HEADRANK_DATA") or config["data"] or "."
 check_places(DATA)
-USED = list(dict.fromkeys([*config["train_on"], *config["benchmarks"]]))
+USED = list(dict.fromkeys([*config["train_on"], *config["detect_on"], *config["benchmarks"]]))
 VARIANTS = ["headrank", *config["variants"]]
 ABLATED = config["ablation"]["backbone"] or next(iter(config["backbones"]))
 # Without a GPU none is asked of the scheduler.
@@ -42,6 +45,7 @@ wildcard_constraints:
     benchmark=one_of(config["benchmarks"]),
     backbone=one_of(config["backbones"]),
     variant=one_of(VARIANTS),
+    pool=one_of(POOLS),
 
 
 def overlaid(base, over):
@@ -66,13 +70,14 @@ def settings(*sections):
     return narrowed
 
 
-def samples():
-    """Lists drawn per query: as many as any training sees, and at least those that heads are judged on."""
+def samples(wildcards):
+    """Lists drawn per query: those that heads are judged on, and of training queries as many as any training sees."""
     most = 0
     for backbone in config["backbones"].values():
         for over in ({}, *config["variants"].values()):
             whole = overlaid(overlaid(config["headrank"], backbone.get("headrank", {})), over)
             seen = whole["lists"]["per_query_per_epoch"] * whole["training"]["epochs"]
+            seen = seen if wildcards.pool == "training" else 0
             most = max(most, seen, whole["selection"]["permutations"])
     return most
 
@@ -80,7 +85,7 @@ def samples():
 def first_stage_depth(wildcards):
     """How many candidates are kept: those to be ranked, and of training queries those that lists draw from."""
     depth = config["headrank"]["candidates"]["depth"]
-    trained = wildcards.collection in config["train_on"]
+    trained = wildcards.collection in [*config["train_on"], *config["detect_on"]]
     return max(depth, config["headrank"]["lists"]["pool"]) if trained else depth
 
 
@@ -135,7 +140,7 @@ def given_run(wildcards):
 
 def judged_files(wildcards):
     """Judgements of a training collection, whose judged documents go into training lists."""
-    trained = wildcards.collection in config["train_on"]
+    trained = wildcards.collection in [*config["train_on"], *config["detect_on"]]
     return [f"results/{wildcards.study}/collections/{wildcards.collection}/qrels.trec"] if trained else []
 
 
@@ -148,3 +153,17 @@ def model_memory(wildcards):
     """MB for one model job; the mini world's models are tiny."""
     planted = config["backbones"][wildcards.backbone]["source"] in ("planted", "realtext")
     return 2000 if planted else 48000
+
+
+def pool_files(name):
+    """A function of the wildcards: a file of each of the pool's collections."""
+
+    def paths(wildcards):
+        return [f"results/{STUDY}/collections/{c}/{name}" for c in POOLS[wildcards.pool]]
+
+    return paths
+
+
+def judged_on(wildcards):
+    """The pool that a head set is found on."""
+    return "detection" if wildcards.variant.endswith("-own") else "training"

@@ -84,6 +84,7 @@ def fill_defaults(schema, part, definitions):
 def check_names(schema):
     """Refuse names that nothing defines."""
     uses = [("train_on", config["train_on"], "collections")]
+    uses.append(("detect_on", config["detect_on"], "collections"))
     uses.append(("benchmarks", config["benchmarks"], "collections"))
     uses.append(("ablation.variants", config["ablation"]["variants"], "variants"))
     uses.append(("ablation.queries", config["ablation"]["queries"], "variants"))
@@ -96,6 +97,9 @@ def check_names(schema):
     methods = ["bm25", "headrank", *schema["properties"]["methods"]["items"]["enum"]]
     if "headrank-untrained" not in config["methods"]:
         refuse("methods: 'headrank-untrained' is missing, with which training is compared; add it")
+    for name in config["methods"]:
+        if name.endswith("-own") and not config["detect_on"]:
+            refuse(f"methods: {name!r} needs collections to detect its heads on; set detect_on")
     if config["evaluation"]["baseline"] not in ["bm25", *config["methods"]]:
         refuse(
             f"evaluation.baseline: {config['evaluation']['baseline']!r} is not among the methods of this study"

@@ -132,8 +132,8 @@ rule head_map:
 
 rule depth:
     input:
-        features="results/{study}/features/{backbone}.safetensors",
-        lists="results/{study}/lists/lists.parquet",
+        features="results/{study}/features/{backbone}/training.safetensors",
+        lists="results/{study}/lists/training.parquet",
         heads="results/{study}/heads/{backbone}/headrank.json",
         masses=expand("results/{{study}}/runs/{{backbone}}/{d}/masses.safetensors", d=config["benchmarks"]),
         rankings=expand(
@@ -190,7 +190,7 @@ rule curves:
 rule query_curve:
     input:
         metrics="results/{study}/metrics/queries.parquet",
-        lists="results/{study}/lists/lists.parquet",
+        lists="results/{study}/lists/training.parquet",
         library=library("query_curve"),
     output:
         curve="results/{study}/metrics/query-curve.parquet",

@@ -101,18 +101,18 @@ rule fetch_backbone:
 
 rule lists:
     input:
-        queries="results/{study}/training/queries.jsonl",
-        qrels="results/{study}/training/qrels.trec",
-        candidates="results/{study}/training/candidates.trec",
-        passages="results/{study}/training/passages.jsonl",
+        queries="results/{study}/{pool}/queries.jsonl",
+        qrels="results/{study}/{pool}/qrels.trec",
+        candidates="results/{study}/{pool}/candidates.trec",
+        passages="results/{study}/{pool}/passages.jsonl",
         tests=expand("results/{{study}}/collections/{b}/queries.jsonl", b=config["benchmarks"]),
         library=library("lists"),
     output:
-        lists="results/{study}/lists/lists.parquet",
+        lists="results/{study}/lists/{pool}.parquet",
     log:
-        "logs/{study}/lists.log",
+        "logs/{study}/lists/{pool}.log",
     benchmark:
-        "results/{study}/benchmarks/lists.tsv"
+        "results/{study}/benchmarks/lists/{pool}.tsv"
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -122,7 +122,7 @@ rule lists:
         gpu=0,
     params:
         settings=settings("lists"),
-        samples=samples(),
+        samples=samples,
         seed=config["seed"],
     script:
         "../scripts/lists.py"
@@ -130,17 +130,17 @@ rule lists:
 
 rule features:
     input:
-        lists="results/{study}/lists/lists.parquet",
-        queries="results/{study}/training/queries.jsonl",
-        passages="results/{study}/training/passages.jsonl",
+        lists="results/{study}/lists/{pool}.parquet",
+        queries="results/{study}/{pool}/queries.jsonl",
+        passages="results/{study}/{pool}/passages.jsonl",
         backbone="results/{study}/backbones/{backbone}",
         library=library("features"),
     output:
-        features="results/{study}/features/{backbone}.safetensors",
+        features="results/{study}/features/{backbone}/{pool}.safetensors",
     log:
-        "logs/{study}/features/{backbone}.log",
+        "logs/{study}/features/{backbone}/{pool}.log",
     benchmark:
-        "results/{study}/benchmarks/features/{backbone}.tsv"
+        "results/{study}/benchmarks/features/{backbone}/{pool}.tsv"
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -157,8 +157,8 @@ rule features:
 
 rule select:
     input:
-        features="results/{study}/features/{backbone}.safetensors",
-        lists="results/{study}/lists/lists.parquet",
+        features=lambda wildcards: f"results/{STUDY}/features/{wildcards.backbone}/{judged_on(wildcards)}.safetensors",
+        lists=lambda wildcards: f"results/{STUDY}/lists/{judged_on(wildcards)}.parquet",
         library=library("select"),
     output:
         heads="results/{study}/heads/{backbone}/{variant}.json",

@@ -1,7 +1,7 @@
 rule mine:
     input:
-        features="results/{study}/features/{backbone}.safetensors",
-        lists="results/{study}/lists/lists.parquet",
+        features="results/{study}/features/{backbone}/training.safetensors",
+        lists="results/{study}/lists/training.parquet",
         heads="results/{study}/heads/{backbone}/{variant}.json",
         library=library("mine"),
     output:

@@ -2,7 +2,7 @@ rule train:
     input:
         backbone="results/{study}/backbones/{backbone}",
         heads="results/{study}/heads/{backbone}/{variant}.json",
-        lists="results/{study}/lists/lists.parquet",
+        lists="results/{study}/lists/training.parquet",
         pairs="results/{study}/pairs/{backbone}/{variant}/pairs.parquet",
         base="results/{study}/pairs/{backbone}/{variant}/base.parquet",
         queries="results/{study}/training/queries.jsonl",

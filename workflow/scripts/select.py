@@ -12,18 +12,20 @@ from headrank.stage import stage
 
 def main(inputs, method, given, queries, seed, output):
     settings = Settings.from_mapping(given)
+    # A method's heads, on its own kind of data or on the training queries, or a variant of HeadRank's.
+    kind = method.removesuffix("-own") if method.removesuffix("-own") in ("qrhead", "core") else "headrank"
     features = Features.load(inputs.features)
     lists = subset_queries(pd.read_parquet(inputs.lists), queries, seed)
-    used = {section: given[section] for section in (["baselines"] if method in ("qrhead", "core") else given)}
+    used = {section: given[section] for section in (given if kind == "headrank" else ["baselines"])}
     provenance = {
         "headrank": __version__,
         "queries": int(lists["qid"].nunique()),
         "seed": seed,
         "settings": used,
     }
-    if method == "qrhead":
+    if kind == "qrhead":
         heads = select_qrhead(features, lists, settings.baselines, provenance)
-    elif method == "core":
+    elif kind == "core":
         heads = select_core(features, lists, settings.baselines, provenance)
     else:
         heads = select_headrank(features, lists, settings.selection, settings.mass, provenance=provenance)

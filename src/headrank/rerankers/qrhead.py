@@ -7,6 +7,6 @@ from headrank.rerankers.icr import KERNEL
 from headrank.rerankers.method import Method
 
 
-def qrhead(heads: HeadSet) -> Method:
+def qrhead(heads: HeadSet, name: str = "qrhead") -> Method:
     """QRHead over a detected head set."""
-    return Method("qrhead", heads.heads, KERNEL)
+    return Method(name, heads.heads, KERNEL)

@@ -33,6 +33,10 @@ FAIR: dict[str, Entry] = {
     "icr": Entry((), lambda backbone, heads, settings: icr(backbone)),
     "qrhead": Entry(("qrhead",), lambda backbone, heads, settings: qrhead(heads["qrhead"])),
     "core": Entry(("core",), lambda backbone, heads, settings: core(heads["core"])),
+    "qrhead-own": Entry(
+        ("qrhead-own",), lambda backbone, heads, settings: qrhead(heads["qrhead-own"], "qrhead-own")
+    ),
+    "core-own": Entry(("core-own",), lambda backbone, heads, settings: core(heads["core-own"], "core-own")),
     "headrank-untrained": Entry(
         ("headrank",),
         lambda backbone, heads, settings: headrank(heads["headrank"], settings, "headrank-untrained"),

@@ -14,6 +14,11 @@ METHODS = {
     "icr": "ICR",
     "qrhead": "QRHead",
     "core": "CoRe",
+    "qrhead-own": "QRHead (own data)",
+    "core-own": "CoRe (own data)",
+    "icr-faithful": "ICR (as released)",
+    "qrhead-faithful": "QRHead (as released)",
+    "core-faithful": "CoRe (as released)",
     UNTRAINED: "HeadRank (untrained)",
     TRAINED: "HeadRank",
 }
