@@ -32,7 +32,7 @@ def heads_figure(
     """One panel per backbone on a common colour scale, layer 0 at the bottom.
 
     scores: columns backbone, layer, head (both from 0), statistic, value (NaN: grey). selected: columns
-    backbone, method (``headrank``, ``core``, ``qrhead``), layer, head. statistic: which one to draw, when there are
+    backbone, method (``headrank``, ``core``, ``qrhead``; others are left out), layer, head. statistic: which one to draw, when there are
     several; label: the name of the colour scale. A dashed line lies above the deepest HeadRank head.
     """
     what = "head scores"
@@ -49,7 +49,8 @@ def heads_figure(
     if finite.size == 0:
         raise InputError(f"{what}: {kinds[0]} has no finite value")
     strange = sorted(set(selected["method"]) - set(_SHAPES))
-    if strange:
+    selected = selected[selected["method"].isin(list(_SHAPES))]
+    if selected.empty:
         raise InputError(f"selected heads: no marker for {strange[0]!r}; draw {', '.join(_SHAPES)}")
     shown = in_order(rows["backbone"], backbones, what)
 
