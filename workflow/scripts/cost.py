@@ -26,7 +26,8 @@ def main(rankings, cells, backbones, heads_paths, head_cells, output):
         chosen = sets.get((backbone, method.removesuffix("-untrained").removesuffix("-faithful")))
         layers = chosen.depth if chosen else shape.layers
         heads = len(chosen.heads) if chosen else shape.layers * shape.heads
-        full = full_operations(shape, mean)
+        # Against HeadRank's prompt, the shortest: a method with longer prompts pays for them.
+        full = full_operations(shape, pd.concat(prompts[backbone, "headrank"])["tokens"].mean())
         share = truncated_operations(shape, layers, mean, read, heads) / full
         rows.append((backbone, method, layers, shape.layers, heads, 1.0, mean, share))
     columns = "backbone method layers_run layers_total heads forward_passes prompt_tokens share"

@@ -20,7 +20,7 @@ def cost_table(
     """One row per backbone and method; the smallest share of each backbone in bold.
 
     costs: columns backbone, method, layers_run, layers_total, heads (read), forward_passes (per query),
-    prompt_tokens (mean), share (multiply-adds against one pass of full depth; above 1 for several passes).
+    prompt_tokens (mean), share (multiply-adds against one pass of full depth over HeadRank's prompt; it can exceed 1).
     """
     what = "costs"
     rows_of = records(costs, ["backbone", "method"], _NUMBERS, what)
@@ -59,6 +59,6 @@ def cost_table(
     )
     caption = (
         "Cost per query: layers run, of the backbone's layers; heads read; forward passes; mean prompt "
-        "tokens; multiply-adds against one pass of full depth. Bold: cheapest of each backbone."
+        "tokens; multiply-adds against one pass of full depth over HeadRank's prompt. Bold: cheapest of each backbone."
     )
     return Table(columns, tuple(groups), caption, "tab:cost")
