@@ -10,10 +10,11 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from headrank.criteria import list_shares
 from headrank.errors import InputError
 from headrank.features import Features
 from headrank.heads import HeadSet
-from headrank.selection import list_shares, select_headrank
+from headrank.selection import select_headrank
 from headrank.settings import Settings
 
 

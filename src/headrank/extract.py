@@ -15,7 +15,7 @@ from headrank.backbone import Backbone
 from headrank.features import Features, stack_lists
 from headrank.prompt import PromptBuilder
 from headrank.reading import Reading, read_prompts
-from headrank.scoring import Kernel, document_index, head_scores
+from headrank.scoring import Kernel, document_index, head_scores, head_tokens, tokens_to_scores
 
 if TYPE_CHECKING:
     from headrank.collections import Document
@@ -46,8 +46,9 @@ def collect_features(
     """Features of training lists: list id -> (query, documents in prompt order).
 
     Values: ``headrank`` (raw mass), ``qrhead`` (calibrated, masked per head), ``core`` (raw mass under CoRe's spans),
-    each (lists, heads, documents); ``token_entropy`` (lists, heads), the entropy over document tokens; ``lengths``
-    (lists, documents), document lengths in tokens.
+    each (lists, heads, documents); ``icr_layers`` (lists, layers, documents), ICR's scores by each layer's heads alone;
+    ``token_entropy`` (lists, heads), the entropy over document tokens; ``lengths`` (lists, documents), document lengths
+    in tokens.
     """
     kernels = {
         "headrank": headrank_kernel(query_span, document_span),
@@ -57,12 +58,13 @@ def collect_features(
     sources = [source for kernel in kernels.values() for source in kernel.sources]
     prompts = (builder.build(query, documents) for query, documents in lists.values())
     parts: dict[str, list[NDArray[np.float32]]] = {
-        name: [] for name in (*kernels, "token_entropy", "lengths")
+        name: [] for name in (*kernels, "icr_layers", "token_entropy", "lengths")
     }
     readings = read_prompts(backbone, prompts, backbone.all_heads(), sources, tokens_per_pass)
     for reading in tqdm(readings, total=len(lists), desc="features", unit="list"):
         for name, kernel in kernels.items():
             parts[name].append(head_scores(reading, kernel).cpu().numpy())
+        parts["icr_layers"].append(layer_scores(reading, QRHEAD_DETECTION, backbone.n_heads).cpu().numpy())
         entropy = token_entropy(reading, kernels["headrank"])
         parts["token_entropy"].append(entropy.cpu().numpy())
         parts["lengths"].append(_lengths(reading, document_span))
@@ -80,6 +82,12 @@ def stack_all(parts: Mapping[str, Sequence[NDArray[np.float32]]]) -> dict[str, N
         else:
             stacked[name] = stack_lists(rows)
     return stacked
+
+
+def layer_scores(reading: Reading, kernel: Kernel, n_heads: int) -> Tensor:
+    """(layers, documents): the kernel's scores by each layer's heads alone; reading: of all heads, layer by layer."""
+    tokens = head_tokens(reading, kernel)
+    return tokens_to_scores(tokens.unflatten(0, (-1, n_heads)).sum(dim=1), reading, kernel)
 
 
 def token_entropy(reading: Reading, kernel: Kernel) -> Tensor:

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from headrank.criteria import adjacent_levels, list_shares
 from headrank.errors import InputError
 from headrank.features import Features
 from headrank.heads import HeadSet
 from headrank.lists import by_list
-from headrank.selection import adjacent_levels, list_shares
 from headrank.settings import MassSettings, PairSettings
 
 Pairs = NDArray[np.int64]

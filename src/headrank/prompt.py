@@ -7,15 +7,16 @@ an encoder that does not know the control tokens: ``<|im_end|>`` in a passage is
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from headrank.encoding import TextEncoder, truncate
 from headrank.errors import InputError
 from headrank.settings import PromptSettings
 from headrank.wording import Wording
+from headrank.words import stems
 
 if TYPE_CHECKING:
     from headrank.collections import Document
@@ -76,6 +77,7 @@ class Branch:
             # CoRe's range includes the token after the query.
             "instruction+query+next": (0, min(stop + 1, len(self.ids))),
             "instruction+query+suffix": (0, len(self.ids)),
+            "last": (len(self.ids) - 1, len(self.ids)),
         }
         if span not in spans:
             raise InputError(f"query span {span!r} is unknown; known: {', '.join(spans)}")
@@ -109,63 +111,6 @@ class Prompt:
         if span == "text+next":
             return tuple((start, min(stop + 1, len(self.prefix))) for start, stop in self.text)
         raise InputError(f"document span {span!r} is unknown; known: text, text+next, labelled")
-
-
-class TextEncoder:
-    """Encodes untrusted text: no input can produce a control token of the tokenizer.
-
-    The tokenizer's added tokens (special or not: ``<think>`` is added but not special) are taken out of a copy
-    of the fast tokenizer. Should the plain vocabulary itself hold such a string, the string is cut in two first.
-    """
-
-    def __init__(self, tokenizer: Any) -> None:
-        from tokenizers import Tokenizer
-
-        backend = getattr(tokenizer, "backend_tokenizer", None)
-        if backend is None:
-            raise InputError("the tokenizer has no fast backend (tokenizer.json); spans need one")
-        state = json.loads(backend.to_str())
-        unknown = tokenizer.unk_token_id
-        self.control = {
-            token["id"]: token["content"]
-            for token in state["added_tokens"]
-            if token["id"] != unknown and token["content"].strip()
-        }
-        state.update(added_tokens=[], post_processor=None, truncation=None, padding=None)
-        self._plain = Tokenizer.from_str(json.dumps(state))
-        contents = sorted(self.control.values(), key=len, reverse=True)
-        self._control_text = re.compile("|".join(map(re.escape, contents))) if contents else None
-
-    def encode(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
-        """Token ids of each text, none of them a control token."""
-        # A lone surrogate has no UTF-8 form; the tokenizer would raise on it.
-        clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
-        encoded = self._plain.encode_batch(clean, add_special_tokens=False)
-        return [
-            tuple(e.ids) if self.control.keys().isdisjoint(e.ids) else self._encode_cut(text)
-            for text, e in zip(clean, encoded, strict=True)
-        ]
-
-    def _encode_cut(self, text: str) -> tuple[int, ...]:
-        assert self._control_text is not None
-        pieces: list[str] = []
-        end = 0
-        for match in self._control_text.finditer(text):
-            pieces += [text[end : match.start() + 1], text[match.start() + 1 : match.end()]]
-            end = match.end()
-        pieces.append(text[end:])
-        ids: list[int] = []
-        for piece in pieces:
-            ids += [
-                i for i in self._plain.encode(piece, add_special_tokens=False).ids if i not in self.control
-            ]
-        return tuple(ids)
-
-
-def truncate(text: str, words: int) -> str:
-    """The first ``words`` blank-separated words of a text; shorter texts come back as they are."""
-    parts = text.split(maxsplit=words)
-    return text if len(parts) <= words else " ".join(parts[:words])
 
 
 class PromptBuilder:
@@ -213,6 +158,7 @@ class PromptBuilder:
         self._null = self._branch(self._encoder.encode([f" {NULL_QUERY}"])[0])
         self._labels: list[tuple[int, ...]] = []
         self._passages: dict[tuple[str, str], tuple[int, ...]] = {}
+        self._words: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def build(self, query: str, documents: Sequence[Document]) -> Prompt:
         """The prompt of one query and its candidates in the order given.
@@ -238,6 +184,22 @@ class PromptBuilder:
         ids += self._end
         return Prompt(tuple(ids), tuple(text), tuple(labelled), self._branch(query_ids), self._null)
 
+    def passage_words(self, document: Document) -> tuple[str, ...]:
+        """The stem of the word that each token of a passage belongs to, "" where it is none, in the prompt's order."""
+        key = self._passage_key(document)
+        if key not in self._words:
+            text = self._render(*key)
+            words = stems(text)
+            # The first character that is no blank decides: many tokenizers give a word its leading blank.
+            spans = self._encoder.spans(text)
+            starts = [next((i for i in range(*span) if not text[i].isspace()), -1) for span in spans]
+            self._words[key] = tuple(words.get(start, "") for start in starts)
+        return self._words[key]
+
+    def query_words(self, query: str) -> frozenset[str]:
+        """The stems of a query's words."""
+        return frozenset(stems(query).values())
+
     def _branch(self, query_ids: tuple[int, ...]) -> Branch:
         start = len(self._instruction) + len(self._query_label)
         ids = (*self._instruction, *self._query_label, *query_ids, *self._closing)
@@ -249,13 +211,16 @@ class PromptBuilder:
         return self._labels[:count]
 
     def _passage_ids(self, documents: Sequence[Document]) -> list[tuple[int, ...]]:
-        keys = [(d.title if self.wording.titles else "", d.text) for d in documents]
+        keys = [self._passage_key(d) for d in documents]
         fresh = [key for key in dict.fromkeys(keys) if key not in self._passages]
         # A passage is a candidate of several queries and lists: it is tokenised once.
         self._passages.update(
             zip(fresh, self._encoder.encode([self._render(*k) for k in fresh]), strict=True)
         )
         return [self._passages[key] for key in keys]
+
+    def _passage_key(self, document: Document) -> tuple[str, str]:
+        return (document.title if self.wording.titles else "", document.text)
 
     def _render(self, title: str, text: str) -> str:
         body = "\n".join(part for part in (title.strip(), truncate(text.strip(), self.wording.words)) if part)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -18,7 +19,8 @@ from headrank.reading import Reading, Source
 class Kernel:
     """The settings that tell one attention method from another, its heads apart.
 
-    query_span, document_span: names known to ``headrank.prompt``. calibrate: subtract the null query's mass (K2).
+    query_span, document_span: names known to ``headrank.prompt``. branch: whose rows are read, the query's or the null
+    query's. calibrate: subtract the null query's mass (K2).
     outlier_mask: leave out tokens at or below mean - 2 std of their document (K4). normalise: each head's document
     masses are divided by their sum over the list before heads are added (R4), with ``epsilon`` added to each;
     length_alpha: document masses are divided by the document's token count to this power first (R4). logarithm: heads
@@ -33,11 +35,12 @@ class Kernel:
     length_alpha: float = 0.0
     epsilon: float = 1e-6
     logarithm: bool = False
+    branch: Literal["query", "null"] = "query"
 
     @property
     def sources(self) -> tuple[Source, ...]:
         """The token masses that this kernel needs."""
-        query: Source = ("query", self.query_span)
+        query: Source = (self.branch, self.query_span)
         return (query, ("null", self.query_span)) if self.calibrate else (query,)
 
 
@@ -84,7 +87,7 @@ def score_tokens(tokens: Tensor, index: Tensor, n_documents: int, outlier_mask: 
 
 def head_scores(reading: Reading, kernel: Kernel) -> Tensor:
     """(n_heads, n_documents): each head's own document scores, mask (if any) and normalisation per head."""
-    return _scores(_calibrated(reading, kernel), reading, kernel)
+    return tokens_to_scores(head_tokens(reading, kernel), reading, kernel)
 
 
 def document_scores(reading: Reading, kernel: Kernel) -> Tensor:
@@ -92,15 +95,17 @@ def document_scores(reading: Reading, kernel: Kernel) -> Tensor:
     if kernel.normalise:
         shares = head_scores(reading, kernel)
         return (shares.log() if kernel.logarithm else shares).sum(dim=0)
-    return _scores(_calibrated(reading, kernel).sum(dim=0), reading, kernel)
+    return tokens_to_scores(head_tokens(reading, kernel).sum(dim=0), reading, kernel)
 
 
-def _calibrated(reading: Reading, kernel: Kernel) -> Tensor:
-    mass = reading.mass[("query", kernel.query_span)]
+def head_tokens(reading: Reading, kernel: Kernel) -> Tensor:
+    """(n_heads, prefix tokens): each head's token mass, less the null query's where the kernel says so (K1, K2)."""
+    mass = reading.mass[(kernel.branch, kernel.query_span)]
     return mass - reading.mass[("null", kernel.query_span)] if kernel.calibrate else mass
 
 
-def _scores(tokens: Tensor, reading: Reading, kernel: Kernel) -> Tensor:
+def tokens_to_scores(tokens: Tensor, reading: Reading, kernel: Kernel) -> Tensor:
+    """(..., prefix tokens) token scores to (..., documents) scores, by the kernel's document span and switches."""
     spans = reading.prompt.documents(kernel.document_span)
     index = document_index(spans, tokens.shape[-1], tokens.device)
     scores = score_tokens(tokens, index, len(spans), kernel.outlier_mask)

@@ -129,12 +129,21 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class BaselineSettings:
-    """Head detection of QRHead and CoRe on the training lists (their own statistics, sizes and thresholds)."""
+    """Head choice of the methods beside HeadRank, and ReAttn's weight (docs/methods.md tells what is assumed).
+
+    core_temperatures: of several, the one whose heads rank best on ``core_heldout`` of the detection queries is taken.
+    core_prune: share of the layers that core-pruned does without. selective_layers, selective_spread: the width of
+    Selective-ICR's band in layers, and how far its preference for the middle reaches, as a share of the depth.
+    """
 
     qrhead_k: int = 16
-    qrhead_statistic: Literal["gold-mass", "ndcg"] = "gold-mass"
     core_k: int = 8
-    core_temperature: float = 0.001
+    core_temperatures: tuple[float, ...] = (0.001, 0.01, 0.1, 1.0)
+    core_heldout: float = 0.2
+    core_prune: float = 0.5
+    selective_layers: int = 4
+    selective_spread: float = 0.25
+    reattn_entropy: float = 0.5
     relevant: int = 1
 
 

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import lists_frame, made_up_features
 
+from headrank.criteria import adjacent_auc, contrast
 from headrank.lists import by_list
 from headrank.pairs import mine_list
 from headrank.scoring import document_index, list_normalise, score_tokens
-from headrank.selection import adjacent_auc, contrast
 from headrank.settings import PairSettings
 
 LENGTHS = st.lists(st.integers(0, 6), min_size=1, max_size=8)

@@ -10,14 +10,17 @@ import pytest
 import torch
 from support import builder, count_calls, passages, tiny_backbone, tiny_prompt
 
+from headrank.backbone import Backbone
 from headrank.collections import Document
 from headrank.errors import InputError
 from headrank.heads import HeadSet
 from headrank.prompt import PromptBuilder
-from headrank.reading import Reading
+from headrank.reading import Reading, read_prompts
 from headrank.rerankers import Method, as_run, core, gather_candidates, headrank, icr, qrhead, rerank_together
 from headrank.rerankers.candidates import Candidates, prompt_order
 from headrank.rerankers.frozen import rerank_frozen
+from headrank.rerankers.icr import STRATEGIES
+from headrank.rerankers.registry import FAIR, Parts, build, head_sets
 from headrank.rerankers.together import COLUMNS, method_scores, rank_documents
 from headrank.scoring import Kernel
 from headrank.settings import Settings
@@ -52,6 +55,50 @@ def test_all_frozen_methods_share_one_forward_pass_per_query():
     assert calls == {"decoder": 3, "first layer": 3}
     assert set(frames) == {"icr", "qrhead", "core", "headrank"}
     assert masses.values["headrank"].shape == (3, 16, 6)
+
+
+def every_method(backbone: Backbone) -> list[Method]:
+    sets = {
+        name: HeadSet(name, "tiny", 4, 4, ((1, i % 4), (2, 1)), (1.0, 0.5))
+        for i, name in enumerate(head_sets(list(FAIR)))
+    }
+    return build(list(FAIR), Parts(backbone, builder(), sets, Settings()))
+
+
+def test_every_known_method_on_a_frozen_backbone_reads_the_same_pass():
+    backbone = tiny_backbone("qwen3")
+    with count_calls({"decoder": backbone.decoder}) as calls:
+        frames, _ = rerank_frozen(backbone, builder(), every_method(backbone), some_candidates(), Settings())
+    assert calls == {"decoder": 3}
+    assert list(frames) == list(FAIR)
+    for name, frame in frames.items():
+        assert frame.groupby("qid")["docid"].nunique().tolist() == [6, 6, 6], name
+
+
+def test_icr_s_strategies_by_hand():
+    backbone = tiny_backbone("qwen3")
+    prompt = tiny_prompt()
+    span = "instruction+query+suffix"
+    sources = [(branch, rows) for branch in ("query", "null") for rows in (span, "last")]
+    with torch.no_grad():
+        reading = next(iter(read_prompts(backbone, [prompt], backbone.all_heads(), sources)))
+    summed = {source: mass.sum(dim=0).double() for source, mass in reading.mass.items()}
+    tokens = {
+        "icr-query-last": summed["query", span],
+        "icr-last-token": summed["query", "last"],
+        "icr-null-only": summed["null", span],
+        "icr-last-token-calibrated": summed["query", "last"] - summed["null", "last"],
+    }
+    assert set(STRATEGIES) == {"icr", *tokens}
+    for name, values in tokens.items():
+        expected = torch.stack([values[start:stop].sum() for start, stop in prompt.labelled])
+        found = icr(backbone, name).scores(reading, "red oak", passages(4))
+        torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_the_last_row_is_the_one_that_would_write_the_answer():
+    prompt = tiny_prompt()
+    assert prompt.query.rows("last") == (len(prompt.query.ids) - 1, len(prompt.query.ids))
 
 
 def test_reading_together_gives_what_each_method_gives_alone():

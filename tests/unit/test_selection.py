@@ -1,4 +1,4 @@
-"""Head selection: HeadRank's criterion with each alternative, QRHead's and CoRe's, on made-up masses."""
+"""HeadRank's head selection with each of its alternatives, on made-up masses."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ import numpy as np
 import pytest
 from support import lists_frame, made_up_features
 
-from headrank.errors import InputError
-from headrank.heads import HeadSet
-from headrank.selection import (
+from headrank.criteria import (
     adjacent_auc,
     adjacent_contrast,
     adjacent_levels,
     contrast,
     ndcg_of_heads,
     normalised_entropy,
-    select_core,
-    select_headrank,
-    select_qrhead,
 )
+from headrank.detection import detect
+from headrank.errors import InputError
+from headrank.heads import HeadSet
+from headrank.selection import select_headrank
 from headrank.settings import BaselineSettings, MassSettings, SelectionSettings
 
 MASS = MassSettings()
@@ -276,7 +275,10 @@ def test_of_equal_heads_the_shallower_is_taken():
     row = [3.0, 2.0, 1.0, 0.5]
     features, lists = made_up_features([[row] * 6], 3, 2), lists_frame([[3, 2, 1, 0]])
     assert select(features, lists, k=3).heads == ((0, 0), (0, 1), (1, 0))
-    assert select_core(features, lists, BaselineSettings(core_k=2)).heads == ((0, 0), (0, 1))
+    assert detect("core", features, lists, BaselineSettings(core_k=2, core_temperatures=(0.1,))).heads == (
+        (0, 0),
+        (0, 1),
+    )
 
 
 def test_only_the_first_permutations_count():
@@ -305,51 +307,3 @@ def test_no_head_worth_choosing_is_an_error():
         select(features, lists)
     with pytest.raises(InputError, match="1 lists are missing, such as '1'"):
         select(features, lists_frame([[1, 0], [1, 0]]))
-
-
-# --- baselines ---
-
-
-def test_qrhead_adds_up_the_mass_on_relevant_documents():
-    masses = [[[0.1, 0.5, 0.2, 0.9], [0.2, 0.1, 0.4, 0.0]], [[0.3, 0.3, 0.1, 0.0], [0.1, 0.0, 0.0, 0.0]]]
-    features = made_up_features(masses, 1, 2)
-    lists = lists_frame([[0, 1, 2, -1], [1, 0, 0, 0]])
-    found = select_qrhead(features, lists, BaselineSettings(qrhead_k=2))
-    # Unjudged documents are no gold: 0.9 does not count.
-    np.testing.assert_allclose(found.statistics["selection"], [(0.7 + 0.3) / 2, (0.5 + 0.1) / 2], rtol=1e-6)
-    assert (found.method, found.heads) == ("qrhead", ((0, 0), (0, 1)))
-    strict = select_qrhead(features, lists, BaselineSettings(qrhead_k=1, relevant=2))
-    np.testing.assert_allclose(strict.statistics["selection"], [0.1, 0.2], rtol=1e-6)
-
-
-def test_qrhead_by_ndcg():
-    features, lists = planted()
-    found = select_qrhead(features, lists, BaselineSettings(qrhead_k=3, qrhead_statistic="ndcg"))
-    assert found.heads[0] == (1, 3)
-    assert found.scores[0] == pytest.approx(1)
-    assert len(found.heads) == 3
-
-
-def test_core_contrasts_relevant_with_all_others():
-    masses = [[[0.3, 0.1, 0.2, 0.9]]]
-    features, lists = made_up_features(masses, 1, 1), lists_frame([[1, 0, 2, -1]])
-    found = select_core(features, lists, BaselineSettings(core_temperature=0.1))
-    # The training lists' unjudged documents stand among the negatives, as in CoRe's own mined negatives.
-    expected = naive_contrast([0.3, 0.2], [0.1, 0.9], 0.1)
-    assert found.scores[0] == pytest.approx(expected, rel=1e-5)
-
-
-@pytest.mark.parametrize(("selector", "grades"), [(select_core, [[2, 1]]), (select_core, [[0, 0]])])
-def test_a_baseline_without_a_usable_list_is_an_error(selector: Any, grades: list[list[int]]):
-    features = made_up_features([[[1.0, 2.0], [2.0, 1.0]]], 1, 2)
-    with pytest.raises(InputError, match="no training list has both relevant and other documents"):
-        selector(features, lists_frame(grades), BaselineSettings())
-
-
-def test_baselines_read_their_own_masses():
-    features, lists = planted()
-    values = {**features.values, "core": features.values["core"][:, ::-1].copy()}
-    features = type(features)("made-up", 3, 4, features.ids, values)
-    assert select_core(features, lists, BaselineSettings()).heads[0] == (1, 0)
-    assert select_qrhead(features, lists, BaselineSettings()).heads[0] == (1, 3)
-    assert select(features, lists).heads[0] == (1, 3)

@@ -14,7 +14,7 @@ from headrank.prompt import PromptBuilder
 from headrank.rerankers import as_run, read_candidates_of
 from headrank.rerankers.faithful import rerank_faithful
 from headrank.rerankers.frozen import rerank_frozen
-from headrank.rerankers.registry import FAITHFUL, build
+from headrank.rerankers.registry import FAITHFUL, Parts, build
 from headrank.runs import write_run
 from headrank.settings import Settings
 from headrank.stage import stage
@@ -25,7 +25,7 @@ def main(inputs, benchmarks, names, settings, model, masses_paths):
     backbone = load_backbone(inputs.backbone, dtype=model["dtype"], device=model["device"])
     builder = PromptBuilder(backbone.tokenizer, settings.prompt)
     heads = {Path(path).stem: HeadSet.load(path) for path in inputs.heads}
-    methods = build(names, backbone, heads, settings)
+    methods = build(names, Parts(backbone, builder, heads, settings))
     faithful = [name for name in names if name in FAITHFUL]
     passes = model["tokens_per_pass"]
     for name, run, target in zip(benchmarks, inputs.candidates, masses_paths, strict=True):

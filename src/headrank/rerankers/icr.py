@@ -1,14 +1,34 @@
-"""ICR: all heads, calibrated by the null query, outliers masked (arXiv 2410.02642)."""
+"""ICR: all heads, calibrated by the null query, outliers masked (arXiv 2410.02642), and its ablations.
+
+Selective-ICR is the same over the heads of a band of layers (arXiv 2602.22591).
+"""
 
 from __future__ import annotations
 
 from headrank.backbone import Backbone
+from headrank.heads import HeadSet
 from headrank.rerankers.method import Method
 from headrank.scoring import Kernel
 
 KERNEL = Kernel("instruction+query+suffix", "labelled", calibrate=True, outlier_mask=True)
+# The released code's scoring strategies: the default is masked_NA_calibration, the others, in this order, query_last,
+# attention_sorting, NA_only and NA_calibration_no_agg. None of those masks outliers.
+STRATEGIES = {
+    "icr": KERNEL,
+    "icr-query-last": Kernel(KERNEL.query_span, "labelled", calibrate=False, outlier_mask=False),
+    "icr-last-token": Kernel("last", "labelled", calibrate=False, outlier_mask=False),
+    "icr-null-only": Kernel(
+        KERNEL.query_span, "labelled", calibrate=False, outlier_mask=False, branch="null"
+    ),
+    "icr-last-token-calibrated": Kernel("last", "labelled", calibrate=True, outlier_mask=False),
+}
 
 
-def icr(backbone: Backbone) -> Method:
-    """ICR over every head in memory."""
-    return Method("icr", tuple(backbone.all_heads()), KERNEL)
+def icr(backbone: Backbone, name: str = "icr") -> Method:
+    """ICR over every head in memory, by one of its ``STRATEGIES``."""
+    return Method(name, tuple(backbone.all_heads()), STRATEGIES[name])
+
+
+def selective_icr(heads: HeadSet, name: str = "selective-icr") -> Method:
+    """ICR over the heads of a band of layers; the pass ends with the band."""
+    return Method(name, heads.heads, KERNEL)

@@ -7,40 +7,73 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from headrank.backbone import Backbone
 from headrank.errors import InputError
 from headrank.heads import HeadSet
+from headrank.prompt import PromptBuilder
 from headrank.rerankers.core import core
 from headrank.rerankers.headrank import headrank
-from headrank.rerankers.icr import icr
+from headrank.rerankers.icr import STRATEGIES, icr, selective_icr
 from headrank.rerankers.method import Method
 from headrank.rerankers.qrhead import qrhead
+from headrank.rerankers.reattn import reattn
 from headrank.settings import Settings
 
-Heads = Mapping[str, HeadSet]
+
+@dataclass(frozen=True)
+class Parts:
+    """What methods are put together from; builder: of the prompts that they share."""
+
+    backbone: Backbone
+    builder: PromptBuilder
+    heads: Mapping[str, HeadSet]
+    settings: Settings
 
 
 @dataclass(frozen=True)
 class Entry:
-    """head_sets: names of the head sets that the method needs. build: from (backbone, head sets, settings)."""
+    """head_sets: names of the head sets that the method needs."""
 
     head_sets: tuple[str, ...]
-    build: Callable[[Backbone, Heads, Settings], Method]
+    build: Callable[[Parts], Method]
+
+
+def _icr(name: str, parts: Parts) -> Method:
+    return icr(parts.backbone, name)
+
+
+def _qrhead(name: str, parts: Parts) -> Method:
+    return qrhead(parts.heads[name], name)
+
+
+def _core(name: str, parts: Parts) -> Method:
+    return core(parts.heads[name], name)
+
+
+def _selective(name: str, parts: Parts) -> Method:
+    return selective_icr(parts.heads[name], name)
+
+
+def _headrank(name: str, parts: Parts) -> Method:
+    return headrank(parts.heads["headrank"], parts.settings, name)
+
+
+def _reattn(base: str, parts: Parts) -> Method:
+    return reattn(FAIR[base].build(parts), parts.builder, parts.settings.baselines.reattn_entropy)
 
 
 FAIR: dict[str, Entry] = {
-    "icr": Entry((), lambda backbone, heads, settings: icr(backbone)),
-    "qrhead": Entry(("qrhead",), lambda backbone, heads, settings: qrhead(heads["qrhead"])),
-    "core": Entry(("core",), lambda backbone, heads, settings: core(heads["core"])),
-    "qrhead-own": Entry(
-        ("qrhead-own",), lambda backbone, heads, settings: qrhead(heads["qrhead-own"], "qrhead-own")
-    ),
-    "core-own": Entry(("core-own",), lambda backbone, heads, settings: core(heads["core-own"], "core-own")),
-    "headrank-untrained": Entry(
-        ("headrank",),
-        lambda backbone, heads, settings: headrank(heads["headrank"], settings, "headrank-untrained"),
-    ),
+    **{name: Entry((), partial(_icr, name)) for name in STRATEGIES},
+    "selective-icr": Entry(("selective-icr",), partial(_selective, "selective-icr")),
+    **{name: Entry((name,), partial(_qrhead, name)) for name in ("qrhead", "qrhead-ndcg", "qrhead-own")},
+    **{name: Entry((name,), partial(_core, name)) for name in ("core", "core-pruned", "core-own")},
+    "headrank-untrained": Entry(("headrank",), partial(_headrank, "headrank-untrained")),
+}
+FAIR |= {
+    f"reattn-{base}": Entry(FAIR[base].head_sets, partial(_reattn, base))
+    for base in ("icr", "qrhead", "core")
 }
 FAITHFUL: dict[str, tuple[str, ...]] = {
     "icr-faithful": (),
@@ -60,6 +93,6 @@ def head_sets(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(needed))
 
 
-def build(names: Sequence[str], backbone: Backbone, heads: Heads, settings: Settings) -> list[Method]:
+def build(names: Sequence[str], parts: Parts) -> list[Method]:
     """The fair methods among ``names``, in their order."""
-    return [FAIR[name].build(backbone, heads, settings) for name in names if name in FAIR]
+    return [FAIR[name].build(parts) for name in names if name in FAIR]
