@@ -4,9 +4,7 @@ One attention function and one mask function are registered with transformers un
 residual stream takes the normal SDPA path; for chosen layers the function also computes the softmax rows of the
 query-side tokens, in float32, for chosen heads only. No tensor of size tokens x tokens is ever built.
 
-Prompts are packed: several prompts lie one behind the other in a batch of one, without padding. A prompt may have
-several branches over one shared prefix (the query and the null query over the same documents); a branch sees the
-prefix and itself, at the positions it would have alone, so one forward pass gives what separate passes would.
+Prompts are packed (``headrank.packing``): one forward pass reads several prompts, and of each several branches.
 """
 
 from __future__ import annotations
@@ -22,28 +20,13 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from headrank.packing import Segment, packed_attention
+
 IMPLEMENTATION = "headrank"
 
 
 class _ReadingDone(Exception):
     """Raised inside the deepest layer that is read: nothing above it can matter."""
-
-
-@dataclass(frozen=True)
-class Segment:
-    """One packed prompt: where it starts, its prefix's length and its branches' lengths, in tokens."""
-
-    start: int
-    prefix: int
-    branches: tuple[int, ...]
-
-    @property
-    def length(self) -> int:
-        return self.prefix + sum(self.branches)
-
-    def branch_start(self, branch: int) -> int:
-        """Position of a branch's first token in the packed sequence."""
-        return self.start + self.prefix + sum(self.branches[:branch])
 
 
 @dataclass(frozen=True)
@@ -119,46 +102,21 @@ def _softmax_rows(query: Tensor, key: Tensor, segment: Segment, read: Read, scal
     begin = segment.branch_start(read.branch)
     length = segment.branches[read.branch]
     rows = query[:, begin + read.start : begin + read.stop].float() * scaling
-    prefix = key[:, segment.start : segment.start + segment.prefix]
+    prefix = segment.seen(key)
     keys = torch.cat([prefix, key[:, begin : begin + length]], dim=1).float()
     logits = rows @ keys.transpose(1, 2)
-    # Row r of the branch sees the whole prefix and the branch up to itself.
+    # Row r of the branch sees what is kept of the prefix and the branch up to itself.
     own = torch.arange(length, device=key.device)
     later = own[None, :] > torch.arange(read.start, read.stop, device=key.device)[:, None]
-    logits[..., segment.prefix :].masked_fill_(later, float("-inf"))
-    return logits.softmax(dim=-1)
-
-
-def _packed_attention(
-    module: nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    segments: Sequence[Segment],
-    scaling: float,
-    dropout: float,
-) -> Tensor:
-    """SDPA over packed segments: (1, T, H, d), each branch seeing its prefix and itself."""
-    outputs = []
-    for segment in segments:
-        # Prefix and first branch are one ordinary causal sequence.
-        first = slice(segment.start, segment.start + segment.prefix + sum(segment.branches[:1]))
-        q, k, v = query[:, :, first], key[:, :, first], value[:, :, first]
-        outputs.append(sdpa_attention_forward(module, q, k, v, None, dropout=dropout, scaling=scaling)[0])
-        prefix = slice(segment.start, segment.start + segment.prefix)
-        for branch in range(1, len(segment.branches)):
-            begin, length = segment.branch_start(branch), segment.branches[branch]
-            own = slice(begin, begin + length)
-            k = torch.cat([key[:, :, prefix], key[:, :, own]], dim=2)
-            v = torch.cat([value[:, :, prefix], value[:, :, own]], dim=2)
-            visible = torch.ones(length, segment.prefix + length, dtype=torch.bool, device=key.device)
-            visible = visible.tril(segment.prefix)[None, None]
-            outputs.append(
-                sdpa_attention_forward(
-                    module, query[:, :, own], k, v, visible, dropout=dropout, scaling=scaling
-                )[0]
-            )
-    return torch.cat(outputs, dim=1)
+    logits[..., prefix.shape[1] :].masked_fill_(later, float("-inf"))
+    probabilities = logits.softmax(dim=-1)
+    if segment.kept is None:
+        return probabilities
+    # What is not kept gets nothing: the prefix has its full length again.
+    seen, rest = probabilities.split([prefix.shape[1], length], dim=-1)
+    spread = seen.new_zeros(*seen.shape[:-1], segment.prefix)
+    kept = torch.tensor(segment.kept, device=key.device)
+    return torch.cat([spread.index_copy(-1, kept, seen), rest], dim=-1)
 
 
 def _attention(
@@ -182,7 +140,7 @@ def _attention(
         headrank_capture.read(layer, query, key, scale)
         if layer == headrank_capture.deepest:
             raise _ReadingDone
-    return _packed_attention(module, query, key, value, headrank_capture.segments, scale, dropout), None
+    return packed_attention(module, query, key, value, headrank_capture.segments, scale, dropout), None
 
 
 AttentionInterface.register(IMPLEMENTATION, _attention)
@@ -197,11 +155,7 @@ def run(decoder: nn.Module, sequences: Sequence[Sequence[int]], capture: Capture
     ``capture.segments``. Returns ``capture``, filled. Gradients flow into its tensors unless disabled outside.
     """
     device = next(decoder.parameters()).device
-    positions: list[int] = []
-    for segment in capture.segments:
-        positions += range(segment.prefix)
-        for length in segment.branches:
-            positions += range(segment.prefix, segment.prefix + length)
+    positions = [position for segment in capture.segments for position in segment.positions()]
     ids = torch.tensor([i for sequence in sequences for i in sequence], device=device)
     if len(ids) != len(positions):
         raise ValueError(f"{len(ids)} token ids for segments of {len(positions)} tokens")

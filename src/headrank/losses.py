@@ -1,4 +1,4 @@
-"""The training objective: a preference loss in the attention domain and a distribution regulariser (R8, R9)."""
+"""Training objectives: HeadRank's preference loss and distribution regulariser (R8, R9), QRRanker's, CompRank's."""
 
 from __future__ import annotations
 
@@ -12,9 +12,41 @@ from headrank.settings import LossSettings, RegulariserSettings
 def list_scores(shares: Tensor, form: str) -> Tensor:
     """f of R8: (heads, documents) list shares to (documents,) scores.
 
-    ``log-mean``: log of the mean share over heads; ``mean-log``: mean over heads of the log share.
+    ``log-mean``: log of the mean share over heads; ``mean-log``: mean over heads of the log share; ``mass``: the sum
+    over heads, of raw masses in place of shares.
     """
+    if form == "mass":
+        return shares.sum(dim=0)
     return shares.mean(dim=0).log() if form == "log-mean" else shares.log().mean(dim=0)
+
+
+def group_contrastive_loss(scores: Tensor, grades: Tensor, settings: LossSettings) -> Tensor:
+    """QRRanker: each relevant document against all irrelevant ones, on scores stretched to 0..scale.
+
+    -(1 / |G|) sum over p in G of log(e^s_p / (e^s_p + sum over n of e^s_n)); grades: (documents,), unjudged ones (-1)
+    left out (arXiv 2602.12192, docs/methods.md, section 8).
+    """
+    judged = grades >= 0
+    positive, negative = grades >= settings.relevant, judged & (grades < settings.relevant)
+    if not positive.any() or not negative.any():
+        return scores.sum() * 0
+    low, high = scores.min(), scores.max()
+    stretched = settings.scale * (scores - low) / (high - low).clamp(min=1e-12)
+    others = torch.logsumexp(stretched[negative], dim=0)
+    wins = stretched[positive]
+    return (torch.logaddexp(wins, others.expand_as(wins)) - wins).mean()
+
+
+def pointer_loss(scores: Tensor, grades: Tensor, settings: LossSettings) -> Tensor:
+    """CompRank: cross entropy of the pointer distribution softmax(scores) and each relevant document in turn.
+
+    The distribution is over the whole list, unjudged documents included (arXiv 2606.11700, docs/methods.md, section 7).
+    With log attention as scores it is the attention itself.
+    """
+    positive = grades >= settings.relevant
+    if not positive.any():
+        return scores.sum() * 0
+    return -torch.log_softmax(scores, dim=0)[positive].mean()
 
 
 def preference_loss(scores: Tensor, base: Tensor, pairs: Tensor, settings: LossSettings) -> Tensor:

@@ -67,6 +67,8 @@ def frozen_scores(
         values = features.masses("headrank", at, len(group), mass.length_alpha)[rows]
         shares = list_shares(values, mass.epsilon)
         score = np.log(shares.mean(axis=0)) if form == "log-mean" else np.log(shares).mean(axis=0)
+        if form == "mass":
+            score = values.sum(axis=0)
         yield list_id, group["grade"].to_numpy(dtype=np.int64), score
 
 

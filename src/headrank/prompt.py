@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from headrank.encoding import TextEncoder, truncate
 from headrank.errors import InputError
-from headrank.settings import PromptSettings
+from headrank.settings import EncodingSettings, PromptSettings
 from headrank.wording import Wording
 from headrank.words import stems
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from headrank.collections import Document
 
 NULL_QUERY = "N/A"
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,9 @@ class Prompt:
     """One query's prompt: a document prefix and the branches that read it.
 
     ``text`` and ``labelled`` hold one (start, stop) per document within ``prefix``: the passage alone, and the
-    passage with its "[i]" label. An empty passage has an empty text span.
+    passage with its "[i]" label. An empty passage has an empty text span. ``blocks``: the parts of the prefix that are
+    read independently of each other, a document each; none if the prefix is one text. ``kept``: the prefix tokens that
+    the branches see, all of them if None.
     """
 
     prefix: tuple[int, ...]
@@ -97,6 +100,8 @@ class Prompt:
     labelled: tuple[tuple[int, int], ...]
     query: Branch
     null: Branch
+    blocks: tuple[tuple[int, int], ...] = ()
+    kept: tuple[int, ...] | None = None
 
     @property
     def n_documents(self) -> int:
@@ -123,14 +128,24 @@ class PromptBuilder:
     """
 
     def __init__(
-        self, tokenizer: Any, settings: PromptSettings | None = None, wording: Wording | None = None
+        self,
+        tokenizer: Any,
+        settings: PromptSettings | None = None,
+        wording: Wording | None = None,
+        encoding: EncodingSettings | None = None,
     ) -> None:
         self.settings = settings or PromptSettings()
+        self.encoding = encoding or EncodingSettings()
         self.wording = wording or Wording(
             instruction=self.settings.instruction,
             titles=self.settings.use_title,
             words=self.settings.truncate_words,
         )
+        if self._independent:
+            # Each passage stands in the prompt as if it were the only one.
+            self.wording = replace(self.wording, label=self.wording.label.format(1))
+        if self.encoding.keep < 1:
+            raise InputError(f"encoding.keep: {self.encoding.keep} is below 1")
         if self.settings.family not in FAMILIES:
             raise InputError(
                 f"prompt.family: unknown family {self.settings.family!r}; known: {', '.join(sorted(FAMILIES))}"
@@ -169,10 +184,13 @@ class PromptBuilder:
         if not query_ids:
             raise InputError(f"query {query!r} has no text")
         ids = list(self._opening)
-        text, labelled = [], []
+        text: list[Span] = []
+        labelled: list[Span] = []
+        blocks: list[Span] = []
         labels = self._label_ids(len(documents))
         for label, passage in zip(labels, self._passage_ids(documents), strict=True):
             # The line break belongs to no document: a label begins at its bracket.
+            outer = len(ids)
             ids += self._before
             begin = len(ids)
             ids += label
@@ -181,8 +199,35 @@ class PromptBuilder:
             text.append((start, len(ids)))
             labelled.append((begin, len(ids)))
             ids += self._after
-        ids += self._end
-        return Prompt(tuple(ids), tuple(text), tuple(labelled), self._branch(query_ids), self._null)
+            blocks.append((outer, len(ids)))
+        if self._independent:
+            kept = self._kept(text, labelled)
+        else:
+            ids += self._end
+            blocks, kept = [], None
+        return Prompt(
+            tuple(ids), tuple(text), tuple(labelled), self._branch(query_ids), self._null, tuple(blocks), kept
+        )
+
+    @property
+    def _independent(self) -> bool:
+        return self.encoding.documents == "independent"
+
+    def _kept(self, text: Sequence[Span], labelled: Sequence[Span]) -> tuple[int, ...] | None:
+        """The tokens that the query sees: those before the passages, and of each passage what compression leaves."""
+        keep = self.encoding.keep
+        if self.encoding.compression == "none":
+            return None
+        kept = list(range(labelled[0][0] - len(self._before)))
+        for start, stop in text:
+            if self.encoding.compression == "last":
+                kept += range(max(start, stop - keep), stop)
+            else:
+                # The last token of each segment has read it all; a last, shorter segment has its own.
+                kept += dict.fromkeys(
+                    [*range(start + keep - 1, stop, keep), *([stop - 1] if stop > start else [])]
+                )
+        return tuple(kept)
 
     def passage_words(self, document: Document) -> tuple[str, ...]:
         """The stem of the word that each token of a passage belongs to, "" where it is none, in the prompt's order."""
@@ -201,9 +246,9 @@ class PromptBuilder:
         return frozenset(stems(query).values())
 
     def _branch(self, query_ids: tuple[int, ...]) -> Branch:
-        start = len(self._instruction) + len(self._query_label)
-        ids = (*self._instruction, *self._query_label, *query_ids, *self._closing)
-        return Branch(ids, (start, start + len(query_ids)))
+        # Behind passages that do not see each other, the line break before the instruction belongs to the branch.
+        lead = (*(self._end if self._independent else ()), *self._instruction, *self._query_label)
+        return Branch((*lead, *query_ids, *self._closing), (len(lead), len(lead) + len(query_ids)))
 
     def _label_ids(self, count: int) -> list[tuple[int, ...]]:
         if count > len(self._labels):

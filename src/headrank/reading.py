@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from headrank.attention import Capture, Read, Segment, run
+from headrank.attention import Capture, Read, run
 from headrank.backbone import Backbone
 from headrank.errors import InputError
+from headrank.packing import Segment
 from headrank.prompt import Prompt
 
 Head = tuple[int, int]
@@ -53,7 +54,8 @@ def read_prompts(
     batch: list[Prompt] = []
     size = 0
     for prompt in prompts:
-        longest = len(prompt.prefix) + max(len(prompt.query.ids), len(prompt.null.ids))
+        reach = Segment(0, len(prompt.prefix), (), prompt.blocks).reach
+        longest = reach + max(len(prompt.query.ids), len(prompt.null.ids))
         if longest > limit:
             raise InputError(
                 f"a prompt of {longest} tokens does not fit the {limit:.0f} positions of {backbone.name}:"
@@ -97,7 +99,8 @@ def _read_batch(
     start = 0
     for index, prompt in enumerate(prompts):
         parts = [getattr(prompt, branch) for branch in branches]
-        segments.append(Segment(start, len(prompt.prefix), tuple(len(part.ids) for part in parts)))
+        lengths = tuple(len(part.ids) for part in parts)
+        segments.append(Segment(start, len(prompt.prefix), lengths, prompt.blocks, prompt.kept))
         start += segments[-1].length
         sequences.append([*prompt.prefix, *(i for part in parts for i in part.ids)])
         for branch, span in sources:

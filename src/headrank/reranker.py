@@ -13,7 +13,7 @@ from headrank.backbone import Backbone, load_backbone
 from headrank.collections import Document
 from headrank.errors import InputError
 from headrank.prompt import PromptBuilder
-from headrank.rerankers import Method, headrank, rerank_together
+from headrank.rerankers import Method, rerank_together, trained
 from headrank.rerankers.candidates import Candidates
 from headrank.settings import Settings
 
@@ -60,9 +60,8 @@ class Reranker:
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
         model = load_backbone(base, depth=heads.depth, dtype=dtype, device=device, adapter=adapter)
-        return cls(
-            model, PromptBuilder(model.tokenizer, settings.prompt), headrank(heads, settings), settings
-        )
+        builder = PromptBuilder(model.tokenizer, settings.prompt, encoding=settings.encoding)
+        return cls(model, builder, trained(heads, settings), settings)
 
     def rerank(self, query: str, passages: Iterable[str | Document]) -> list[RankedPassage]:
         """Rank passages for one query, best first; the result is a permutation of the input.

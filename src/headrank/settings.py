@@ -30,6 +30,19 @@ class PromptSettings:
 
 
 @dataclass(frozen=True)
+class EncodingSettings:
+    """Whether passages are read one after the other or each on its own, and which of their tokens the query sees.
+
+    ``independent`` passages begin at the same position and do not see each other (CompRank). Of each, ``last`` keeps
+    the last ``keep`` tokens and ``segment`` the last of every ``keep``.
+    """
+
+    documents: Literal["joint", "independent"] = "joint"
+    compression: Literal["none", "last", "segment"] = "none"
+    keep: int = 10
+
+
+@dataclass(frozen=True)
 class CandidateSettings:
     """R3: how many candidates, in which order of the prompt."""
 
@@ -87,12 +100,17 @@ class PairSettings:
 
 @dataclass(frozen=True)
 class LossSettings:
-    """R8: the preference loss in the attention domain."""
+    """R8: the preference loss in the attention domain, and the losses of QRRanker and CompRank.
 
-    form: Literal["dpo", "reference-free"] = "dpo"
+    scale: QRRanker's list of scores is stretched to 0..scale. relevant: lowest grade of those two losses' positives.
+    """
+
+    form: Literal["dpo", "reference-free", "group-contrastive", "pointer"] = "dpo"
     beta: float = 2.0
     gamma: float = 0.5
-    score: Literal["log-mean", "mean-log"] = "log-mean"
+    score: Literal["log-mean", "mean-log", "mass"] = "log-mean"
+    scale: float = 8.0
+    relevant: int = 1
 
 
 @dataclass(frozen=True)
@@ -157,9 +175,14 @@ class InferenceSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """All of HeadRank's settings."""
+    """All of HeadRank's settings, which with other heads and losses are those of other trained methods.
 
+    heads: whose criterion chooses the heads that are trained (``headrank.detection.CRITERIA``, or HeadRank's own).
+    """
+
+    heads: str = "headrank"
     prompt: PromptSettings = field(default_factory=PromptSettings)
+    encoding: EncodingSettings = field(default_factory=EncodingSettings)
     query_span: Span = "query"  # R2
     document_span: DocumentSpan = "text"
     candidates: CandidateSettings = field(default_factory=CandidateSettings)

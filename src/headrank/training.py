@@ -25,7 +25,14 @@ from headrank.evaluation import evaluate
 from headrank.examples import Example, split_queries
 from headrank.extract import headrank_kernel
 from headrank.heads import HeadSet
-from headrank.losses import list_scores, pair_accuracy, preference_loss, regulariser
+from headrank.losses import (
+    group_contrastive_loss,
+    list_scores,
+    pair_accuracy,
+    pointer_loss,
+    preference_loss,
+    regulariser,
+)
 from headrank.pairs import mine_list
 from headrank.prompt import Prompt
 from headrank.reading import read_prompts
@@ -46,6 +53,11 @@ def train(
     gradient that is not finite, naming the step and the lists.
     """
     t = settings.training
+    needs_base = settings.loss.form == "dpo" or settings.regulariser.form == "base"
+    if settings.encoding.documents == "independent" and needs_base:
+        raise InputError(
+            "training: independent passages have no frozen scores, which loss.form dpo and regulariser.form base need"
+        )
     torch.manual_seed(t.seed)
     heads.check(backbone.depth, backbone.n_heads, "training")
     model = attach_lora(backbone, heads, t)
@@ -145,13 +157,13 @@ def score_list(backbone: Backbone, heads: HeadSet, prompt: Prompt, settings: Set
 
 
 def shares(mass: Tensor, prompt: Prompt, settings: Settings) -> Tensor:
-    """R4's list-normalised shares of raw head masses, (heads, documents)."""
+    """R4's list-normalised shares of raw head masses, (heads, documents); raw masses where those are the scores."""
     mass_settings: MassSettings = settings.mass
     if mass_settings.length_alpha:
         spans = prompt.documents(settings.document_span)
         lengths = torch.tensor([max(stop - start, 1) for start, stop in spans], device=mass.device)
         mass = mass / lengths.to(mass.dtype) ** mass_settings.length_alpha
-    return list_normalise(mass, mass_settings.epsilon)
+    return mass if settings.loss.score == "mass" else list_normalise(mass, mass_settings.epsilon)
 
 
 def remine(
@@ -204,10 +216,14 @@ def _step(
 def _loss(scores: Tensor, example: Example, settings: Settings) -> tuple[Tensor, dict[str, float]]:
     device = scores.device
     base, pairs = example.base.to(device), example.pairs.to(device)
-    preference = preference_loss(scores, base, pairs, settings.loss)
-    term = regulariser(
-        scores, base, example.grades.to(device), settings.pairs.middle_zone, settings.regulariser
-    )
+    grades = example.grades.to(device)
+    if settings.loss.form == "group-contrastive":
+        preference = group_contrastive_loss(scores, grades, settings.loss)
+    elif settings.loss.form == "pointer":
+        preference = pointer_loss(scores, grades, settings.loss)
+    else:
+        preference = preference_loss(scores, base, pairs, settings.loss)
+    term = regulariser(scores, base, grades, settings.pairs.middle_zone, settings.regulariser)
     weight = 0.0 if settings.regulariser.form == "none" else settings.regulariser.weight
     loss = preference + weight * term
     row = {

@@ -19,8 +19,9 @@ from support import (
 )
 from transformers import AutoModelForCausalLM
 
-from headrank.attention import Capture, Read, Segment, attention_rows, run
+from headrank.attention import Capture, Read, attention_rows, run
 from headrank.backbone import load_backbone
+from headrank.packing import Segment
 from headrank.reading import read_prompts
 
 TOLERANCE = 1e-5

@@ -9,7 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from headrank.losses import list_scores, pair_accuracy, preference_loss, regulariser
+from headrank.losses import (
+    group_contrastive_loss,
+    list_scores,
+    pair_accuracy,
+    pointer_loss,
+    preference_loss,
+    regulariser,
+)
 from headrank.settings import LossSettings, RegulariserSettings
 
 ZONE = (2, 4)
@@ -40,6 +47,50 @@ def test_list_scores():
     assert list_scores(shares, "log-mean").tolist() == pytest.approx(expected)
     expected = [(math.log(a) + math.log(b)) / 2 for a, b in [(0.5, 0.1), (0.25, 0.8), (0.25, 0.1)]]
     assert list_scores(shares, "mean-log").tolist() == pytest.approx(expected)
+    assert list_scores(shares, "mass").tolist() == pytest.approx([0.6, 1.05, 0.35])
+
+
+# --- QRRanker and CompRank ---
+
+
+def test_group_contrast_on_scores_stretched_to_the_scale():
+    # Lowest 1, highest 5: stretched by 2 to 8, 0, 4, 6; the document of 3 is unjudged.
+    f, grades = scores(5.0, 1.0, 3.0, 4.0), torch.tensor([2, 0, -1, 1])
+    others = math.exp(0)
+    wins = [math.exp(8), math.exp(6)]
+    expected = -sum(math.log(w / (w + others)) for w in wins) / 2
+    assert group_contrastive_loss(f, grades, LossSettings()).item() == pytest.approx(expected)
+    # Grade 1 is irrelevant where relevance begins at 2.
+    strict = group_contrastive_loss(f, grades, LossSettings(relevant=2)).item()
+    assert strict == pytest.approx(-math.log(wins[0] / (wins[0] + others + math.exp(6))))
+    # Only where scores stand between lowest and highest counts, not how far apart those are.
+    assert group_contrastive_loss(7 * f + 3, grades, LossSettings()).item() == pytest.approx(expected)
+
+
+def test_pointer_loss_is_the_cross_entropy_of_each_relevant_document():
+    shares = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
+    found = pointer_loss(shares.log(), torch.tensor([1, -1, 3]), LossSettings()).item()
+    assert found == pytest.approx(-(math.log(0.5) + math.log(0.2)) / 2)
+
+
+@pytest.mark.parametrize("loss", [group_contrastive_loss, pointer_loss])
+@pytest.mark.parametrize("grades", [[-1, -1, -1], [0, 0, 0], [1, 1, 1]])
+@pytest.mark.parametrize("values", [(1.0, 2.0, 3.0), (0.0, 0.0, 0.0)])
+def test_losses_of_other_methods_on_degenerate_lists(loss: Any, grades: list[int], values: tuple[float, ...]):
+    f = scores(*values)
+    found = loss(f, torch.tensor(grades), LossSettings())
+    assert math.isfinite(found.item())
+    assert all(math.isfinite(g) for g in gradient(found, f))
+    if loss is group_contrastive_loss or max(grades) < 1:
+        assert found.item() == 0
+
+
+@pytest.mark.parametrize("loss", [group_contrastive_loss, pointer_loss])
+def test_descent_raises_the_relevant(loss: Any):
+    f = scores(0.1, 0.9, 0.4, 0.3)
+    slope = gradient(loss(f, torch.tensor([0, 0, 1, 0]), LossSettings()), f)
+    assert slope[2] < 0
+    assert slope[1] > 0
 
 
 # --- preference ---

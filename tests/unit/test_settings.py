@@ -64,7 +64,10 @@ def test_a_mapping_comes_back_through_json():
         ({"selection": 3}, "headrank.selection: expected a mapping, got 3"),
         ({"selection": None}, "headrank.selection: expected a mapping, got None"),
         # A misspelt choice must not fall through to the other branch of an if.
-        ({"loss": {"form": "dop"}}, "headrank.loss.form: expected one of dpo, reference-free, got 'dop'"),
+        (
+            {"loss": {"form": "dop"}},
+            "headrank.loss.form: expected one of dpo, reference-free, group-contrastive, pointer, got 'dop'",
+        ),
         ({"query_span": "all"}, "headrank.query_span: expected one of query, instruction+query, "),
         ({"selection": {"k": "8"}}, "headrank.selection.k: expected int, got '8'"),
         ({"selection": {"k": 8.5}}, "headrank.selection.k: expected int, got 8.5"),

@@ -26,9 +26,10 @@ from headrank.extract import collect_features
 from headrank.heads import HeadSet
 from headrank.lists import build_lists, by_list
 from headrank.pairs import mine_list, mine_pairs
-from headrank.rerankers import headrank, rerank_together
+from headrank.prompt import PromptBuilder
+from headrank.rerankers import headrank, rerank_together, trained
 from headrank.rerankers.candidates import Candidates
-from headrank.settings import Settings, to_mapping
+from headrank.settings import EncodingSettings, Settings, to_mapping
 from headrank.training import cosine_factor, score_list, train
 
 HEADS = HeadSet("headrank", "tiny", 4, 4, ((2, 1), (1, 2)), (1.0, 0.5))
@@ -45,6 +46,18 @@ SETTINGS: dict[str, Any] = {
         "heldout_share": 0.25,
         "early_stopping": "none",
     },
+}
+
+
+# What makes HeadRank's loop another method's.
+QRRANKER: dict[str, dict[str, Any]] = {
+    "loss": {"form": "group-contrastive", "score": "mass"},
+    "regulariser": {"form": "none"},
+}
+COMPRANK: dict[str, dict[str, Any]] = {
+    "encoding": {"documents": "independent", "compression": "segment", "keep": 3},
+    "loss": {"form": "pointer"},
+    "regulariser": {"form": "none"},
 }
 
 
@@ -83,9 +96,14 @@ def world() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Documen
 
 
 @cache
-def examples() -> tuple[Example, ...]:
-    lists, pairs, base, documents = world()
-    return tuple(make_examples(lists, pairs, base, QUERIES, documents, builder()))
+def examples(documents: Any = "joint") -> tuple[Example, ...]:
+    lists, pairs, base, passages = world()
+    return tuple(make_examples(lists, pairs, base, QUERIES, passages, reader(documents)))
+
+
+def reader(documents: Any) -> PromptBuilder:
+    encoding = EncodingSettings(**{**COMPRANK["encoding"], "documents": documents})
+    return PromptBuilder(load_backbone(checkpoint("qwen3")).tokenizer, encoding=encoding)
 
 
 def truncated() -> Backbone:
@@ -395,3 +413,27 @@ def test_what_is_trained_is_what_ranks(form: str):
         f = score_list(backbone, HEADS, builder().build("which", documents), settings)
     expected = (f.exp() if form == "log-mean" else f).numpy() * len(HEADS.heads)
     np.testing.assert_allclose(frame.sort_values("position")["score"], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("changes", [QRRANKER, COMPRANK])
+def test_other_methods_are_trained_by_the_same_loop(changes: dict[str, dict[str, Any]]):
+    encoding = changes.get("encoding", {}).get("documents", "joint")
+    backbone, _, curve = fit(examples(encoding), **changes, training={"epochs": 6, "learning_rate": 0.02})
+    held = curve[curve["split"] == "heldout"]
+    assert held["loss"].iloc[-1] < 0.9 * held["loss"].iloc[0]
+    assert held["ndcg"].iloc[-1] > held["ndcg"].iloc[0] + 0.1
+    # What is trained is what ranks.
+    settings, documents = make_settings(**changes), tuple(world()[3].values())[:6]
+    method = trained(HEADS, settings, "method")
+    candidates = [Candidates("q", "which", documents)]
+    frame = rerank_together(backbone, reader(encoding), [method], candidates, "best-first")["method"]
+    with torch.no_grad():
+        f = score_list(backbone, HEADS, reader(encoding).build("which", documents), settings)
+    expected = f if encoding == "joint" else f.exp() * len(HEADS.heads)
+    np.testing.assert_allclose(frame.sort_values("position")["score"], expected, rtol=1e-4)
+
+
+def test_independent_passages_have_no_frozen_scores():
+    for wrong in ({"loss": {"form": "dpo"}}, {"regulariser": {"form": "base"}}):
+        with pytest.raises(InputError, match="independent passages have no frozen scores"):
+            fit(examples("independent"), **{**COMPRANK, **wrong})

@@ -11,7 +11,7 @@ from headrank.adapter import check_adapter
 from headrank.backbone import load_backbone
 from headrank.files import write_parquet
 from headrank.prompt import PromptBuilder
-from headrank.rerankers import as_run, headrank, read_candidates_of, rerank_together
+from headrank.rerankers import as_run, read_candidates_of, rerank_together, trained
 from headrank.runs import write_run
 from headrank.settings import Settings
 from headrank.stage import stage
@@ -22,8 +22,8 @@ def main(inputs, variant, settings, model, rankings):
     adapter = Path(inputs.adapter).parent
     heads = check_adapter(adapter, inputs.backbone)
     backbone = load_backbone(inputs.backbone, heads.depth, model["dtype"], model["device"], adapter=adapter)
-    builder = PromptBuilder(backbone.tokenizer, settings.prompt)
-    method = headrank(heads, settings, variant)
+    builder = PromptBuilder(backbone.tokenizer, settings.prompt, encoding=settings.encoding)
+    method = trained(heads, settings, variant)
     for run, target in zip(inputs.candidates, rankings, strict=True):
         candidates = read_candidates_of(Path(run).parent, settings.candidates.depth)
         ranked = rerank_together(

@@ -4,6 +4,7 @@ import pandas as pd
 
 from headrank import __version__
 from headrank.detection import CRITERIA, detect
+from headrank.errors import InputError
 from headrank.features import Features
 from headrank.lists import subset_queries
 from headrank.selection import select_headrank
@@ -11,10 +12,11 @@ from headrank.settings import Settings
 from headrank.stage import stage
 
 
-def main(inputs, method, given, queries, seed, output):
+def main(inputs, method, trained, given, queries, seed, output):
     settings = Settings.from_mapping(given)
-    # Another method's heads, on its own kind of data or on the training queries, or a variant of HeadRank's.
-    criterion = method.removesuffix("-own")
+    # A trained method's heads are those of the criterion that its settings name; others are named after it, with a
+    # suffix where they are detected on their own kind of data.
+    criterion = given["heads"] if trained else method.removesuffix("-own")
     features = Features.load(inputs.features)
     lists = subset_queries(pd.read_parquet(inputs.lists), queries, seed)
     used = {key: given[key] for key in (["baselines"] if criterion in CRITERIA else ["selection", "mass"])}
@@ -26,8 +28,10 @@ def main(inputs, method, given, queries, seed, output):
     }
     if criterion in CRITERIA:
         heads = detect(criterion, features, lists, settings.baselines, provenance)
-    else:
+    elif criterion == "headrank":
         heads = select_headrank(features, lists, settings.selection, settings.mass, provenance=provenance)
+    else:
+        raise InputError(f"heads: {criterion!r} is unknown; known: headrank, {', '.join(CRITERIA)}")
     heads.save(output)
 
 
@@ -36,6 +40,7 @@ if __name__ == "__main__":
         main(
             snakemake.input,
             snakemake.wildcards.variant,
+            snakemake.params.trained,
             snakemake.params.settings,
             snakemake.params.queries,
             snakemake.params.seed,

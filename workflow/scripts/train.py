@@ -31,7 +31,7 @@ def main(inputs, given, queries, seed, model, outputs):
         pd.read_parquet(inputs.base),
         texts,
         read_passages(inputs.passages),
-        PromptBuilder(backbone.tokenizer, settings.prompt),
+        PromptBuilder(backbone.tokenizer, settings.prompt, encoding=settings.encoding),
     )
     adapter, curve = train(backbone, heads, examples, settings)
     save_adapter(adapter, Path(outputs.adapter).parent, backbone, heads, given)

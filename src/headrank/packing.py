@@ -1,0 +1,125 @@
+"""How prompts lie in one forward pass: several in a batch of one, without padding, each with what it may see.
+
+A prompt may have several branches over one shared prefix (the query and the null query over the same documents); a
+branch sees the prefix and itself, at the positions it would have alone, so one forward pass gives what separate passes
+would. The prefix is one causal text, or (CompRank) holds blocks that do not see each other: all blocks begin at the
+same position, so that their order means nothing, and branches may see some of their tokens only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One packed prompt: where it starts, its prefix's length and its branches' lengths, in tokens.
+
+    blocks: (start, stop) within the prefix of the parts that do not see each other; they follow one another up to the
+    prefix's end. kept: the prefix tokens that branches see, in order; all of them if None.
+    """
+
+    start: int
+    prefix: int
+    branches: tuple[int, ...]
+    blocks: tuple[Span, ...] = ()
+    kept: tuple[int, ...] | None = None
+
+    @property
+    def length(self) -> int:
+        return self.prefix + sum(self.branches)
+
+    @property
+    def opening(self) -> int:
+        """How many tokens every block sees."""
+        return self.blocks[0][0] if self.blocks else self.prefix
+
+    def branch_start(self, branch: int) -> int:
+        """Position of a branch's first token in the packed sequence."""
+        return self.start + self.prefix + sum(self.branches[:branch])
+
+    @property
+    def reach(self) -> int:
+        """The position at which branches begin: behind the longest block."""
+        return self.opening + max((stop - start for start, stop in self.blocks), default=0)
+
+    def positions(self) -> Iterator[int]:
+        """The position that the model takes each token to stand at."""
+        yield from range(self.opening)
+        for start, stop in self.blocks:
+            yield from range(self.opening, self.opening + stop - start)
+        for length in self.branches:
+            yield from range(self.reach, self.reach + length)
+
+    def seen(self, states: Tensor) -> Tensor:
+        """What branches see of the prefix: (..., T, d) keys or values to (..., kept, d)."""
+        prefix = states[..., self.start : self.start + self.prefix, :]
+        if self.kept is None:
+            return prefix
+        return prefix.index_select(-2, torch.tensor(self.kept, device=states.device))
+
+
+def packed_attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    segments: Sequence[Segment],
+    scaling: float,
+    dropout: float,
+) -> Tensor:
+    """SDPA over packed segments: query (1, H, T, d), key and value (1, H_kv, T, d) to (1, T, H, d)."""
+
+    def attend(q: Tensor, k: Tensor, v: Tensor, visible: Tensor | None) -> Tensor:
+        return sdpa_attention_forward(module, q, k, v, visible, dropout=dropout, scaling=scaling)[0]
+
+    outputs: list[Tensor] = []
+    for segment in segments:
+        branches = range(len(segment.branches))
+        if segment.blocks:
+            outputs += _blocks(attend, query, key, value, segment)
+        else:
+            # Prefix and first branch are one ordinary causal sequence.
+            first = slice(segment.start, segment.start + segment.prefix + sum(segment.branches[:1]))
+            outputs.append(attend(query[:, :, first], key[:, :, first], value[:, :, first], None))
+            branches = branches[1:]
+        for branch in branches:
+            begin, length = segment.branch_start(branch), segment.branches[branch]
+            own = slice(begin, begin + length)
+            k = torch.cat([segment.seen(key), key[:, :, own]], dim=2)
+            v = torch.cat([segment.seen(value), value[:, :, own]], dim=2)
+            visible = torch.ones(length, k.shape[2], dtype=torch.bool, device=key.device)
+            outputs.append(attend(query[:, :, own], k, v, visible.tril(k.shape[2] - length)[None, None]))
+    return torch.cat(outputs, dim=1)
+
+
+def _blocks(attend, query: Tensor, key: Tensor, value: Tensor, segment: Segment) -> Iterator[Tensor]:  # type: ignore[no-untyped-def]
+    """The opening, and the blocks as one padded batch: block i sees the opening and itself."""
+    opening = slice(segment.start, segment.start + segment.opening)
+    yield attend(query[:, :, opening], key[:, :, opening], value[:, :, opening], None)
+    device = query.device
+    starts = torch.tensor([start for start, _ in segment.blocks], device=device) + segment.start
+    lengths = torch.tensor([stop - start for start, stop in segment.blocks], device=device)
+    longest = int(lengths.max())
+    steps = torch.arange(longest, device=device)
+    real = steps < lengths[:, None]
+    places = torch.where(real, starts[:, None] + steps, starts[:, None])
+
+    def padded(states: Tensor) -> Tensor:
+        return states[0][:, places].transpose(0, 1)
+
+    def with_opening(states: Tensor) -> Tensor:
+        shared = states[:, :, opening].expand(len(segment.blocks), -1, -1, -1)
+        return torch.cat([shared, padded(states)], dim=2)
+
+    visible = torch.ones(longest, segment.opening + longest, dtype=torch.bool, device=device)
+    visible = visible.tril(segment.opening).expand(len(segment.blocks), 1, -1, -1)
+    out = attend(padded(query), with_opening(key), with_opening(value), visible)
+    yield out[real][None]

@@ -1,0 +1,25 @@
+"""QRRanker: QRHead's heads, trained by a group-contrastive loss on their raw mass (arXiv 2602.12192).
+
+One pass, no calibration: a document's score is the sum over heads of the attention that query tokens pay to it, on
+average (docs/methods.md, section 8). Training is HeadRank's loop with ``heads: qrhead``, ``loss: {form:
+group-contrastive, score: mass}`` and no regulariser; the paper trains all weights, here LoRA is trained.
+"""
+
+from __future__ import annotations
+
+from headrank.heads import HeadSet
+from headrank.rerankers.method import Method
+from headrank.scoring import Kernel
+from headrank.settings import Settings
+
+
+def qrranker(heads: HeadSet, settings: Settings, name: str = "qrranker") -> Method:
+    """QRRanker's scores over a head set."""
+    kernel = Kernel(
+        settings.query_span,
+        settings.document_span,
+        calibrate=False,
+        outlier_mask=False,
+        length_alpha=settings.mass.length_alpha,
+    )
+    return Method(name, heads.heads, kernel)
