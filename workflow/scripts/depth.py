@@ -3,23 +3,23 @@
 import pandas as pd
 from tqdm import tqdm
 
-from headrank.depth import depth_heads, rank_from_masses
+from headrank.depth import depth_heads
 from headrank.evaluation import evaluate
 from headrank.features import Features
 from headrank.files import write_parquet
 from headrank.heads import HeadSet
-from headrank.rerankers.together import as_run
 from headrank.runs import read_qrels, read_run
 from headrank.settings import Settings
 from headrank.significance import Resampling, bootstrap_interval
 from headrank.stage import stage
+from headrank.stored import Stored
 
 
 def main(inputs, backbone, settings, cutoff, resampling, outputs):
     settings = Settings.from_mapping(settings)
     qrels = [read_qrels(path) for path in inputs.qrels]
-    masses = [Features.load(path) for path in inputs.masses]
-    rankings = [pd.read_parquet(path) for path in inputs.rankings]
+    each = zip(inputs.masses, inputs.rankings, strict=True)
+    stored = [Stored.of(Features.load(m), pd.read_parquet(ranking), settings) for m, ranking in each]
 
     def values(runs):
         metric = f"ndcg@{cutoff}"
@@ -37,8 +37,7 @@ def main(inputs, backbone, settings, cutoff, resampling, outputs):
         depth_heads(features, pd.read_parquet(inputs.lists), settings).items(), unit="depth"
     ):
         if heads.heads != shown:
-            each = zip(masses, rankings, strict=True)
-            ndcg = values(as_run(rank_from_masses(m, ranking, heads, settings)) for m, ranking in each)
+            ndcg = values(benchmark.run(heads.heads) for benchmark in stored)
             shown = heads.heads
         low, high = bootstrap_interval(ndcg, Resampling(**resampling))
         rows.append((backbone, depth / features.n_layers, mean(ndcg), low, high))
