@@ -31,12 +31,15 @@ class Shape:
         )
 
 
-def layer_operations(shape: Shape, tokens: float) -> float:
-    """Multiply-adds of one whole layer over a prompt: projections, causal attention and a gated MLP."""
+def layer_operations(shape: Shape, tokens: float, parts: float = 1) -> float:
+    """Multiply-adds of one whole layer over a prompt: projections, causal attention and a gated MLP.
+
+    parts: into how many pieces that do not see each other the prompt falls (CompRank's passages).
+    """
     q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     projections = tokens * shape.hidden * (2 * q + 2 * kv)
     # Causal: each token meets half of the others on average, once for the logits and once for the values.
-    attention = tokens * (tokens + 1) / 2 * q * 2
+    attention = tokens * (tokens / parts + 1) / 2 * q * 2
     return projections + attention + tokens * 3 * shape.hidden * shape.intermediate
 
 
@@ -46,11 +49,12 @@ def deepest_layer_operations(shape: Shape, tokens: float, rows: float, heads: in
     return tokens * shape.hidden * (q + 2 * kv) + rows * tokens * heads * shape.head_dim
 
 
-def truncated_operations(shape: Shape, depth: int, tokens: float, rows: float, heads: int) -> float:
+def truncated_operations(
+    shape: Shape, depth: int, tokens: float, rows: float, heads: int, parts: float = 1
+) -> float:
     """Multiply-adds of a pass that ends inside layer ``depth`` (from 1), reading ``rows`` query rows of its heads."""
-    return (depth - 1) * layer_operations(shape, tokens) + deepest_layer_operations(
-        shape, tokens, rows, heads
-    )
+    whole = (depth - 1) * layer_operations(shape, tokens, parts)
+    return whole + deepest_layer_operations(shape, tokens, rows, heads)
 
 
 def full_operations(shape: Shape, tokens: float) -> float:

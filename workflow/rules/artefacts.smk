@@ -2,7 +2,7 @@
 
 # What each metrics file covers, beside the first stage.
 SHOWN = {
-    "main": [*FROZEN, "headrank"],
+    "main": [*FROZEN, *config["trained_baselines"], "headrank"],
     "ablation": ["headrank-untrained", "headrank", *config["ablation"]["variants"]],
     "queries": ["headrank-untrained", "headrank", *config["ablation"]["queries"]],
 }
@@ -11,6 +11,11 @@ TABLES = {
     "main": {"metrics": "main", "marks": "significance-main"},
     "selectivity": {"selectivity": "selectivity-main"},
     "homogenisation": {"measures": "homogenisation-measures"},
+    "controls": {
+        "layers": "controls/{backbone}-layers",
+        "draws": "controls/{backbone}-draws",
+        "references": "controls/{backbone}-references",
+    },
     "ablation": {
         "metrics": "ablation",
         "marks": "significance-ablation",
@@ -51,11 +56,15 @@ OPTIONS = {
 }
 ZONE = {key: config["evaluation"][key] for key in ("zone", "relevant_from", "irrelevant")}
 RESAMPLING = {"n_resamples": config["evaluation"]["resamples"], "alpha": ALPHA, "seed": config["seed"]}
-HEAD_CELLS = [(b, m) for b in config["backbones"] for m in (*DETECTED, "headrank")]
+HEAD_CELLS = [(b, m) for b in BACKBONES for m in (*DETECTED, *config["trained_baselines"], "headrank")]
+# Methods that the controls of head choice are drawn beside.
+REFERENCES = [name for name in ("headrank-untrained", "core", "qrhead", "icr") if name in FROZEN]
+# Trained methods that read each passage on its own.
+INDEPENDENT = [m for m, over in TRAINED.items() if over.get("encoding", {}).get("documents") == "independent"]
 QUERY_NUMBERS = {v: config["variants"][v]["training"]["queries"] for v in config["ablation"]["queries"]}
 # Rules that have all run once the runs are evaluated.
 TIMED = "synthesize collection retrieve passages training_set plant_backbone plant_realtext link_backbone fetch_backbone lists"
-TIMED = [*TIMED.split(), "features", "select", "mine", "train", "frozen", "rerank"]
+TIMED = [*TIMED.split(), "features", "detect", "select", "mine", "train", "frozen", "rerank"]
 # Without variants there is nothing to show in these.
 EVALUATED = ["main"]
 EVALUATED += [

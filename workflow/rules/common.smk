@@ -11,14 +11,17 @@ check_names(SCHEMA)
 STUDY = config["name"]
 FROZEN = config["methods"]
 # Head sets of other methods that some method of this study needs, and HeadRank's own.
-NEEDED = {name.removesuffix("-faithful") for name in FROZEN}
-DETECTED = [name for name in ("qrhead", "core", "qrhead-own", "core-own") if name in NEEDED]
+NEEDED = {name.removeprefix("reattn-").removesuffix("-faithful") for name in FROZEN}
+DETECTED = ["qrhead", "qrhead-ndcg", "qrhead-own", "core", "core-pruned", "core-own", "selective-icr"]
+DETECTED = [name for name in DETECTED if name in NEEDED]
+DETECTED_ON = ["training", *(["detection"] if any(name.endswith("-own") for name in DETECTED) else [])]
 # Sets of queries with judgements: the one that trains, and one that only detects heads.
 POOLS = {"training": config["train_on"], "detection": config["detect_on"]}
 DATA = os.environ.get("HEADRANK_DATA") or config["data"] or "."
 check_places(DATA)
 USED = list(dict.fromkeys([*config["train_on"], *config["detect_on"], *config["benchmarks"]]))
-VARIANTS = ["headrank", *config["variants"]]
+# Everything that is trained, by the keys in which it differs from HeadRank.
+TRAINED = {"headrank": {}, **config["trained_baselines"], **config["variants"]}
 ABLATED = config["ablation"]["backbone"] or next(iter(config["backbones"]))
 # Without a GPU none is asked of the scheduler.
 GPU = 0 if config["device"] == "cpu" else 1
@@ -44,7 +47,7 @@ wildcard_constraints:
     collection=one_of(config["collections"]),
     benchmark=one_of(config["benchmarks"]),
     backbone=one_of(config["backbones"]),
-    variant=one_of(VARIANTS),
+    variant=one_of(TRAINED),
     pool=one_of(POOLS),
 
 
@@ -64,7 +67,7 @@ def settings(*sections):
             whole = overlaid(whole, backbone.get("headrank", {}))
             if backbone["family"]:
                 whole = overlaid(whole, {"prompt": {"family": backbone["family"]}})
-        whole = overlaid(whole, config["variants"].get(wildcards.get("variant", "headrank"), {}))
+        whole = overlaid(whole, TRAINED.get(wildcards.get("variant", "headrank"), {}))
         return {section: whole[section] for section in sections}
 
     return narrowed
@@ -74,7 +77,7 @@ def samples(wildcards):
     """Lists drawn per query: those that heads are judged on, and of training queries as many as any training sees."""
     most = 0
     for backbone in config["backbones"].values():
-        for over in ({}, *config["variants"].values()):
+        for over in TRAINED.values():
             whole = overlaid(overlaid(config["headrank"], backbone.get("headrank", {})), over)
             seen = whole["lists"]["per_query_per_epoch"] * whole["training"]["epochs"]
             seen = seen if wildcards.pool == "training" else 0
@@ -162,8 +165,3 @@ def pool_files(name):
         return [f"results/{STUDY}/collections/{c}/{name}" for c in POOLS[wildcards.pool]]
 
     return paths
-
-
-def judged_on(wildcards):
-    """The pool that a head set is found on."""
-    return "detection" if wildcards.variant.endswith("-own") else "training"

@@ -104,9 +104,13 @@ def check_names(schema):
         refuse(
             f"evaluation.baseline: {config['evaluation']['baseline']!r} is not among the methods of this study"
         )
+    for section in ("variants", "trained_baselines"):
+        for name in config[section]:
+            if name in methods:
+                refuse(f"{section}.{name}: the name belongs to a method; choose another")
     for name in config["variants"]:
-        if name in methods:
-            refuse(f"variants.{name}: the name belongs to a method; choose another")
+        if name in config["trained_baselines"]:
+            refuse(f"variants.{name}: there is a trained baseline of this name; choose another")
     if "mean" in config["benchmarks"]:
         refuse("benchmarks: 'mean' is the name of the tables' last column; choose another")
     for name in config["ablation"]["queries"]:
@@ -118,7 +122,8 @@ def check_names(schema):
     places += [
         (f"backbones.{name}.headrank", spec.get("headrank", {})) for name, spec in config["backbones"].items()
     ]
-    places += [(f"variants.{name}", over) for name, over in config["variants"].items()]
+    for section in ("variants", "trained_baselines"):
+        places += [(f"{section}.{name}", over) for name, over in config[section].items()]
     for place, part in places:
         first, last = part.get("pairs", {}).get("middle_zone", (1, 1))
         if not 1 <= first <= last:

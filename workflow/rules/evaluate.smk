@@ -112,6 +112,7 @@ rule head_map:
         library=library("head_map"),
     output:
         scores="results/{study}/metrics/heads.parquet",
+        criteria="results/{study}/metrics/heads-criteria.parquet",
         selected="results/{study}/metrics/heads-selected.parquet",
     log:
         "logs/{study}/head_map.log",
@@ -162,6 +163,43 @@ rule depth:
         resampling=RESAMPLING,
     script:
         "../scripts/depth.py"
+
+
+rule controls:
+    input:
+        heads="results/{study}/heads/{backbone}/headrank.json",
+        masses=expand("results/{{study}}/runs/{{backbone}}/{d}/masses.safetensors", d=config["benchmarks"]),
+        rankings=expand(
+            "results/{{study}}/runs/{{backbone}}/{d}/headrank-untrained.parquet", d=config["benchmarks"]
+        ),
+        qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["benchmarks"]),
+        references=expand(
+            "results/{{study}}/runs/{{backbone}}/{d}/{m}.trec", d=config["benchmarks"], m=REFERENCES
+        ),
+        library=library("controls"),
+    output:
+        layers="results/{study}/metrics/controls/{backbone}-layers.parquet",
+        draws="results/{study}/metrics/controls/{backbone}-draws.parquet",
+        references="results/{study}/metrics/controls/{backbone}-references.parquet",
+    log:
+        "logs/{study}/controls/{backbone}.log",
+    benchmark:
+        "results/{study}/benchmarks/controls/{backbone}.tsv"
+    conda:
+        "../../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=120,
+        gpu=0,
+    params:
+        benchmarks=config["benchmarks"],
+        settings=settings("mass", "loss", "candidates"),
+        cutoff=lookup("evaluation/cutoff", within=config),
+        draws=lookup("evaluation/draws", within=config),
+        seed=config["seed"],
+    script:
+        "../scripts/controls.py"
 
 
 rule curves:
@@ -236,6 +274,7 @@ rule cost:
     params:
         cells=cells_of,
         heads=HEAD_CELLS,
+        independent=INDEPENDENT,
     script:
         "../scripts/cost.py"
 

@@ -155,19 +155,17 @@ rule features:
         "../scripts/features.py"
 
 
-rule select:
+rule detect:
     input:
-        features=lambda wildcards: f"results/{STUDY}/features/{wildcards.backbone}/{judged_on(wildcards)}.safetensors",
-        lists=lambda wildcards: f"results/{STUDY}/lists/{judged_on(wildcards)}.parquet",
-        library=library("select"),
+        features=expand("results/{{study}}/features/{{backbone}}/{p}.safetensors", p=DETECTED_ON),
+        lists=expand("results/{{study}}/lists/{p}.parquet", p=DETECTED_ON),
+        library=library("detect"),
     output:
-        heads="results/{study}/heads/{backbone}/{variant}.json",
+        expand("results/{{study}}/heads/{{backbone}}/{m}.json", m=DETECTED or ["none"]),
     log:
-        "logs/{study}/select/{backbone}/{variant}.log",
+        "logs/{study}/detect/{backbone}.log",
     benchmark:
-        "results/{study}/benchmarks/select/{backbone}/{variant}.tsv"
-    wildcard_constraints:
-        variant=one_of([*DETECTED, *VARIANTS]),
+        "results/{study}/benchmarks/detect/{backbone}.tsv"
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -177,7 +175,32 @@ rule select:
         gpu=0,
     params:
         seed=config["seed"],
-        settings=settings("selection", "mass", "baselines"),
+        settings=settings("baselines"),
+    script:
+        "../scripts/detect.py"
+
+
+rule select:
+    input:
+        features="results/{study}/features/{backbone}/training.safetensors",
+        lists="results/{study}/lists/training.parquet",
+        library=library("select"),
+    output:
+        heads="results/{study}/heads/{backbone}/{variant}.json",
+    log:
+        "logs/{study}/select/{backbone}/{variant}.log",
+    benchmark:
+        "results/{study}/benchmarks/select/{backbone}/{variant}.tsv"
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+        gpu=0,
+    params:
+        seed=config["seed"],
+        settings=settings("heads", "selection", "mass", "baselines"),
         queries=training_queries,
     script:
         "../scripts/select.py"

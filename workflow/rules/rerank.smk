@@ -27,7 +27,9 @@ rule frozen:
         benchmarks=config["benchmarks"],
         methods=FROZEN,
         model=MODEL,
-        settings=settings("prompt", "query_span", "document_span", "candidates", "mass", "loss", "inference"),
+        settings=settings(
+            "prompt", "query_span", "document_span", "candidates", "mass", "loss", "inference", "baselines"
+        ),
     script:
         "../scripts/frozen.py"
 
@@ -57,6 +59,8 @@ rule rerank:
         gpu=GPU,
     params:
         model=MODEL,
-        settings=settings("prompt", "query_span", "document_span", "candidates", "mass", "loss", "inference"),
+        settings=settings(
+            "prompt", "encoding", "query_span", "document_span", "candidates", "mass", "loss", "inference"
+        ),
     script:
         "../scripts/rerank.py"

@@ -31,6 +31,7 @@ rule train:
         seed=config["seed"],
         settings=settings(
             "prompt",
+            "encoding",
             "query_span",
             "document_span",
             "candidates",

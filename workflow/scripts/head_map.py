@@ -12,15 +12,15 @@ def main(paths, cells, outputs):
     for path, (backbone, method) in zip(paths, cells, strict=True):
         heads = HeadSet.load(path)
         selected += [(backbone, method, layer, head) for layer, head in heads.heads]
-        if method == "headrank":
-            scores += [
-                (backbone, *divmod(i, heads.n_heads), name, value)
-                for name, values in heads.statistics.items()
-                for i, value in enumerate(values)
-            ]
-    write_parquet(
-        outputs.scores, pd.DataFrame(scores, columns=["backbone", "layer", "head", "statistic", "value"])
-    )
+        scores += [
+            (backbone, method, *divmod(i, heads.n_heads), name, value)
+            for name, values in heads.statistics.items()
+            for i, value in enumerate(values)
+        ]
+    columns = ["backbone", "method", "layer", "head", "statistic", "value"]
+    criteria = pd.DataFrame(scores, columns=columns)
+    write_parquet(outputs.criteria, criteria)
+    write_parquet(outputs.scores, criteria[criteria["method"] == "headrank"].drop(columns="method"))
     write_parquet(outputs.selected, pd.DataFrame(selected, columns=["backbone", "method", "layer", "head"]))
 
 

@@ -1,0 +1,44 @@
+"""Choose the heads of the methods beside HeadRank on the stored features; the model is not run.
+
+One job chooses for all of them: each takes moments.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from headrank import __version__
+from headrank.detection import detect
+from headrank.features import Features
+from headrank.settings import Settings
+from headrank.stage import stage
+
+
+def main(features, lists, given, seed, outputs):
+    settings = Settings.from_mapping(given)
+    pools = {
+        Path(path).stem: (Features.load(path), pd.read_parquet(judged))
+        for path, judged in zip(features, lists, strict=True)
+    }
+    for path in outputs:
+        # Methods detected on their own kind of data say so in their name.
+        name = Path(path).stem
+        stored, judged = pools["detection" if name.endswith("-own") else "training"]
+        provenance = {
+            "headrank": __version__,
+            "queries": int(judged["qid"].nunique()),
+            "seed": seed,
+            "settings": given,
+        }
+        detect(name.removesuffix("-own"), stored, judged, settings.baselines, provenance).save(path)
+
+
+if __name__ == "__main__":
+    with stage(snakemake.log[0]):
+        main(
+            snakemake.input.features,
+            snakemake.input.lists,
+            snakemake.params.settings,
+            snakemake.params.seed,
+            snakemake.output,
+        )
