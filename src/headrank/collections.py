@@ -10,26 +10,24 @@ import contextlib
 import difflib
 import json
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from headrank.errors import InputError
 from headrank.files import whole_file
-from headrank.runs import Qrels, add_judgement, check_id, open_lines, read_qrels
+from headrank.runs import Qrels, add_judgement, check_id, read_qrels
+from headrank.textfiles import Document, read_documents, read_queries, whole
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-@dataclass(frozen=True)
-class Document:
-    """One passage; ``title`` is empty where the collection has none, and ``text`` may be empty too."""
-
-    docid: str
-    title: str
-    text: str
+__all__ = [
+    "Collection",
+    "Document",
+    "IrDatasetsCollection",
+    "LocalCollection",
+    "open_collection",
+    "read_passages",
+    "write_passages",
+]
 
 
 class Collection(Protocol):
@@ -92,19 +90,10 @@ class LocalCollection:
         raise InputError(f"collection {self.name}: {self._path / name} does not exist")
 
     def documents(self) -> Iterator[Document]:
-        return _documents(self._file("corpus.jsonl"))
+        return read_documents(self._file("corpus.jsonl"))
 
     def queries(self) -> dict[str, str]:
-        path = self._file("queries.jsonl")
-        queries: dict[str, str] = {}
-        for where, record in _records(path):
-            qid = check_id(_text(record, "_id", where), where, "query id")
-            if qid in queries:
-                raise InputError(f"{where}: query id {qid} appears twice")
-            queries[qid] = _text(record, "text", where)
-        if not queries:
-            raise InputError(f"{path}: no query in the file")
-        return queries
+        return read_queries(self._file("queries.jsonl"))
 
     def qrels(self) -> Qrels:
         return read_qrels(self._file("qrels.trec"))
@@ -113,7 +102,7 @@ class LocalCollection:
         """One pass over the corpus that keeps only what is asked for."""
         wanted = list(dict.fromkeys(docids))
         path = self._file("corpus.jsonl")
-        found = {document.docid: document for document in _documents(path, set(wanted))}
+        found = {document.docid: document for document in read_documents(path, set(wanted))}
         return _in_order(wanted, found, str(path))
 
 
@@ -146,7 +135,7 @@ class IrDatasetsCollection:
     def queries(self) -> dict[str, str]:
         self._needs("queries")
         with self._fetching():
-            return {record.query_id: _whole(_body(record)) for record in self._dataset.queries_iter()}
+            return {record.query_id: whole(_body(record)) for record in self._dataset.queries_iter()}
 
     def qrels(self) -> Qrels:
         self._needs("qrels")
@@ -184,7 +173,7 @@ class IrDatasetsCollection:
 
 def read_passages(path: str | os.PathLike[str]) -> dict[str, Document]:
     """Read the passages that ``write_passages`` wrote: docid -> Document, in the order of the file."""
-    return {document.docid: document for document in _documents(Path(path))}
+    return {document.docid: document for document in read_documents(Path(path))}
 
 
 def write_passages(path: str | os.PathLike[str], documents: Iterable[Document]) -> None:
@@ -199,53 +188,12 @@ def write_passages(path: str | os.PathLike[str], documents: Iterable[Document]) 
             if document.docid in seen:
                 raise InputError(f"{path}: document id {document.docid} appears twice")
             seen.add(document.docid)
-            record = {"_id": document.docid, "title": _whole(document.title), "text": _whole(document.text)}
+            record = {"_id": document.docid, "title": whole(document.title), "text": whole(document.text)}
             stream.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
-def _documents(path: Path, wanted: set[str] | None = None) -> Iterator[Document]:
-    seen: set[str] = set()
-    for where, record in _records(path):
-        docid = check_id(_text(record, "_id", where), where, "document id")
-        text, title = _text(record, "text", where), _text(record, "title", where, "")
-        if wanted is not None and docid not in wanted:
-            continue
-        if docid in seen:
-            raise InputError(f"{where}: document id {docid} appears twice")
-        seen.add(docid)
-        yield Document(docid, _whole(title), _whole(text))
-
-
-def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    for number, line in open_lines(path):
-        if not line.strip():
-            continue
-        where = f"{path}:{number}"
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{where}: not valid JSON ({error}); mend or remove the line") from None
-        if not isinstance(record, dict):
-            raise InputError(f"{where}: expected a JSON object, found {type(record).__name__}")
-        yield where, record
-
-
-def _text(record: Mapping[str, Any], key: str, where: str, default: str | None = None) -> str:
-    value = record.get(key, default)
-    if value is None and key not in record:
-        raise InputError(f"{where}: key {key!r} is missing")
-    if not isinstance(value, str):
-        raise InputError(f"{where}: key {key!r} holds {value!r}, expected a string")
-    return value
-
-
-def _whole(text: str) -> str:
-    """Replace halves of surrogate pairs, which JSON can spell but UTF-8 cannot, by the replacement character."""
-    return _SURROGATE.sub("\ufffd", text)
-
-
 def _document(record: Any) -> Document:
-    return Document(record.doc_id, _whole(getattr(record, "title", None) or ""), _whole(_body(record)))
+    return Document(record.doc_id, whole(getattr(record, "title", None) or ""), whole(_body(record)))
 
 
 def _body(record: Any) -> str:

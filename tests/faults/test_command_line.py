@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from headrank.cli import BAD_INPUT, main
+from headrank.heads import HeadSet
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_a_malformed_adapter_description(
 
 def test_an_output_that_cannot_be_written(collection: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert rerank(collection, output=collection) == BAD_INPUT
-    assert one_line(capsys) == f"error: {collection}: is a folder; name the run file to write"
+    assert one_line(capsys) == f"error: {collection}: is a folder; name the file to write"
     assert rerank(collection, output=collection / "run.trec" / "out.trec") == BAD_INPUT
     assert one_line(capsys).startswith(f"error: {collection / 'run.trec'}: ")
 
@@ -71,3 +72,52 @@ def test_a_malformed_run(collection: Path, capsys: pytest.CaptureFixture[str]) -
     assert "run.trec:1: expected 6 columns" in one_line(capsys)
     assert main(["evaluate", "--run", str(collection / "run.trec"), "--qrels", "none"]) == BAD_INPUT
     assert "run.trec:1: expected 6 columns" in one_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--method", "icrr"), "--method icrr: unknown"),
+        (("--method", "core", "--backbone", "b"), "--method core: needs --heads, a head set"),
+        (("--method", "icr", "--backbone", "b", "--heads", "h"), "--method icr: takes no --heads"),
+        (("--method", "icr"), "--method icr: needs --backbone"),
+        (("--method", "icr", "--adapter", "a"), "--method icr: is not trained"),
+        (("--method", "qrranker"), "--method qrranker: needs --adapter"),
+        ((), "--method headrank: needs --adapter"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    options: tuple[str, ...], message: str, collection: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fixed = ("--collection", str(collection), "--run", str(collection / "run.trec"), "--output", "none")
+    assert main(["rerank", *options, *fixed]) == BAD_INPUT
+    assert one_line(capsys).startswith(f"error: {message}")
+
+
+@pytest.mark.parametrize(
+    "texts", [(), ("--queries", "q.tsv"), ("--queries", "q.tsv", "--corpus", "c.tsv", "--collection", "c")]
+)
+def test_texts_are_named_once(
+    texts: tuple[str, ...], collection: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fixed = ("--run", str(collection / "run.trec"), "--output", str(collection / "out.trec"))
+    assert main(["rerank", "--method", "icr", "--backbone", "b", *texts, *fixed]) == BAD_INPUT
+    assert one_line(capsys).startswith("error: --queries and --corpus")
+
+
+def test_a_row_with_too_many_tabs(collection: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (collection / "q.tsv").write_text("q\toak\nr\toak\ttree\n", encoding="utf-8")
+    (collection / "c.tsv").write_text("d\tred oak\n", encoding="utf-8")
+    texts = ("--queries", str(collection / "q.tsv"), "--corpus", str(collection / "c.tsv"))
+    fixed = ("--run", str(collection / "run.trec"), "--output", str(collection / "out.trec"))
+    assert main(["rerank", "--method", "icr", "--backbone", "b", *texts, *fixed]) == BAD_INPUT
+    assert one_line(capsys).endswith("q.tsv:2: expected 2 columns between tabs, found 3")
+
+
+def test_head_sets_of_other_shapes_or_none(collection: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    HeadSet("core", "m", 4, 4, ((0, 1),), (1.0,)).save(collection / "one.json")
+    HeadSet("core", "m", 4, 8, ((0, 1),), (1.0,)).save(collection / "two.json")
+    assert main(["heads", "diff", str(collection / "one.json"), str(collection / "two.json")]) == BAD_INPUT
+    assert "models of different shapes" in one_line(capsys)
+    assert main(["heads", "show", str(collection / "none.json")]) == BAD_INPUT
+    assert "none.json: no readable head set" in one_line(capsys)

@@ -4,7 +4,7 @@ import ast
 from functools import cache
 
 # They read, check and write files, or hold defaults that the configuration overrides: no result depends on them.
-UNWATCHED = {"__init__", "collections", "errors", "files", "runs", "settings", "specs", "stage"}
+UNWATCHED = {"__init__", "collections", "errors", "files", "runs", "settings", "specs", "stage", "textfiles"}
 
 
 @cache

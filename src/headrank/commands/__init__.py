@@ -1,0 +1,1 @@
+"""The commands of ``headrank``, one file each: their grammar and what they do."""

@@ -1,0 +1,34 @@
+"""``headrank evaluate``: the metrics of a TREC run."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+
+def add(commands: Any) -> None:
+    """Put the command into the grammar."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="nDCG@10 of a TREC run",
+        description="Print the metrics of a TREC run against judgements.",
+    )
+    parser.add_argument("--run", required=True, help="a TREC run, plain or .gz")
+    parser.add_argument("--qrels", required=True, help="TREC judgements")
+    parser.add_argument(
+        "--metrics",
+        nargs="+",
+        default=["ndcg@10", "recall@100"],
+        help="ndcg@K, recall@K, precision@K, judged@K, map, rr, rr@K (default: ndcg@10 recall@100)",
+    )
+    parser.set_defaults(run_command=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    from headrank.evaluation import evaluate, means
+    from headrank.runs import read_qrels, read_run
+
+    frame = evaluate(read_run(options.run), read_qrels(options.qrels), options.metrics)
+    for metric, value in means(frame).items():
+        print(f"{metric}\t{value:.4f}")
+    print(f"queries\t{frame['qid'].nunique()}")

@@ -1,0 +1,74 @@
+"""What several commands read: candidates with their texts, from files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headrank.errors import InputError
+
+if TYPE_CHECKING:
+    from headrank.collections import Document
+    from headrank.runs import Run
+
+
+def count(text: str) -> int:
+    """A whole number from 1, for argparse."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is below 1")
+    return value
+
+
+def add_texts(parser: argparse.ArgumentParser) -> None:
+    """The options that say where queries, passages and candidates are."""
+    parser.add_argument("--queries", help="queries: JSON lines (_id, text) or TSV (id, text), plain or .gz")
+    parser.add_argument(
+        "--corpus", help="passages: JSON lines (_id, text, title) or TSV (id, text or id, title, text)"
+    )
+    parser.add_argument("--collection", help="in place of both: a folder with corpus.jsonl and queries.jsonl")
+    parser.add_argument("--run", required=True, help="candidates: a TREC run, plain or .gz")
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """The options that say how a model is loaded and prompted."""
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (default: auto)")
+    parser.add_argument("--dtype", default="auto", help="auto, float32, bfloat16 or float16 (default: auto)")
+
+
+def output_file(path: str) -> Path:
+    """The file to write, its folder made; InputError where the path is a folder."""
+    output = Path(path)
+    if output.is_dir():
+        raise InputError(f"{output}: is a folder; name the file to write")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    return output
+
+
+def read_texts(options: argparse.Namespace) -> tuple[dict[str, str], Run, dict[str, Document]]:
+    """Queries, candidates and the candidates' passages, of the files that ``add_texts`` names."""
+    from headrank.collections import open_collection
+    from headrank.runs import read_run
+    from headrank.textfiles import read_documents, read_queries
+
+    if bool(options.collection) == bool(options.queries or options.corpus):
+        raise InputError("--queries and --corpus, or --collection in place of both: give one of them")
+    if not options.collection and not (options.queries and options.corpus):
+        raise InputError("--queries and --corpus go together")
+    run = read_run(options.run)
+    wanted = {docid for ranked in run.values() for docid, _ in ranked}
+    if options.collection:
+        collection = open_collection("collection", {"source": "local", "path": options.collection})
+        return collection.queries(), run, collection.lookup(wanted)
+    queries = read_queries(Path(options.queries))
+    passages = {document.docid: document for document in read_documents(Path(options.corpus), wanted)}
+    return queries, run, passages
+
+
+def note_left_out(run: Run, depth: int) -> None:
+    """Say on standard error how many candidates lie beyond the depth."""
+    beyond = sum(max(len(ranked) - depth, 0) for ranked in run.values())
+    if beyond:
+        print(f"{beyond} candidates beyond the first {depth} of their query are left out", file=sys.stderr)

@@ -1,0 +1,123 @@
+"""``headrank rerank``: any method on files."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headrank.catalogue import BY_NAME
+from headrank.commands.inputs import add_model, add_texts, count, note_left_out, output_file, read_texts
+from headrank.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from headrank.rerankers import Candidates
+
+
+def add(commands: Any) -> None:
+    """Put the command into the grammar."""
+    parser = commands.add_parser(
+        "rerank",
+        help="rerank a TREC run with any method",
+        description=(
+            "Rerank the candidates of a TREC run and write a TREC run. Trained methods need --adapter, the folder that"
+            " training wrote; those on chosen heads --heads, a file of `headrank heads detect`; the others only"
+            " --backbone. `headrank methods` lists them."
+        ),
+    )
+    parser.add_argument("--method", help="default: headrank, or what the adapter was trained as")
+    parser.add_argument(
+        "--backbone", help="model: folder or hub id (default: the one that the adapter names)"
+    )
+    parser.add_argument("--revision", help="commit of a hub model")
+    parser.add_argument("--adapter", help="folder that training wrote")
+    parser.add_argument("--heads", help="head set, of `headrank heads detect`; a router's file for routehead")
+    add_texts(parser)
+    parser.add_argument("--output", required=True, help="the TREC run to write")
+    parser.add_argument("--depth", type=count, help="candidates per query (default: 40, or as in training)")
+    parser.add_argument(
+        "--order",
+        choices=["best-first", "best-last", "shuffled"],
+        help="order in the prompt (default: best-first, or as in training)",
+    )
+    parser.add_argument(
+        "--family", help="chat frame: qwen3 (default), qwen2.5, llama3, mistral, granite or plain"
+    )
+    add_model(parser)
+    parser.set_defaults(run_command=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    from headrank.runs import write_run
+
+    check(options)
+    # Read the small files first: a typo must not wait for the model.
+    output = output_file(options.output)
+    queries, candidates_run, passages = read_texts(options)
+
+    from headrank.rerankers import as_run, gather_candidates
+
+    rank, depth = _trained(options) if options.adapter else _untrained(options)
+    note_left_out(candidates_run, depth)
+    candidates = gather_candidates(queries, candidates_run, passages, depth)
+    write_run(output, as_run(rank(candidates)), options.method or "headrank")
+
+
+def check(options: argparse.Namespace) -> None:
+    """Refuse options that do not go together, before anything is read."""
+    name = options.method or "headrank"
+    if name not in BY_NAME:
+        raise InputError(f"--method {name}: unknown; `headrank methods` lists those there are")
+    kind = BY_NAME[name].kind
+    if kind == "trained" and not options.adapter:
+        raise InputError(f"--method {name}: needs --adapter, the folder that training wrote")
+    if kind != "trained" and options.adapter:
+        raise InputError(f"--method {name}: is not trained; leave --adapter out")
+    if kind != "trained" and not options.backbone:
+        raise InputError(f"--method {name}: needs --backbone")
+    needs = BY_NAME[name].needs in ("a head set", "a router")
+    if needs and not options.heads:
+        raise InputError(f"--method {name}: needs --heads, {BY_NAME[name].needs}")
+    if options.heads and not needs:
+        raise InputError(f"--method {name}: takes no --heads")
+
+
+def _trained(options: argparse.Namespace) -> tuple[Any, int]:
+    from dataclasses import replace
+
+    from headrank.reranker import Reranker
+
+    reranker = Reranker.load(options.adapter, options.backbone, options.dtype, options.device)
+    if options.order:
+        candidates = replace(reranker.settings.candidates, order=options.order)
+        reranker = replace(reranker, settings=replace(reranker.settings, candidates=candidates))
+    return reranker.rerank_all, options.depth or reranker.settings.candidates.depth
+
+
+def _untrained(options: argparse.Namespace) -> tuple[Any, int]:
+    from headrank.rerankers.ready import rank_untrained
+    from headrank.settings import Settings
+
+    given: dict[str, Any] = {}
+    if options.family:
+        given["prompt"] = {"family": options.family}
+    if options.order:
+        given["candidates"] = {"order": options.order}
+    settings = Settings.from_mapping(given)
+
+    def rank(candidates: list[Candidates]) -> pd.DataFrame:
+        return rank_untrained(
+            options.method,
+            options.backbone,
+            candidates,
+            settings,
+            heads=options.heads,
+            revision=options.revision,
+            dtype=options.dtype,
+            device=options.device,
+            benchmark=Path(options.collection).name if options.collection else "",
+        )
+
+    return rank, options.depth or settings.candidates.depth

@@ -1,0 +1,93 @@
+"""Methods ready to use, for the command line: a backbone loaded as deep as the method needs, its heads, its prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from headrank import __version__
+from headrank.backbone import Backbone, load_backbone, read_config
+from headrank.detection import detect
+from headrank.errors import InputError
+from headrank.extract import collect_features
+from headrank.heads import HeadSet
+from headrank.lists import build_lists, by_list
+from headrank.prompt import PromptBuilder
+from headrank.rerankers.candidates import Candidates
+from headrank.rerankers.faithful import rerank_faithful
+from headrank.rerankers.registry import FAIR, FAITHFUL, Parts, head_sets
+from headrank.rerankers.together import rerank_together
+from headrank.selection import select_headrank
+from headrank.settings import Settings
+
+if TYPE_CHECKING:
+    from headrank.collections import Document
+    from headrank.runs import Qrels, Run
+
+
+def rank_untrained(
+    name: str,
+    model: str,
+    candidates: Sequence[Candidates],
+    settings: Settings,
+    *,
+    heads: str | Path | None = None,
+    revision: str | None = None,
+    dtype: str = "auto",
+    device: str = "auto",
+    benchmark: str = "",
+) -> pd.DataFrame:
+    """Rank with a method that needs no training: a frame as of ``rerank_together``.
+
+    heads: file of the head set, for methods that have one. benchmark: its name, for ICR's faithful form.
+    """
+    chosen: HeadSet | None = None
+    if heads is not None:
+        chosen = HeadSet.load(heads)
+        config = read_config(model, revision)
+        chosen.check(config.num_hidden_layers, config.num_attention_heads, str(heads))
+    depth = chosen.depth if chosen else None
+    backbone = load_backbone(model, depth, dtype, device, revision)
+    sets = {needed: chosen for needed in head_sets([name]) if chosen}
+    if name in FAITHFUL:
+        return rerank_faithful([name], backbone, sets, candidates, settings.prompt, benchmark)[name]
+    if name not in FAIR:
+        raise InputError(f"--method {name}: not a method on a frozen backbone")
+    builder = PromptBuilder(backbone.tokenizer, settings.prompt)
+    method = FAIR[name].build(Parts(backbone, builder, sets, settings))
+    order = settings.candidates.order
+    return rerank_together(backbone, builder, [method], candidates, order)[method.name]
+
+
+def choose_heads(
+    criterion: str,
+    backbone: Backbone,
+    queries: Mapping[str, str],
+    qrels: Qrels,
+    run: Run,
+    passages: Mapping[str, Document],
+    settings: Settings,
+    seed: int = 0,
+) -> HeadSet:
+    """A head set by a criterion (HeadRank's or one of ``headrank.detection``), on lists of judged candidates (R6).
+
+    Judged documents without a text in ``passages`` are left out, as are queries whose lists have one grade.
+    """
+    lists = build_lists(queries, qrels, run, passages, settings.lists, settings.selection.permutations, seed)
+    prompts = {
+        str(i): (queries[str(group["qid"].iloc[0])], [passages[docid] for docid in group["docid"]])
+        for i, group in by_list(lists).items()
+    }
+    builder = PromptBuilder(backbone.tokenizer, settings.prompt)
+    features = collect_features(backbone, builder, prompts, settings.query_span, settings.document_span)
+    provenance: dict[str, Any] = {
+        "headrank": __version__,
+        "queries": int(lists["qid"].nunique()),
+        "seed": seed,
+    }
+    if criterion == "headrank":
+        return select_headrank(features, lists, settings.selection, settings.mass, provenance=provenance)
+    return detect(criterion, features, lists, settings.baselines, provenance)

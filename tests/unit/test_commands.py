@@ -1,0 +1,132 @@
+"""The command line: every method on files, head sets found, shown and compared, and the list of methods."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from support import checkpoint, passages
+
+from headrank.catalogue import BY_NAME, CATALOGUE
+from headrank.cli import main
+from headrank.commands.heads import CRITERIA
+from headrank.detection import CRITERIA as DETECTION
+from headrank.heads import HeadSet
+from headrank.rerankers.registry import FAIR, FAITHFUL, head_sets
+from headrank.runs import read_run
+from headrank.tables.kinds import kind_of
+
+HEADS = ((2, 1), (0, 3))
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """Three queries with six candidates each, as JSON lines and as TSV, judgements, and a head set."""
+    documents = passages(8)
+    corpus = [json.dumps({"_id": d.docid, "title": d.title, "text": d.text}) for d in documents]
+    (tmp_path / "corpus.jsonl").write_text("\n".join(corpus) + "\n", encoding="utf-8")
+    rows = [f"{d.docid}\t{d.title}\t{d.text}" for d in documents]
+    (tmp_path / "corpus.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    queries = {f"q{i}": f"red oak {i}" for i in range(3)}
+    lines = [json.dumps({"_id": qid, "text": text}) for qid, text in queries.items()]
+    (tmp_path / "queries.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (tmp_path / "queries.tsv").write_text(
+        "".join(f"{q}\t{t}\n" for q, t in queries.items()), encoding="utf-8"
+    )
+    run = [f"{qid} Q0 d{d} {d + 1} {9 - d} bm25" for qid in queries for d in range(6)]
+    (tmp_path / "bm25.trec").write_text("\n".join(run) + "\n", encoding="utf-8")
+    qrels = [f"{qid} 0 d{d} {2 if d == 3 else int(d == 5)}" for qid in queries for d in range(6)]
+    (tmp_path / "qrels.trec").write_text("\n".join(qrels) + "\n", encoding="utf-8")
+    HeadSet("core", "tiny", 4, 4, HEADS, (1.0, 0.5)).save(tmp_path / "heads.json")
+    return tmp_path
+
+
+def rerank(files: Path, method: str, *more: str, form: str = "jsonl") -> dict[str, list[tuple[str, float]]]:
+    texts = ("--queries", str(files / f"queries.{form}"), "--corpus", str(files / f"corpus.{form}"))
+    out = files / "out.trec"
+    code = main(
+        [
+            *("rerank", "--method", method, "--backbone", str(checkpoint("qwen3")), *texts),
+            *("--run", str(files / "bm25.trec"), "--output", str(out), "--device", "cpu", *more),
+        ]
+    )
+    assert code == 0
+    return read_run(out)
+
+
+@pytest.mark.parametrize("method", [name for name in [*FAIR, *FAITHFUL] if name in BY_NAME])
+def test_every_frozen_method_reranks_files(files: Path, method: str) -> None:
+    if BY_NAME[method].needs not in ("nothing more", "a head set"):
+        pytest.skip("needs a router")
+    heads = ("--heads", str(files / "heads.json")) if head_sets([method]) else ()
+    found = rerank(files, method, *heads)
+    assert {qid: sorted(d for d, _ in ranked) for qid, ranked in found.items()} == {
+        f"q{i}": [f"d{d}" for d in range(6)] for i in range(3)
+    }
+
+
+def test_tab_separated_files_give_the_same(files: Path) -> None:
+    assert rerank(files, "icr", form="tsv") == rerank(files, "icr")
+
+
+def test_depth_and_order_reach_the_method(files: Path) -> None:
+    assert {len(ranked) for ranked in rerank(files, "icr", "--depth", "4").values()} == {4}
+    assert rerank(files, "icr", "--order", "best-last") != rerank(files, "icr")
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_heads_are_detected_on_files(files: Path, criterion: str, capsys: pytest.CaptureFixture[str]) -> None:
+    out = files / "found.json"
+    arguments = [
+        *("heads", "detect", "--criterion", criterion, "--backbone", str(checkpoint("qwen3"))),
+        *(
+            "--collection",
+            str(files),
+            "--run",
+            str(files / "bm25.trec"),
+            "--qrels",
+            str(files / "qrels.trec"),
+        ),
+        *("--output", str(out), "-k", "3", "--device", "cpu"),
+    ]
+    assert main(arguments) == 0
+    heads = HeadSet.load(out)
+    assert heads.method == criterion
+    assert len(heads.heads) == {"selective-icr": 16, "best-layer": 4}.get(criterion, len(heads.heads))
+    assert criterion in ("selective-icr", "best-layer") or 0 < len(heads.heads) <= 3
+    assert f"{criterion}, {len(heads.heads)} of 16 heads" in capsys.readouterr().out
+
+
+def test_head_sets_are_shown_and_compared(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    HeadSet("qrhead", "tiny", 4, 4, ((2, 1), (3, 0)), (0.9, 0.8), {}, {"temperature": 0.1}).save(
+        files / "others.json"
+    )
+    assert main(["heads", "show", str(files / "others.json")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:] == ["  depth 4 of 4 layers", "  temperature: 0.1", "  2-1\t0.9000", "  3-0\t0.8000"]
+    assert main(["heads", "diff", str(files / "heads.json"), str(files / "others.json")]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "shared 1 of 3 (Jaccard 0.33)",
+        "both: 2-1",
+        "heads.json: 0-3",
+        "others.json: 3-0",
+    ]
+
+
+def test_criteria_on_the_command_line_are_those_of_the_library() -> None:
+    assert set(CRITERIA) == {"headrank", *DETECTION}
+
+
+def test_every_method_is_listed_with_its_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    # Names of methods that differ from another by the data of detection alone are the pipeline's.
+    known = [name for name in [*FAIR, *FAITHFUL] if not name.endswith("-own")]
+    assert set(known) <= set(BY_NAME)
+    assert len(BY_NAME) == len(CATALOGUE)
+    for listing in CATALOGUE:
+        assert listing.kind == kind_of(listing.name), listing.name
+        if listing.name in known and listing.needs in ("nothing more", "a head set"):
+            assert (listing.needs == "a head set") == bool(head_sets([listing.name])), listing.name
+    assert main(["methods"]) == 0
+    printed = capsys.readouterr().out
+    assert all(f"  {listing.name} " in printed for listing in CATALOGUE)
