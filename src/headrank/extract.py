@@ -42,13 +42,14 @@ def collect_features(
     query_span: str,
     document_span: str,
     tokens_per_pass: int = 0,
+    states_layer: int | None = None,
 ) -> Features:
     """Features of training lists: list id -> (query, documents in prompt order).
 
     Values: ``headrank`` (raw mass), ``qrhead`` (calibrated, masked per head), ``core`` (raw mass under CoRe's spans),
     each (lists, heads, documents); ``icr_layers`` (lists, layers, documents), ICR's scores by each layer's heads alone;
     ``token_entropy`` (lists, heads), the entropy over document tokens; ``lengths`` (lists, documents), document lengths
-    in tokens.
+    in tokens; with ``states_layer`` also ``states`` (lists, hidden), the query tokens' mean state that enters it.
     """
     kernels = {
         "headrank": headrank_kernel(query_span, document_span),
@@ -60,7 +61,9 @@ def collect_features(
     parts: dict[str, list[NDArray[np.float32]]] = {
         name: [] for name in (*kernels, "icr_layers", "token_entropy", "lengths")
     }
-    readings = read_prompts(backbone, prompts, backbone.all_heads(), sources, tokens_per_pass)
+    if states_layer is not None:
+        parts["states"] = []
+    readings = read_prompts(backbone, prompts, backbone.all_heads(), sources, tokens_per_pass, states_layer)
     for reading in tqdm(readings, total=len(lists), desc="features", unit="list"):
         for name, kernel in kernels.items():
             parts[name].append(head_scores(reading, kernel).cpu().numpy())
@@ -68,6 +71,8 @@ def collect_features(
         entropy = token_entropy(reading, kernels["headrank"])
         parts["token_entropy"].append(entropy.cpu().numpy())
         parts["lengths"].append(_lengths(reading, document_span))
+        if states_layer is not None:
+            parts["states"].append(reading.states["query", query_span].cpu().numpy())
     return Features(backbone.name, backbone.n_layers, backbone.n_heads, tuple(lists), stack_all(parts))
 
 
@@ -75,7 +80,7 @@ def stack_all(parts: Mapping[str, Sequence[NDArray[np.float32]]]) -> dict[str, N
     """Stack each feature over the lists: vectors per head as they are, lists of unequal length padded with NaN."""
     stacked = {}
     for name, rows in parts.items():
-        if name == "token_entropy":
+        if name in ("token_entropy", "states"):
             stacked[name] = np.stack(rows)
         elif name == "lengths":
             stacked[name] = stack_lists([row[None] for row in rows])[:, 0]

@@ -43,22 +43,23 @@ class HeadSet:
         """How many layers inference needs."""
         return self.deepest + 1
 
+    def described(self) -> dict[str, Any]:
+        """The head set as plain data."""
+        return {
+            "schema": SCHEMA,
+            "method": self.method,
+            "model": self.model,
+            "n_layers": self.n_layers,
+            "n_heads": self.n_heads,
+            "index": "query_head",
+            "heads": [list(head) for head in self.heads],
+            "scores": list(self.scores),
+            "statistics": {name: list(values) for name, values in self.statistics.items()},
+            "provenance": dict(self.provenance),
+        }
+
     def save(self, path: str | Path) -> None:
-        write_json(
-            path,
-            {
-                "schema": SCHEMA,
-                "method": self.method,
-                "model": self.model,
-                "n_layers": self.n_layers,
-                "n_heads": self.n_heads,
-                "index": "query_head",
-                "heads": [list(head) for head in self.heads],
-                "scores": list(self.scores),
-                "statistics": {name: list(values) for name, values in self.statistics.items()},
-                "provenance": dict(self.provenance),
-            },
-        )
+        write_json(path, self.described())
 
     @classmethod
     def load(cls, path: str | Path) -> HeadSet:
@@ -67,8 +68,13 @@ class HeadSet:
             data = json.loads(Path(path).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: no readable head set ({error})") from error
+        return cls.read(data, str(path))
+
+    @classmethod
+    def read(cls, data: Any, where: str) -> HeadSet:
+        """A head set from what ``described`` gives; ``where`` names its place in messages."""
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-            raise InputError(f"{path}: not a head set of schema {SCHEMA}")
+            raise InputError(f"{where}: not a head set of schema {SCHEMA}")
         try:
             heads = tuple((int(layer), int(head)) for layer, head in data["heads"])
             result = cls(
@@ -82,8 +88,8 @@ class HeadSet:
                 data["provenance"],
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{path}: malformed head set ({error!r})") from error
-        result.check(result.n_layers, result.n_heads, str(path))
+            raise InputError(f"{where}: malformed head set ({error!r})") from error
+        result.check(result.n_layers, result.n_heads, where)
         return result
 
     def check(self, n_layers: int, n_heads: int, where: str) -> None:

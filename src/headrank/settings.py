@@ -166,6 +166,30 @@ class BaselineSettings:
 
 
 @dataclass(frozen=True)
+class RouteSettings:
+    """RouteHead's label search and router; no number of it is public, each is an assumption.
+
+    candidates: heads that the router chooses among, the best by their own nDCG@10. budget: most heads of a label, and
+    how many are taken where the router wants none. layer: the one whose incoming states describe the query; None is the
+    middle of the model.
+    """
+
+    candidates: int = 64
+    budget: int = 16
+    layer: int | None = None
+    dimension: int = 128
+    sparsity: float = 1e-3
+    threshold: float = 0.5
+    learning_rate: float = 1e-3
+    epochs: int = 10
+    batch: int = 32
+
+    def states_layer(self, n_layers: int) -> int:
+        """The layer whose incoming states the router reads, in a model of ``n_layers``."""
+        return n_layers // 2 if self.layer is None else self.layer
+
+
+@dataclass(frozen=True)
 class InferenceSettings:
     """R11: null-prompt calibration and the outlier mask at inference, both off by default."""
 
@@ -195,6 +219,7 @@ class Settings:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     inference: InferenceSettings = field(default_factory=InferenceSettings)
     baselines: BaselineSettings = field(default_factory=BaselineSettings)
+    routehead: RouteSettings = field(default_factory=RouteSettings)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Settings:

@@ -51,7 +51,7 @@ def test_all_frozen_methods_share_one_forward_pass_per_query():
     backbone = tiny_backbone("qwen3")
     model: Any = backbone.model
     with count_calls({"decoder": backbone.decoder, "first layer": model.model.layers[0]}) as calls:
-        frames, masses = rerank_frozen(backbone, builder(), methods(), some_candidates(), Settings())
+        frames, masses, _ = rerank_frozen(backbone, builder(), methods(), some_candidates(), Settings())
     assert calls == {"decoder": 3, "first layer": 3}
     assert set(frames) == {"icr", "qrhead", "core", "headrank"}
     assert masses.values["headrank"].shape == (3, 16, 6)
@@ -68,7 +68,7 @@ def every_method(backbone: Backbone) -> list[Method]:
 def test_every_known_method_on_a_frozen_backbone_reads_the_same_pass():
     backbone = tiny_backbone("qwen3")
     with count_calls({"decoder": backbone.decoder}) as calls:
-        frames, _ = rerank_frozen(backbone, builder(), every_method(backbone), some_candidates(), Settings())
+        frames, _, _ = rerank_frozen(backbone, builder(), every_method(backbone), some_candidates(), Settings())
     assert calls == {"decoder": 3}
     assert list(frames) == list(FAIR)
     for name, frame in frames.items():
@@ -273,7 +273,7 @@ def test_tokens_count_what_the_method_reads():
 def test_stored_masses_are_the_raw_masses_by_prompt_position():
     candidates = some_candidates(queries=2, documents=4)
     settings = Settings.from_mapping({"candidates": {"order": "shuffled"}})
-    frames, masses = rerank_frozen(tiny_backbone("qwen3"), builder(), methods(), candidates, settings)
+    frames, masses, _ = rerank_frozen(tiny_backbone("qwen3"), builder(), methods(), candidates, settings)
     assert masses.ids == ("q0", "q1")
     rows = [layer * 4 + head for layer, head in HEADS.heads]
     for i, c in enumerate(candidates):

@@ -28,7 +28,7 @@ def test_stored_masses_rank_as_a_forward_pass_does(order: str, changes: dict[str
     documents = [*passages(6), Document("none", "", ""), Document("nothing", "", " ")]
     candidates = [Candidates(f"q{i}", f"red {i}", tuple(documents[i:] + documents[:i])) for i in range(3)]
     methods = [headrank(h, settings, name=str(i)) for i, h in enumerate(heads)]
-    frames, masses = rerank_frozen(tiny_backbone("qwen3"), builder(), methods, candidates, settings)
+    frames, masses, _ = rerank_frozen(tiny_backbone("qwen3"), builder(), methods, candidates, settings)
     # Any ranking of the pass will do to start from: the other head set's.
     for mine, other in [(0, 1), (1, 0)]:
         found = Stored.of(masses, frames[str(other)], settings).run(heads[mine].heads)

@@ -15,6 +15,7 @@ NEEDED = {name.removeprefix("reattn-").removesuffix("-faithful") for name in FRO
 DETECTED = ["qrhead", "qrhead-ndcg", "qrhead-own", "core", "core-pruned", "core-own", "selective-icr"]
 DETECTED = [name for name in DETECTED if name in NEEDED]
 DETECTED_ON = ["training", *(["detection"] if any(name.endswith("-own") for name in DETECTED) else [])]
+ROUTED = "routehead" in FROZEN
 # Sets of queries with judgements: the one that trains, and one that only detects heads.
 POOLS = {"training": config["train_on"], "detection": config["detect_on"]}
 DATA = os.environ.get("HEADRANK_DATA") or config["data"] or "."

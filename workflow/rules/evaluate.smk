@@ -202,6 +202,29 @@ rule controls:
         "../scripts/controls.py"
 
 
+rule routes:
+    input:
+        routes=[f"results/{STUDY}/runs/{b}/{d}/routes.parquet" for b, d in ROUTE_CELLS],
+        library=library("routes"),
+    output:
+        routes="results/{study}/metrics/routes.parquet",
+    log:
+        "logs/{study}/routes.log",
+    benchmark:
+        "results/{study}/benchmarks/routes.tsv"
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+        gpu=0,
+    params:
+        cells=ROUTE_CELLS,
+    script:
+        "../scripts/routes.py"
+
+
 rule curves:
     input:
         curves=expand("results/{{study}}/adapters/{b}/headrank/curve.csv", b=config["backbones"]),

@@ -149,7 +149,9 @@ rule features:
         runtime=720,
         gpu=GPU,
     params:
-        settings=settings("prompt", "query_span", "document_span"),
+        settings=settings("prompt", "query_span", "document_span", "routehead"),
+        # RouteHead learns from what the query looks like to the model.
+        states=lambda wildcards: ROUTED and wildcards.pool == "training",
         model=MODEL,
     script:
         "../scripts/features.py"
@@ -204,3 +206,30 @@ rule select:
         queries=training_queries,
     script:
         "../scripts/select.py"
+
+
+rule route:
+    input:
+        features="results/{study}/features/{backbone}/training.safetensors",
+        lists="results/{study}/lists/training.parquet",
+        library=library("route"),
+    output:
+        router="results/{study}/routers/{backbone}/router.safetensors",
+        heads="results/{study}/heads/{backbone}/routehead.json",
+        curve="results/{study}/routers/{backbone}/curve.csv",
+    log:
+        "logs/{study}/route/{backbone}.log",
+    benchmark:
+        "results/{study}/benchmarks/route/{backbone}.tsv"
+    conda:
+        "../../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+        gpu=0,
+    params:
+        seed=config["seed"],
+        settings=settings("routehead"),
+    script:
+        "../scripts/route.py"

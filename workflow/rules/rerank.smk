@@ -5,6 +5,7 @@ rule frozen:
         candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["benchmarks"]),
         passages=expand("results/{{study}}/collections/{d}/passages.jsonl", d=config["benchmarks"]),
         heads=expand("results/{{study}}/heads/{{backbone}}/{m}.json", m=[*DETECTED, "headrank"]),
+        router="results/{study}/routers/{backbone}/router.safetensors" if ROUTED else [],
         library=library("frozen"),
     output:
         runs=expand("results/{{study}}/runs/{{backbone}}/{d}/{m}.trec", d=config["benchmarks"], m=FROZEN),
@@ -12,6 +13,7 @@ rule frozen:
             "results/{{study}}/runs/{{backbone}}/{d}/{m}.parquet", d=config["benchmarks"], m=FROZEN
         ),
         masses=expand("results/{{study}}/runs/{{backbone}}/{d}/masses.safetensors", d=config["benchmarks"]),
+        routes=expand("results/{{study}}/runs/{{backbone}}/{d}/routes.parquet", d=config["benchmarks"]),
     log:
         "logs/{study}/frozen/{backbone}.log",
     benchmark:

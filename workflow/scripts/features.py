@@ -14,7 +14,7 @@ from headrank.settings import Settings
 from headrank.stage import stage
 
 
-def main(inputs, settings, model, output):
+def main(inputs, settings, with_states, model, output):
     settings = Settings.from_mapping(settings)
     backbone = load_backbone(inputs.backbone, dtype=model["dtype"], device=model["device"])
     queries = open_collection(
@@ -26,8 +26,9 @@ def main(inputs, settings, model, output):
         for number, group in by_list(pd.read_parquet(inputs.lists)).items()
     }
     builder = PromptBuilder(backbone.tokenizer, settings.prompt)
+    layer = settings.routehead.states_layer(backbone.n_layers) if with_states else None
     features = collect_features(
-        backbone, builder, lists, settings.query_span, settings.document_span, model["tokens_per_pass"]
+        backbone, builder, lists, settings.query_span, settings.document_span, model["tokens_per_pass"], layer
     )
     features.save(output)
 
@@ -35,4 +36,10 @@ def main(inputs, settings, model, output):
 if __name__ == "__main__":
     torch.set_num_threads(snakemake.threads)
     with stage(snakemake.log[0]):
-        main(snakemake.input, snakemake.params.settings, snakemake.params.model, snakemake.output.features)
+        main(
+            snakemake.input,
+            snakemake.params.settings,
+            snakemake.params.states,
+            snakemake.params.model,
+            snakemake.output.features,
+        )

@@ -15,6 +15,7 @@ from headrank.rerankers import as_run, read_candidates_of
 from headrank.rerankers.faithful import rerank_faithful
 from headrank.rerankers.frozen import rerank_frozen
 from headrank.rerankers.registry import FAITHFUL, Parts, build
+from headrank.routing.router import Router
 from headrank.runs import write_run
 from headrank.settings import Settings
 from headrank.stage import stage
@@ -25,16 +26,18 @@ def main(inputs, benchmarks, names, settings, model, masses_paths):
     backbone = load_backbone(inputs.backbone, dtype=model["dtype"], device=model["device"])
     builder = PromptBuilder(backbone.tokenizer, settings.prompt)
     heads = {Path(path).stem: HeadSet.load(path) for path in inputs.heads}
-    methods = build(names, Parts(backbone, builder, heads, settings))
+    router = Router.load(inputs.router) if inputs.router else None
+    methods = build(names, Parts(backbone, builder, heads, settings, router))
     faithful = [name for name in names if name in FAITHFUL]
     passes = model["tokens_per_pass"]
     for name, run, target in zip(benchmarks, inputs.candidates, masses_paths, strict=True):
         candidates = read_candidates_of(Path(run).parent, settings.candidates.depth)
-        frames, masses = rerank_frozen(backbone, builder, methods, candidates, settings, passes)
+        frames, masses, routes = rerank_frozen(backbone, builder, methods, candidates, settings, passes)
         frames |= rerank_faithful(faithful, backbone, heads, candidates, settings.prompt, name, passes)
         for method, frame in frames.items():
             write_run(Path(target).with_name(f"{method}.trec"), as_run(frame), method)
             write_parquet(Path(target).with_name(f"{method}.parquet"), frame)
+        write_parquet(Path(target).with_name("routes.parquet"), routes)
         masses.save(target)
 
 

@@ -30,25 +30,29 @@ def rerank_frozen(
     candidates: Sequence[Candidates],
     settings: Settings,
     tokens_per_pass: int = 0,
-) -> tuple[dict[str, pd.DataFrame], Features]:
-    """Rankings of every method, and HeadRank's raw masses of every head.
+) -> tuple[dict[str, pd.DataFrame], Features, pd.DataFrame]:
+    """Rankings of every method, HeadRank's raw masses of every head, and the routes of methods that choose by query.
 
     Returns (method name -> frame as of ``rerank_together``, Features with ``headrank`` (queries, heads, documents by
-    prompt position) and ``lengths`` (queries, documents); ids are query ids).
+    prompt position) and ``lengths`` (queries, documents), ids being query ids, and a frame of qid, method, layer, head).
     """
     kernel = headrank_kernel(settings.query_span, settings.document_span)
     every = Method("all heads", tuple(backbone.all_heads()), kernel)
     rows: dict[str, list[tuple]] = {method.name: [] for method in methods}
     parts: dict[str, list] = {"headrank": [], "lengths": []}
+    routes: list[tuple] = []
     for c, places, reading, heads in read_candidates(
         backbone, builder, [every, *methods], candidates, settings.candidates.order, tokens_per_pass
     ):
         for method in methods:
             rows[method.name] += rank_documents(c, places, reading, heads, method)
+            chosen = method.chosen(reading)
+            routes += [(c.qid, method.name, *head) for head in chosen or ()]
         # ``every`` comes first, so the reading's heads are all heads, layer by layer.
         parts["headrank"].append(head_scores(reading, kernel).cpu().numpy())
         spans = reading.prompt.documents(settings.document_span)
         parts["lengths"].append(torch.tensor([stop - start for start, stop in spans]).float().numpy())
     frames = {name: pd.DataFrame(part, columns=COLUMNS) for name, part in rows.items()}
     ids = tuple(c.qid for c in candidates)
-    return frames, Features(backbone.name, backbone.n_layers, backbone.n_heads, ids, stack_all(parts))
+    masses = Features(backbone.name, backbone.n_layers, backbone.n_heads, ids, stack_all(parts))
+    return frames, masses, pd.DataFrame(routes, columns=["qid", "method", "layer", "head"])

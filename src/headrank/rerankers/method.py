@@ -37,6 +37,10 @@ class Method:
         """The layer whose query states the method reads, if any."""
         return None
 
+    def chosen(self, reading: Reading) -> tuple[Head, ...] | None:
+        """The heads that a method used for this query, of those that choose by query; None for all others."""
+        return None
+
     def scores(self, reading: Reading, query: str, documents: Sequence[Document]) -> Tensor:
         """(documents,) by prompt position. reading: of the method's own heads, in its order; documents: by position."""
         return document_scores(reading, self.kernel)

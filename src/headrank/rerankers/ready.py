@@ -20,6 +20,7 @@ from headrank.rerankers.candidates import Candidates
 from headrank.rerankers.faithful import rerank_faithful
 from headrank.rerankers.registry import FAIR, FAITHFUL, Parts, head_sets
 from headrank.rerankers.together import rerank_together
+from headrank.routing.router import Router
 from headrank.selection import select_headrank
 from headrank.settings import Settings
 
@@ -42,11 +43,12 @@ def rank_untrained(
 ) -> pd.DataFrame:
     """Rank with a method that needs no training: a frame as of ``rerank_together``.
 
-    heads: file of the head set, for methods that have one. benchmark: its name, for ICR's faithful form.
+    heads: file of the head set, or the router, for methods that have one. benchmark: its name, for ICR's faithful form.
     """
     chosen: HeadSet | None = None
+    router = Router.load(heads) if heads is not None and name == "routehead" else None
     if heads is not None:
-        chosen = HeadSet.load(heads)
+        chosen = router.heads if router else HeadSet.load(heads)
         config = read_config(model, revision)
         chosen.check(config.num_hidden_layers, config.num_attention_heads, str(heads))
     depth = chosen.depth if chosen else None
@@ -57,7 +59,7 @@ def rank_untrained(
     if name not in FAIR:
         raise InputError(f"--method {name}: not a method on a frozen backbone")
     builder = PromptBuilder(backbone.tokenizer, settings.prompt)
-    method = FAIR[name].build(Parts(backbone, builder, sets, settings))
+    method = FAIR[name].build(Parts(backbone, builder, sets, settings, router))
     order = settings.candidates.order
     return rerank_together(backbone, builder, [method], candidates, order)[method.name]
 

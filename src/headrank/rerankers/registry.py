@@ -19,17 +19,20 @@ from headrank.rerankers.icr import STRATEGIES, icr, selective_icr
 from headrank.rerankers.method import Method
 from headrank.rerankers.qrhead import qrhead
 from headrank.rerankers.reattn import reattn
+from headrank.rerankers.routehead import routehead
+from headrank.routing.router import Router
 from headrank.settings import Settings
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What methods are put together from; builder: of the prompts that they share."""
+    """What methods are put together from; builder: of the prompts that they share; router: RouteHead's."""
 
     backbone: Backbone
     builder: PromptBuilder
     heads: Mapping[str, HeadSet]
     settings: Settings
+    router: Router | None = None
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,19 @@ def _reattn(base: str, parts: Parts) -> Method:
     return reattn(FAIR[base].build(parts), parts.builder, parts.settings.baselines.reattn_entropy)
 
 
+def _routehead(parts: Parts) -> Method:
+    if parts.router is None:
+        raise InputError("methods: 'routehead' needs a trained router")
+    parts.router.heads.check(parts.backbone.depth, parts.backbone.n_heads, "routehead's router")
+    return routehead(parts.router, parts.settings)
+
+
 FAIR: dict[str, Entry] = {
     **{name: Entry((), partial(_icr, name)) for name in STRATEGIES},
     "selective-icr": Entry(("selective-icr",), partial(_selective, "selective-icr")),
     **{name: Entry((name,), partial(_qrhead, name)) for name in ("qrhead", "qrhead-ndcg", "qrhead-own")},
     **{name: Entry((name,), partial(_core, name)) for name in ("core", "core-pruned", "core-own")},
+    "routehead": Entry((), _routehead),
     "headrank-untrained": Entry(("headrank",), partial(_headrank, "headrank-untrained")),
 }
 FAIR |= {

@@ -60,14 +60,19 @@ def read_candidates(
         yield c, places, reading, heads
 
 
+def reading_of(reading: Reading, heads: Sequence[Head], method: Method) -> Reading:
+    """A method's own heads and sources, in its order, of a reading of a superset of them."""
+    place = {head: i for i, head in enumerate(heads)}
+    rows = torch.tensor([place[head] for head in method.heads])
+    mass = {source: reading.mass[source][rows.to(reading.mass[source].device)] for source in method.sources}
+    return Reading(reading.prompt, mass, reading.states)
+
+
 def method_scores(
     reading: Reading, heads: Sequence[Head], method: Method, query: str, documents: Sequence[Document]
 ) -> np.ndarray:
     """(documents,) scores of one method by prompt position, from a reading of a superset of its heads."""
-    place = {head: i for i, head in enumerate(heads)}
-    rows = torch.tensor([place[head] for head in method.heads])
-    mass = {source: reading.mass[source][rows.to(reading.mass[source].device)] for source in method.sources}
-    own = Reading(reading.prompt, mass, reading.states)
+    own = reading_of(reading, heads, method)
     return method.scores(own, query, documents).double().cpu().numpy()
 
 

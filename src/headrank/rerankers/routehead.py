@@ -1,0 +1,49 @@
+"""RouteHead: heads chosen for each query by a router (arXiv 2604.24608).
+
+The pass reads all candidate heads and the query's hidden state; the router picks heads by the state, and a document's
+score is the attention that the query pays to it over the picked heads (docs/methods.md, section 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from headrank.heads import Head
+from headrank.reading import Reading
+from headrank.rerankers.method import Method
+from headrank.routing.router import Router
+from headrank.scoring import Kernel, head_scores
+from headrank.settings import Settings
+
+if TYPE_CHECKING:
+    from headrank.collections import Document
+
+
+@dataclass(frozen=True)
+class RouteHead(Method):
+    """Sum of the routed heads' raw document masses; ``heads`` are the router's candidates."""
+
+    router: Router
+
+    @property
+    def states_layer(self) -> int | None:
+        return self.router.layer
+
+    def scores(self, reading: Reading, query: str, documents: Sequence[Document]) -> Tensor:
+        return head_scores(reading, self.kernel)[self._routed(reading)].sum(dim=0)
+
+    def chosen(self, reading: Reading) -> tuple[Head, ...]:
+        return tuple(h for h, routed in zip(self.heads, self._routed(reading).tolist(), strict=True) if routed)
+
+    def _routed(self, reading: Reading) -> Tensor:
+        return self.router.route(reading.states[self.kernel.sources[0]])
+
+
+def routehead(router: Router, settings: Settings, name: str = "routehead") -> RouteHead:
+    """RouteHead with a trained router."""
+    kernel = Kernel(settings.query_span, settings.document_span, calibrate=False, outlier_mask=False)
+    return RouteHead(name, router.heads.heads, kernel, router)

@@ -1,0 +1,43 @@
+"""Train RouteHead's router on the stored features: candidates, labels by search, router; the model is not run."""
+
+import pandas as pd
+import torch
+
+from headrank import __version__
+from headrank.features import Features
+from headrank.files import write_text
+from headrank.routing.labels import candidate_heads, label_lists
+from headrank.routing.router import train_router
+from headrank.settings import Settings
+from headrank.stage import stage
+
+
+def main(inputs, given, seed, outputs):
+    settings = Settings.from_mapping(given).routehead
+    features = Features.load(inputs.features)
+    lists = pd.read_parquet(inputs.lists)
+    provenance = {
+        "headrank": __version__,
+        "queries": int(lists["qid"].nunique()),
+        "seed": seed,
+        "settings": given,
+    }
+    candidates = candidate_heads(features, lists, settings.candidates, provenance)
+    ids, labels, _ = label_lists(features, lists, candidates, settings.budget)
+    states = features.values["states"][features.rows(ids)]
+    layer = settings.states_layer(features.n_layers)
+    router, curve = train_router(states, labels, candidates, layer, settings, seed)
+    router.save(outputs.router)
+    candidates.save(outputs.heads)
+    write_text(outputs.curve, curve.to_csv(index=False, lineterminator="\n"))
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(snakemake.threads)
+    with stage(snakemake.log[0]):
+        main(
+            snakemake.input,
+            snakemake.params.settings,
+            snakemake.params.seed,
+            snakemake.output,
+        )

@@ -1,0 +1,21 @@
+"""Lay out which heads each query of each benchmark was routed to."""
+
+import pandas as pd
+
+from headrank.files import write_parquet
+from headrank.stage import stage
+
+
+def main(paths, cells, output):
+    parts = [
+        pd.read_parquet(path).assign(backbone=backbone, benchmark=benchmark)
+        for path, (backbone, benchmark) in zip(paths, cells, strict=True)
+    ]
+    frame = pd.concat(parts, ignore_index=True)
+    frame = frame[frame["method"] == "routehead"]
+    write_parquet(output, frame[["backbone", "benchmark", "qid", "layer", "head"]])
+
+
+if __name__ == "__main__":
+    with stage(snakemake.log[0]):
+        main(snakemake.input.routes, snakemake.params.cells, snakemake.output.routes)
