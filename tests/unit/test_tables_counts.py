@@ -10,6 +10,8 @@ import pytest
 from headrank.errors import InputError
 from headrank.tables import cost_table, format_table, read_benchmarks, selectivity_table, timing_table
 
+NAN = float("nan")
+
 SELECTIVITY = pd.DataFrame(
     [
         ("large", "headrank", "irrelevant", 0.142, 2000, 0.15),
@@ -69,26 +71,94 @@ def test_formatting_success_adds_benchmarks_up() -> None:
         format_table(counts.assign(permutations=[11, 30, 40]))
 
 
-def test_cost_marks_the_cheapest() -> None:
-    columns = [
-        "backbone",
-        "method",
-        "layers_run",
-        "layers_total",
-        "heads",
-        "forward_passes",
-        "prompt_tokens",
+ANSWERS = pd.DataFrame(
+    [
+        ("small", "rankgpt", 10, 10, 0, 0, 30, 12, 30),
+        ("small", "rankgpt", 10, 10, 0, 0, 30, 18, 15),
+        ("small", "icr", 20, 20, 1, 0, NAN, NAN, NAN),
+        ("small", "setwise", 20, 20, 1, 0, NAN, NAN, NAN),
+    ],
+    columns=[
+        "backbone", "method", "queries", "permutations", "ties", "empty_documents", "calls", "complete", "well_formed",
+    ],
+)  # fmt: skip
+
+
+def test_formatting_success_of_answers_is_per_call() -> None:
+    table = format_table(ANSWERS)
+    keys = [column.key for column in table.columns]
+    printed = table.formatted()
+    assert printed["method"].tolist() == ["ICR", "RankGPT", "Setwise, heapsort"]
+    assert printed["calls"].tolist() == ["–", "60", "–"]
+    assert printed["complete"].tolist() == ["(100)", "50.0", "–"]
+    assert printed["well_formed"].tolist() == ["(100)", "75.0", "–"]
+    assert [row[keys.index("complete")].value for row in table.rows] == [None, 0.5, None]
+    assert "by construction" in table.caption
+    silent = format_table(ANSWERS[ANSWERS["method"] == "icr"])
+    assert "complete" not in silent.formatted().columns
+    assert "Complete" not in silent.caption
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (ANSWERS.drop(columns="complete"), r"missing column\(s\) complete"),
+        (
+            ANSWERS.assign(complete=[31, 18, NAN, NAN]),
+            r"rankgpt \(small\) has calls 30, complete 31, well_formed 30",
+        ),
+        (
+            ANSWERS.assign(well_formed=NAN),
+            "rankgpt .* well_formed nan; complete and well_formed are counted among",
+        ),
+        (ANSWERS.assign(calls=[30, 0, NAN, NAN]), "rankgpt .* has calls 0"),
+        (
+            ANSWERS.assign(calls=[30, NAN] * 2, complete=[1, NAN] * 2, well_formed=[1, NAN] * 2),
+            r"rankgpt \(small\) has calls on some benchmarks only",
+        ),
+    ],
+)
+def test_formatting_success_refuses_answers_that_cannot_be(frame: pd.DataFrame, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        format_table(frame)
+
+
+COSTS = pd.DataFrame(
+    [
+        ("small", "rankgpt", 6, 6, NAN, 123.25, 12345.4, 120.25, NAN),
+        ("small", "icr", 6, 6, 48, 1, 600.4, 0, 1.95),
+        ("small", "headrank", 4, 6, 8, 1, 600.4, 0, 0.61),
+    ],
+    columns=[
+        "backbone", "method", "layers_run", "layers_total", "heads", "forward_passes", "prompt_tokens", "new_tokens",
         "share",
-    ]
-    costs = pd.DataFrame(
-        [("small", "icr", 6, 6, 48, 2, 600.4, 1.95), ("small", "headrank", 4, 6, 8, 1, 600.4, 0.61)],
-        columns=columns,
-    )
-    table = cost_table(costs)
-    assert table.formatted().iloc[0].tolist()[2:] == ["6", "6", "48", "2", "600", "195.0"]
-    assert [row[7].bold for row in table.rows] == [False, True]
-    with pytest.raises(InputError, match=r"icr \(small\) runs 7 of 6 layers"):
-        cost_table(costs.assign(layers_run=[7, 4]))
+    ],
+)  # fmt: skip
+
+
+def test_cost_marks_the_cheapest() -> None:
+    table = cost_table(COSTS)
+    printed = table.formatted()
+    assert printed.iloc[0].tolist()[2:] == ["6", "6", "48", "1", "600", "0", "195.0"]
+    assert printed.iloc[2].tolist()[2:] == ["6", "6", "–", "123.25", "12\u2009345", "120.2", "–"]
+    assert [row[8].bold for row in table.rows] == [False, True, False]
+    assert table.rows[2][4].value is None
+    assert table.rows[2][6].value == 12345.4
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (COSTS.assign(layers_run=[6, 7, 4]), r"icr \(small\) runs 7 of 6 layers"),
+        (COSTS.assign(new_tokens=[NAN, 0, 0]), "new_tokens are not finite"),
+        (COSTS.assign(heads=[NAN, -1, 0]), r"icr \(small\) has heads -1"),
+        (COSTS.assign(share=float("inf")), "has share inf"),
+        (COSTS.drop(columns="new_tokens"), r"missing column\(s\) new_tokens"),
+    ],
+)
+def test_cost_refuses_what_cannot_be(frame: pd.DataFrame, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        cost_table(frame)
 
 
 HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"

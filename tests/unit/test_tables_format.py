@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from headrank.errors import InputError
+from headrank.tables.kinds import DECODING, KINDS, METHODS, METHODS_BY_KIND, kind_of
 from headrank.tables.names import (
     backbone_name,
     benchmark_name,
@@ -73,8 +74,24 @@ def test_names_are_readable_and_methods_in_order() -> None:
     assert variant_name("queries-53") == "53 training queries"
     assert variant_name("other_thing") == "other thing"
     assert by_method(["zz", "headrank", "bm25"]) == ["bm25", "headrank", "zz"]
+    assert method_name("icr-faithful") == "ICR (as released)"
+    assert method_name("routehead-faithful") == "RouteHead (as released)"
+    some = ["setwise", "core", "routehead-faithful", "routehead", "icr-faithful"]
+    assert by_method(some) == ["icr-faithful", "core", "routehead", "routehead-faithful", "setwise"]
     variants = ["queries-9", "k-16", "zz", "k-4", "no-entropy", "headrank", "queries-106"]
     assert by_variant(variants) == ["headrank", "no-entropy", "zz", "k-4", "k-16", "queries-9", "queries-106"]
+
+
+def test_every_method_has_one_kind_and_variants_are_trained() -> None:
+    assert [kind_of(method) for method in METHODS] == [kind for kind in KINDS for _ in METHODS_BY_KIND[kind]]
+    assert len(METHODS) == sum(map(len, METHODS_BY_KIND.values()))
+    assert len(set(METHODS.values())) == len(METHODS)
+    assert set(DECODING) <= set(METHODS_BY_KIND["generative"])
+    ids = ["bm25", "core-own", "headrank-untrained", "core-trained", "yes-no", "qwen3-reranker"]
+    kinds = ["lexical", "frozen", "frozen", "trained", "generative", "supervised"]
+    assert [kind_of(method) for method in ids] == kinds
+    assert [kind_of(method) for method in ("k-4", "headrank-k-4", "no-entropy")] == ["trained"] * 3
+    assert kind_of("routehead-faithful") == "frozen"
 
 
 def test_csv_has_full_precision_and_marks_in_a_column_of_their_own() -> None:

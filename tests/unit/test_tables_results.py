@@ -8,6 +8,7 @@ import pytest
 from headrank.errors import InputError
 from headrank.tables import Table, ablation_table, main_table
 from headrank.tables.table import Cell
+from headrank.tables.write import to_latex
 
 METRICS = ["backbone", "benchmark", "method", "qid", "metric", "value"]
 MARKS = ["backbone", "benchmark", "method", "baseline", "difference", "p", "p_holm", "significant"]
@@ -38,15 +39,16 @@ MAIN = metrics(
 
 def cell(table: Table, backbone: str, method: str, column: str) -> Cell:
     place = [one.key for one in table.columns].index(column)
-    (row,) = [row for row in table.rows if row[0].value == backbone and row[1].value == method]
+    (row,) = [row for row in table.rows if row[0].value == backbone and row[2].value == method]
     return row[place]
 
 
 def test_main_means_are_over_queries_then_benchmarks() -> None:
     table = main_table(MAIN)
-    assert [row[1].text for row in table.rows] == ["BM25", "CoRe", "HeadRank", "CoRe"]
+    assert [row[2].text for row in table.rows] == ["BM25", "CoRe", "HeadRank", "CoRe"]
     assert [row[0].text for row in table.rows] == ["–", "Small", "Small", "Large"]
-    assert [column.title for column in table.columns] == ["Backbone", "Method", "DL 2019", "DL 2020", "Mean"]
+    assert [column.key for column in table.columns] == ["backbone", "kind", "method", "dl19", "dl20", "mean"]
+    assert [column.title for column in table.columns[2:]] == ["Method", "DL 2019", "DL 2020", "Mean"]
     assert cell(table, "", "bm25", "mean").value == pytest.approx(0.4)
     assert cell(table, "small", "headrank", "dl19").value == pytest.approx(0.7)
     assert cell(table, "small", "headrank", "mean").text == "0.550"
@@ -60,10 +62,46 @@ def test_main_has_no_mean_over_fewer_benchmarks() -> None:
 
 def test_main_best_is_per_backbone() -> None:
     table = main_table(MAIN)
-    bold = {(row[0].value, row[1].value): [one.bold for one in row[2:]] for row in table.rows}
+    bold = {(row[0].value, row[2].value): [one.bold for one in row[3:]] for row in table.rows}
     assert bold["small", "headrank"] == [True, False, True]
     assert bold["small", "core"] == [False, True, False]
     assert not any(bold["", "bm25"] + bold["large", "core"])
+
+
+def test_main_is_grouped_by_kind_within_each_backbone() -> None:
+    names = ["headrank", "k-4", "rankgpt", "icr", "qwen3-reranker", "icr-null-only", "qrranker"]
+    frame = metrics({("small", "dl19", name): (0.1 * place,) for place, name in enumerate(names)})
+    frame = pd.concat([frame, frame.assign(backbone="large")])
+    table = main_table(pd.concat([frame, metrics({("", "dl19", "bm25"): (0.3,)})]))
+    small = [row for row in table.rows if row[0].value == "small"]
+    assert [row[2].value for row in small] == [
+        "icr", "icr-null-only", "qrranker", "headrank", "k-4", "rankgpt", "qwen3-reranker",
+    ]  # fmt: skip
+    kinds = ["frozen", "frozen", "trained", "trained", "trained", "generative", "supervised"]
+    assert [row[1].value for row in small] == kinds
+    named = [
+        "Decoding-free, frozen",
+        "",
+        "Decoding-free, trained",
+        "",
+        "",
+        "Generative, zero-shot",
+        "Supervised",
+    ]
+    assert [row[1].text for row in small] == named
+    assert [len(group) for group in table.groups] == [1, 2, 3, 1, 1, 2, 3, 1, 1]
+    assert [row[2].value for row in small if row[3].bold] == ["qrranker"]  # best of all kinds
+    text = to_latex(table)
+    assert text.count(r"\midrule") == 3
+    assert text.count(r"\cmidrule(l){2-4}") == 6
+    assert text.count(r"\textit{Small}") == 1
+    assert text.count("Decoding-free, frozen") == 2
+
+
+def test_main_order_of_methods_is_kept_within_their_kind() -> None:
+    frame = metrics({("small", "dl19", name): (0.5,) for name in ("rankgpt", "core", "icr", "headrank")})
+    table = main_table(frame, methods=["headrank", "core", "rankgpt", "icr"])
+    assert [row[2].value for row in table.rows] == ["core", "icr", "headrank", "rankgpt"]
 
 
 def test_main_marks_tell_better_from_worse() -> None:
@@ -92,7 +130,7 @@ def test_main_marks_tell_better_from_worse() -> None:
 
 def test_main_order_and_choice_can_be_given() -> None:
     table = main_table(MAIN, backbones=["large", "small"], benchmarks=["dl19"], methods=["core"])
-    assert [(row[0].value, row[1].value) for row in table.rows] == [("large", "core"), ("small", "core")]
+    assert [(row[0].value, row[2].value) for row in table.rows] == [("large", "core"), ("small", "core")]
     assert cell(table, "large", "core", "mean").value == pytest.approx(0.9)
     with pytest.raises(InputError, match="no rows for huge; it has small, large"):
         main_table(MAIN, backbones=["huge"])

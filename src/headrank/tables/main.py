@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 import pandas as pd
 
+from headrank.tables.kinds import KINDS, kind_name, kind_of
 from headrank.tables.marks import MEAN, against, key_of_mean, legend, superscript
 from headrank.tables.means import benchmark_means, over_benchmarks
 from headrank.tables.names import backbone_name, benchmark_name, by_method, method_name
-from headrank.tables.table import Cell, Column, Table, bold_best, number_cell, text_cell
+from headrank.tables.table import MISSING, Cell, Column, Table, bold_best, number_cell, text_cell
 from headrank.tables.tidy import in_order
 
 
@@ -25,12 +27,13 @@ def main_table(
     methods: Sequence[str] | None = None,
     alpha: float = 0.05,
 ) -> Table:
-    """One row per method and backbone, first stage (backbone "") on top; best of each backbone in bold.
+    """One row per method and backbone, by kind, first stage (backbone "") on top; best of each backbone in bold.
 
     metrics: columns backbone, benchmark, method, qid, metric, value, a row per query. marks: see
     ``marks.against``; a superscript tells a significant difference to ``baseline`` (alpha: for the caption).
-    backbones, benchmarks, methods: which to show and in which order (default: all). Raises InputError for
-    missing columns or rows, or when methods were evaluated on different queries.
+    backbones, benchmarks, methods: which to show and in which order, methods within their kind (default: all).
+    A method that was not evaluated on a benchmark has a dash there and no mean. Raises InputError for
+    missing columns or rows, or when methods were evaluated on different queries of a benchmark.
     """
     means = benchmark_means(metrics, metric)
     shown_benchmarks = in_order((key[1] for key in means), benchmarks, "metrics")
@@ -41,10 +44,15 @@ def main_table(
     groups = []
     for backbone in ["", *shown_backbones]:
         present = {key[2] for key in means if key[0] == backbone}
+        here = sorted((method for method in shown_methods if method in present), key=_place_of_kind)
         rows: list[list[Cell]] = []
-        for method in (method for method in shown_methods if method in present):
+        for method, before in zip(here, ["", *here], strict=False):
+            kind = kind_of(method)
+            # Print names a kind once; CSV says it in every row.
+            first = not before or kind_of(before) != kind
             row = [
-                text_cell(backbone, backbone_name(backbone) or "–"),
+                text_cell(backbone, backbone_name(backbone) or MISSING),
+                text_cell(kind, kind_name(kind) if first else ""),
                 text_cell(method, method_name(method)),
             ]
             values = {name: means.get((backbone, name, method)) for name in shown_benchmarks}
@@ -55,13 +63,17 @@ def main_table(
                 mark = superscript(tests, tested[name])
                 row.append(dataclasses.replace(number_cell(value, 3), mark=mark))
             rows.append(row)
-        for column in range(2, len(shown_benchmarks) + 3):
+        for column in range(3, len(shown_benchmarks) + 4):
             rows = bold_best(rows, column)
-        if rows:
-            groups.append(tuple(map(tuple, rows)))
+        for _, same in itertools.groupby(rows, key=lambda row: row[1].value):
+            groups.append(tuple(map(tuple, same)))
 
     marked = marks is not None
-    columns = [Column("backbone", "Backbone", numeric=False), Column("method", "Method", numeric=False)]
+    columns = [
+        Column("backbone", "Backbone", numeric=False),
+        Column("kind", "Kind", numeric=False),
+        Column("method", "Method", numeric=False),
+    ]
     columns += [Column(name, benchmark_name(name), marked=marked) for name in shown_benchmarks]
     columns.append(Column(MEAN, "Mean", marked=marked))
     caption = (
@@ -71,3 +83,7 @@ def main_table(
     if marked:
         caption += f" {legend(method_name(baseline), alpha)}"
     return Table(tuple(columns), tuple(groups), caption, "tab:main")
+
+
+def _place_of_kind(method: str) -> int:
+    return list(KINDS).index(kind_of(method))

@@ -5,23 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-FIRST_STAGE = "bm25"
-UNTRAINED = "headrank-untrained"
-TRAINED = "headrank"
+from headrank.tables.kinds import FAITHFUL, FIRST_STAGE, METHODS, TRAINED, UNTRAINED
 
-METHODS = {
-    FIRST_STAGE: "BM25",
-    "icr": "ICR",
-    "qrhead": "QRHead",
-    "core": "CoRe",
-    "qrhead-own": "QRHead (own data)",
-    "core-own": "CoRe (own data)",
-    "icr-faithful": "ICR (as released)",
-    "qrhead-faithful": "QRHead (as released)",
-    "core-faithful": "CoRe (as released)",
-    UNTRAINED: "HeadRank (untrained)",
-    TRAINED: "HeadRank",
-}
+__all__ = [
+    "FIRST_STAGE",
+    "METHODS",
+    "TRAINED",
+    "UNTRAINED",
+    "backbone_name",
+    "benchmark_name",
+    "by_method",
+    "by_variant",
+    "method_name",
+    "variant_name",
+]
 
 _VARIANTS = {
     TRAINED: "HeadRank",
@@ -63,7 +60,12 @@ _BENCHMARKS = {
 
 def method_name(method: str) -> str:
     """``icr`` -> ``ICR``; a variant gets its variant name."""
-    return METHODS.get(method) or variant_name(method)
+    if method in METHODS:
+        return METHODS[method]
+    bare = method.removesuffix(FAITHFUL)
+    if bare != method and bare in METHODS:
+        return f"{METHODS[bare]} (as released)"
+    return variant_name(method)
 
 
 def variant_name(variant: str) -> str:
@@ -90,8 +92,12 @@ def benchmark_name(benchmark: str) -> str:
 
 
 def by_method(methods: Iterable[str]) -> list[str]:
-    """Methods in the paper's order; others after them, in order of appearance."""
-    return _canonical(methods, list(METHODS))
+    """Methods in the paper's order, ``X-faithful`` after X; others after them, in order of appearance."""
+    order = []
+    for method in METHODS:
+        faithful = method + FAITHFUL
+        order += [method] if faithful in METHODS else [method, faithful]
+    return _canonical(methods, order)
 
 
 def by_variant(variants: Iterable[str]) -> list[str]:

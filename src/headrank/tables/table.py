@@ -37,7 +37,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells in groups. Print separates groups by a rule and names the first column once per group."""
+    """Rows of cells in groups. Print separates groups by a rule and names the first column once per backbone.
+
+    Between two groups of the same backbone (kinds of methods) the rule leaves the margin free.
+    """
 
     columns: tuple[Column, ...]
     groups: tuple[tuple[tuple[Cell, ...], ...], ...]

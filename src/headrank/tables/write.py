@@ -101,7 +101,7 @@ def to_markdown(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """A floating table with booktabs rules; a first column ``backbone`` becomes a heading above each group.
+    """A floating table with booktabs rules; a first column ``backbone`` becomes a heading above its groups.
 
     The widest of the layouts that fits is taken: one column of the page, both, both with upright headings.
     """
@@ -131,9 +131,12 @@ def to_latex(table: Table) -> str:
         r"\toprule",
         " & ".join(titles) + r" \\",
     ]
+    above = None
     for group in table.groups:
-        lines.append(r"\midrule")
-        if headings and group[0][0].text != MISSING:
+        same = headings and group[0][0] == above
+        lines.append(rf"\cmidrule(l){{2-{len(columns)}}}" if same else r"\midrule")
+        above = group[0][0]
+        if headings and not same and group[0][0].text != MISSING:
             heading = latex_escape(group[0][0].text)
             lines.append(rf"\multicolumn{{{len(columns)}}}{{@{{}}l}}{{\textit{{{heading}}}}} \\")
         cells = (row[1:] if headings else row for row in group)
