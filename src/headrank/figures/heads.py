@@ -109,8 +109,8 @@ def heads_figure(
             axes.spines[:].set_visible(False)
             axes.set_title(backbone_name(backbone))
             axes.set_xlabel("head")
-            axes.set_xticks(_ticks(values.shape[1]))
-            axes.set_yticks(_ticks(values.shape[0]))
+            axes.set_xticks(ticks(values.shape[1]))
+            axes.set_yticks(ticks(values.shape[0]))
             if number == 0:
                 axes.set_ylabel("layer")
         bar = figure.colorbar(mesh, ax=[axes for (axes,) in grid], label=label, aspect=25, pad=0.02)
@@ -136,6 +136,7 @@ def heads_figure(
     return figure
 
 
-def _ticks(number: int) -> list[int]:
+def ticks(number: int) -> list[int]:
+    """At most nine indices from 0 to ``number`` - 1, a power of two apart."""
     step = next(step for step in (1, 2, 4, 8, 16, 32, 64) if number / step <= 9 or step == 64)
     return list(range(0, number, step))
