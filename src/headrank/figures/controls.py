@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from headrank.errors import InputError
 from headrank.figures.style import (
@@ -84,7 +85,7 @@ def controls_figure(
             )
             axes.set_title(backbone_name(backbone))
             axes.set_xlabel("layer")
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
             axes.margins(x=0.03)
             if number == 0:
                 axes.set_ylabel(f"mean {metric}")

@@ -63,10 +63,11 @@ def head_maps_figure(
     scaled = rows.assign(
         value=rows.groupby(["backbone", "method"], sort=False)["value"].transform(_scaled, scaling)
     )
-    empty = scaled.groupby(["backbone", "method"], sort=False)["value"].count() == 0
-    if empty.any():
-        backbone, method = empty.idxmax()
-        raise InputError(f"{what}: {method} ({backbone}) has no finite value")
+    counts = scaled.groupby(["backbone", "method"], sort=False)["value"].count().reset_index()
+    empty = counts[counts["value"] == 0]
+    if not empty.empty:
+        first = empty.iloc[0]
+        raise InputError(f"{what}: {first['method']} ({first['backbone']}) has no finite value")
     # Scores are seldom spread alike to both sides: the colours are for the values that there are.
     low = max(-_CUT, float(scaled["value"].min())) if scaling == "zscore" else 0.0
     high = min(_CUT, float(scaled["value"].max())) if scaling == "zscore" else 1.0

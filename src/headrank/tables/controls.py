@@ -45,7 +45,7 @@ def controls_table(
         chosen = own_values(by_reference, "method", backbone, "control references")
         if selected not in chosen.index:
             raise InputError(f"control references: no rows for {selected} of {backbone}; give its value")
-        best = layer.idxmax()
+        best = int(layer.to_numpy(dtype=float).argmax())
         name = text_cell(backbone, backbone_name(backbone))
         several = len(random) > 1
         nothing = number_cell(None, 0)
@@ -60,7 +60,9 @@ def controls_table(
             nothing,
         ]
         rows = [head]
-        values = [(BEST_LAYER, "Best single layer", float(layer[best]), count_cell(int(best)))]
+        values = [
+            (BEST_LAYER, "Best single layer", float(layer.iloc[best]), count_cell(int(layer.index[best])))
+        ]
         values += [
             (method, method_name(method), float(chosen[method]), nothing)
             for method in by_method(chosen.index)
