@@ -102,7 +102,8 @@ def to_markdown(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """A floating table with booktabs rules; a first column ``backbone`` becomes a heading above its groups.
+    """A floating table with booktabs rules; a first column ``backbone`` becomes a heading above its groups,
+    and a second one ``kind`` a heading above each group.
 
     The widest of the layouts that fits is taken: one column of the page, both, both with upright headings. A table
     longer than a page becomes several floats of one number, broken between backbones.
@@ -112,7 +113,8 @@ def to_latex(table: Table) -> str:
             f"table label {table.label!r}: use letters, digits, colon, full stop and hyphen only"
         )
     headings = table.columns[0].key == "backbone"
-    columns = table.columns[1:] if headings else table.columns
+    kinds = [column.key for column in table.columns[:2]] == ["backbone", "kind"]
+    columns = table.columns[headings + kinds :]
     layout = _layout(table, columns)
     titles = [latex_escape(column.title) for column in columns]
     if layout.upright:
@@ -138,15 +140,20 @@ def to_latex(table: Table) -> str:
         above = None
         for group in groups:
             same = headings and group[0][0] == above
-            lines.append(rf"\cmidrule(l){{2-{len(columns)}}}" if same else r"\midrule")
+            lines.append(r"\addlinespace" if same else r"\midrule")
             above = group[0][0]
             if headings and not same and group[0][0].text != MISSING:
-                heading = latex_escape(group[0][0].text)
-                lines.append(rf"\multicolumn{{{len(columns)}}}{{@{{}}l}}{{\textit{{{heading}}}}} \\")
-            cells = (row[1:] if headings else row for row in group)
+                lines.append(_heading(group[0][0], len(columns), "textbf" if kinds else "textit"))
+            if kinds:
+                lines.append(_heading(group[0][1], len(columns), "textit"))
+            cells = (row[headings + kinds :] for row in group)
             lines += [" & ".join(map(_latex_cell, row)) + r" \\" for row in cells]
         lines += [r"\bottomrule", r"\end{tabular}", rf"\end{{{layout.environment}}}"]
     return "\n".join(lines) + "\n"
+
+
+def _heading(cell: Cell, columns: int, font: str) -> str:
+    return rf"\multicolumn{{{columns}}}{{@{{}}l}}{{\{font}{{{latex_escape(cell.text)}}}}} \\"
 
 
 def _pages(table: Table, layout: _Layout) -> list[list[tuple[tuple[Cell, ...], ...]]]:
@@ -155,7 +162,7 @@ def _pages(table: Table, layout: _Layout) -> list[list[tuple[tuple[Cell, ...], .
     free = _PAGE
     for _, same in itertools.groupby(table.groups, key=lambda group: group[0][0]):
         block = list(same)
-        height = layout.line * (1 + sum(map(len, block))) + _RULE * len(block)
+        height = layout.line * (1 + sum(map(len, block))) + (_RULE + layout.line) * len(block)
         if height > free and pages[-1]:
             pages.append([])
             free = _PAGE
@@ -186,6 +193,7 @@ _LAYOUTS = (
     _Layout("table*", r"\footnotesize", 4, 4.4, 490, 9.5),
     _Layout("table*", r"\footnotesize", 4, 4.4, 490, 9.5, upright=True),
     _Layout("table*", r"\scriptsize", 3, 4.0, 490, 8, upright=True),
+    _Layout("table*", r"\scriptsize", 2, 4.0, 490, 8, upright=True),
 )
 
 
