@@ -68,7 +68,9 @@ def every_method(backbone: Backbone) -> list[Method]:
 def test_every_known_method_on_a_frozen_backbone_reads_the_same_pass():
     backbone = tiny_backbone("qwen3")
     with count_calls({"decoder": backbone.decoder}) as calls:
-        frames, _, _ = rerank_frozen(backbone, builder(), every_method(backbone), some_candidates(), Settings())
+        frames, _, _ = rerank_frozen(
+            backbone, builder(), every_method(backbone), some_candidates(), Settings()
+        )
     assert calls == {"decoder": 3}
     assert list(frames) == list(FAIR)
     for name, frame in frames.items():

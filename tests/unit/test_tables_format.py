@@ -135,6 +135,24 @@ def test_latex_of_many_columns_spans_the_page_with_upright_headings() -> None:
     assert "graphicx" in text.splitlines()[0]
 
 
+def test_latex_of_many_rows_becomes_floats_of_one_number_broken_between_backbones() -> None:
+    columns = (Column("backbone", "Backbone", numeric=False), Column("method", "Method", numeric=False))
+    groups = tuple(
+        tuple((text_cell(backbone), text_cell(f"{backbone}-{kind}-{number}")) for number in range(15))
+        for backbone in "abc"
+        for kind in ("x", "y")
+    )
+    parts = to_latex(Table(columns, groups, "Long.", "tab:long")).split("\\begin{table}")[1:]
+    assert [part.count("\\midrule") for part in parts] == [1, 1, 1]
+    assert [part.count("\\addlinespace") for part in parts] == [1, 1, 1]
+    assert [f"{backbone}-y-14" in part for backbone, part in zip("abc", parts, strict=True)] == [True] * 3
+    assert [r"\addtocounter{table}{-1}" in part for part in parts] == [False, True, True]
+    assert [part.count(r"\label{tab:long}") for part in parts] == [1, 0, 0]
+    assert all(part.rstrip().endswith(r"\end{table}") for part in parts)
+    short = to_latex(Table(columns, groups[:2], "Short.", "tab:long"))
+    assert short.count("\\begin{table}") == 1
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from headrank.errors import InputError
 from headrank.figures.style import (
@@ -22,7 +23,7 @@ from headrank.figures.style import (
     legend_above,
     panels,
 )
-from headrank.tables.controls import control_means, own_values
+from headrank.tables.controls import common_benchmarks, control_means, own_values
 from headrank.tables.names import UNTRAINED, backbone_name, by_method, method_name
 from headrank.tables.tidy import in_order, require_finite
 
@@ -48,13 +49,15 @@ def controls_figure(
     layers: columns backbone, benchmark, layer (from 0), value (``metric`` of all heads of that layer alone).
     draws: backbone, benchmark, draw, value (random heads); the band runs from the worst to the best draw, its
     line is their mean. references: backbone, benchmark, method (``icr``, ``qrhead``, ``core``,
-    ``headrank-untrained``; others are left out), value. Raises InputError when benchmarks are missing for some.
+    ``headrank-untrained``; others are left out), value. The benchmarks are those of the
+    draws; raises InputError when one of them is missing elsewhere.
     """
     what = "control references"
-    by_layer = control_means(layers, "layer", "layer controls", benchmarks)
+    common = common_benchmarks(draws, benchmarks)
+    by_layer = control_means(layers, "layer", "layer controls", common)
     require_finite(layers, ["layer"], "layer controls")
-    by_draw = control_means(draws, "draw", "random draws", benchmarks)
-    levels = control_means(references, "method", what, benchmarks)
+    by_draw = control_means(draws, "draw", "random draws", common)
+    levels = control_means(references, "method", what, common)
     strange = sorted(set(levels["method"]) - set(_LOOKS))
     levels = levels[levels["method"].isin(list(_LOOKS))]
     if levels.empty:
@@ -62,7 +65,7 @@ def controls_figure(
     shown = in_order(by_layer["backbone"], backbones, "layer controls")
 
     with language():
-        figure, grid = panels(len(shown), 2.2)
+        figure, grid = panels(len(shown), 2.2 if len(shown) > 1 else 2.8)
         for number, (backbone, (axes,)) in enumerate(zip(shown, grid, strict=True)):
             random = own_values(by_draw, "draw", backbone, "random draws").to_numpy(dtype=float)
             layer = own_values(by_layer, "layer", backbone, "layer controls")
@@ -82,13 +85,13 @@ def controls_figure(
             )
             axes.set_title(backbone_name(backbone))
             axes.set_xlabel("layer")
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
             axes.margins(x=0.03)
             if number == 0:
-                axes.set_ylabel(metric)
+                axes.set_ylabel(f"mean {metric}")
         handles: list[object] = [
             Line2D([], [], color=BLACK, marker="o", markersize=2.5, linewidth=0.9, label="one layer alone"),
-            Patch(color=GREY, alpha=0.25, linewidth=0, label="random heads, range of draws"),
+            Patch(color=GREY, alpha=0.25, linewidth=0, label="random heads, range"),
             Line2D([], [], color=GREY, linewidth=1, label="random heads, mean"),
         ]
         handles += [

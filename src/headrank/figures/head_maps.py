@@ -21,11 +21,9 @@ from headrank.tables.tidy import in_order, require, require_finite, require_uniq
 
 Scaling = Literal["zscore", "rank"]
 
-# Label of the colour scale, and its limits.
-_SCALED: dict[str, tuple[str, float, float]] = {
-    "zscore": ("score (z per map)", -3.0, 3.0),
-    "rank": ("rank of the score (share of heads below)", 0.0, 1.0),
-}
+# Label of the colour scale.
+_SCALED = {"zscore": "score (z per map)", "rank": "rank of the score (share of heads below)"}
+_CUT = 3.0  # standard deviations
 
 
 def head_maps_figure(
@@ -41,7 +39,7 @@ def head_maps_figure(
     scores: columns backbone, method (whose criterion it is), layer, head (both from 0), statistic, value (NaN:
     grey), one statistic per method. selected: columns backbone, method, layer, head; the heads of a method are
     ringed in its own map, those of methods without scores are left out. Criteria have scales of their own, so
-    colours are scaled per map: ``zscore`` (value minus mean over standard deviation, cut at 3 on either side) or
+    colours are scaled per map: ``zscore`` (value minus mean over standard deviation, cut at 3) or
     ``rank`` (share of the map's heads with a smaller value, 0 to 1, ties at their mean).
     """
     what = "head scores"
@@ -62,18 +60,28 @@ def head_maps_figure(
             raise InputError(f"{what}: several statistics of {method} ({', '.join(several)}); keep one")
     require_unique(rows, keys, what)
 
-    label, low, high = _SCALED[scaling]
+    scaled = rows.assign(
+        value=rows.groupby(["backbone", "method"], sort=False)["value"].transform(_scaled, scaling)
+    )
+    counts = scaled.groupby(["backbone", "method"], sort=False)["value"].count().reset_index()
+    empty = counts[counts["value"] == 0]
+    if not empty.empty:
+        first = empty.iloc[0]
+        raise InputError(f"{what}: {first['method']} ({first['backbone']}) has no finite value")
+    # Scores are seldom spread alike to both sides: the colours are for the values that there are.
+    low = max(-_CUT, float(scaled["value"].min())) if scaling == "zscore" else 0.0
+    high = min(_CUT, float(scaled["value"].max())) if scaling == "zscore" else 1.0
     with language():
         height = min(1.25, 8.2 / len(criteria))
         figure, grid = panels(len(shown), height, rows=len(criteria), share_y=False)
         colors = matplotlib.colormaps["cividis"].with_extremes(bad="#BDBDBD")
         for column, (backbone, panel) in enumerate(zip(shown, grid, strict=True)):
             for number, (method, axes) in enumerate(zip(criteria, panel, strict=True)):
-                here = rows[(rows["backbone"] == backbone) & (rows["method"] == method)]
+                here = scaled[(scaled["backbone"] == backbone) & (scaled["method"] == method)]
                 if number == 0:
                     axes.set_title(backbone_name(backbone))
                 if column == 0:
-                    axes.set_ylabel(f"{method_name(method)}\nlayer")
+                    axes.set_ylabel(f"{_in_lines(method_name(method))}\nlayer")
                 if here.empty:
                     axes.spines[:].set_visible(False)
                     axes.set(xticks=[], yticks=[])
@@ -81,7 +89,7 @@ def head_maps_figure(
                     continue
                 layers, heads = (here[name].to_numpy(dtype=int) for name in ("layer", "head"))
                 values = np.full((layers.max() + 1, heads.max() + 1), np.nan)
-                values[layers, heads] = _scaled(here["value"], scaling, f"{method} ({backbone})")
+                values[layers, heads] = here["value"]
                 mesh = axes.imshow(
                     np.ma.masked_invalid(values),
                     cmap=colors,
@@ -97,30 +105,32 @@ def head_maps_figure(
                     raise InputError(
                         f"selected heads: {backbone} has no scored head {layer}-{head} of {method}"
                     )
-                axes.plot(
-                    chosen["head"],
-                    chosen["layer"],
-                    linestyle="none",
-                    marker="o",
-                    markersize=3.2,
-                    markerfacecolor="none",
-                    markeredgecolor="white",
-                    markeredgewidth=0.8,
-                    path_effects=[withStroke(linewidth=1.8, foreground=BLACK)],
-                    clip_on=False,
-                )
+                if not chosen.empty:  # an empty line that is not clipped has no extent to lay out
+                    axes.plot(
+                        chosen["head"],
+                        chosen["layer"],
+                        linestyle="none",
+                        marker="o",
+                        markersize=3.8,
+                        markerfacecolor="none",
+                        markeredgecolor="white",
+                        markeredgewidth=0.6,
+                        path_effects=[withStroke(linewidth=1.4, foreground=BLACK)],
+                        clip_on=False,
+                    )
                 axes.spines[:].set_visible(False)
                 axes.set_xticks(ticks(values.shape[1]))
-                axes.set_yticks(ticks(values.shape[0]))
+                axes.set_yticks(ticks(values.shape[0], most=5))
                 axes.tick_params(labelbottom=number == len(criteria) - 1)
                 if number == len(criteria) - 1:
                     axes.set_xlabel("head")
         figure.align_ylabels()
-        extend = "both" if scaling == "zscore" else "neither"
+        ends = {(True, True): "both", (True, False): "min", (False, True): "max", (False, False): "neither"}
+        extend = ends[float(scaled["value"].min()) < low, float(scaled["value"].max()) > high]
         bar = figure.colorbar(
             mesh,
             ax=[axes for panel in grid for axes in panel],
-            label=label,
+            label=_SCALED[scaling],
             aspect=12 * len(criteria),
             pad=0.02,
             extend=extend,
@@ -140,13 +150,15 @@ def head_maps_figure(
     return figure
 
 
-def _scaled(values: pd.Series, scaling: Scaling, place: str) -> np.ndarray:
+def _in_lines(name: str) -> str:
+    """``QRHead (solo nDCG)`` on two lines, to fit the height of a map."""
+    return name.replace(" (", "\n(").replace(", ", ",\n")
+
+
+def _scaled(values: pd.Series, scaling: Scaling) -> pd.Series:
     """The values of one map on the common scale; NaN stays NaN, values that are all alike lie in the middle."""
     known = values.replace([np.inf, -np.inf], np.nan).astype(float)
-    number = int(known.notna().sum())
-    if number == 0:
-        raise InputError(f"head scores: {place} has no finite value")
     if scaling == "rank":
-        return ((known.rank(method="average") - 1) / max(number - 1, 1)).to_numpy()
+        return (known.rank(method="average") - 1) / max(int(known.notna().sum()) - 1, 1)
     spread = float(known.std(ddof=0))
-    return ((known - known.mean()) / (spread or 1.0)).to_numpy()
+    return (known - known.mean()) / (spread or 1.0)

@@ -136,7 +136,7 @@ def heads_figure(
     return figure
 
 
-def ticks(number: int) -> list[int]:
-    """At most nine indices from 0 to ``number`` - 1, a power of two apart."""
-    step = next(step for step in (1, 2, 4, 8, 16, 32, 64) if number / step <= 9 or step == 64)
+def ticks(number: int, most: int = 9) -> list[int]:
+    """At most ``most`` indices from 0 to ``number`` - 1, a power of two apart."""
+    step = next(step for step in (1, 2, 4, 8, 16, 32, 64) if number / step <= most or step == 64)
     return list(range(0, number, step))

@@ -15,6 +15,8 @@ from headrank.figures.style import BLACK, language, panels
 from headrank.tables.names import backbone_name, by_method, method_name
 from headrank.tables.tidy import in_order, require, require_finite, require_unique
 
+_ACROSS = 3  # matrices side by side
+
 
 def overlap_figure(
     selected: pd.DataFrame, *, backbones: Sequence[str] | None = None, methods: Sequence[str] | None = None
@@ -43,8 +45,13 @@ def overlap_figure(
 
     with language():
         longest = max(map(len, names))
-        height = 0.62 + 0.062 * longest + (0.21 if len(shown) > 1 else 0.26) * len(criteria)
-        figure, grid = panels(len(shown), height, per_row=3)
+        # Names stand once, under the lowest matrix of each column.
+        lines = -(-len(shown) // _ACROSS)
+        cells = max(
+            1.4, (0.21 if len(shown) > 1 else 0.24) * len(criteria)
+        )  # no lower than the scale's label
+        height = 0.5 + 0.068 * longest / lines + cells
+        figure, grid = panels(len(shown), height, per_row=_ACROSS)
         colors = matplotlib.colormaps["cividis"].with_extremes(bad="white")
         for number, (backbone, (axes,)) in enumerate(zip(shown, grid, strict=True)):
             index = np.full((len(criteria), len(criteria)), np.nan)
@@ -68,12 +75,17 @@ def overlap_figure(
             axes.set_title(backbone_name(backbone))
             axes.set_xticks(range(len(criteria)), names, rotation=90)
             axes.set_yticks(range(len(criteria)), names)
-            axes.tick_params(length=0, labelleft=number % 3 == 0)
+            lowest = number + _ACROSS >= len(shown)
+            axes.tick_params(length=0, labelleft=number % _ACROSS == 0, labelbottom=lowest)
             for edge in np.arange(0.5, len(criteria) - 1):
                 axes.axhline(edge, color="white", linewidth=0.8)
                 axes.axvline(edge, color="white", linewidth=0.8)
         bar = figure.colorbar(
-            mesh, ax=[axes for (axes,) in grid], label="Jaccard index", aspect=25, pad=0.02, shrink=0.9
+            mesh,
+            ax=[axes for (axes,) in grid],
+            label="Jaccard index\n(numbers: shared heads)",
+            aspect=25 * lines,
+            pad=0.02,
         )
         bar.outline.set_visible(False)  # type: ignore[operator]
     return figure

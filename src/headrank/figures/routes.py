@@ -14,6 +14,8 @@ from headrank.figures.style import DOUBLE, language
 from headrank.tables.names import backbone_name, benchmark_name
 from headrank.tables.tidy import in_order, require, require_finite, require_unique
 
+_LABEL = 0.027  # room of a layer's number, as a share of the panel's width
+
 
 def routes_figure(
     routes: pd.DataFrame, *, backbones: Sequence[str] | None = None, benchmarks: Sequence[str] | None = None
@@ -70,10 +72,22 @@ def routes_figure(
             middles = (np.concatenate([[-0.5], edges]) + np.concatenate([edges, [len(heads) - 0.5]])) / 2
             axes.spines[:].set_visible(False)
             axes.set_title(f"{backbone_name(backbone)}: {len(heads)} heads")
-            axes.set_xticks(middles, [str(layer) for layer in dict.fromkeys(layers.tolist())])
+            names = _apart(middles, list(dict.fromkeys(layers.tolist())), len(heads))
+            axes.set_xticks(middles, names)
             axes.set_yticks(range(len(listed)), labels)
             axes.tick_params(length=0)
+        grid[0].set_title("in brackets: mean heads per query", loc="right", fontsize=7.5)
         grid[-1].set_xlabel("routed heads, by layer")
         bar = figure.colorbar(mesh, ax=list(grid), label="queries (%)", aspect=25, pad=0.015)
         bar.outline.set_visible(False)  # type: ignore[operator]
     return figure
+
+
+def _apart(middles: np.ndarray, layers: Sequence[int], width: int) -> list[str]:
+    """The layers as labels, without those that would touch the label before them."""
+    names, last = [], -np.inf
+    for middle, layer in zip(middles, layers, strict=True):
+        free = middle - last >= _LABEL * width
+        names.append(str(layer) if free else "")
+        last = middle if free else last
+    return names

@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from headrank.errors import InputError
-from headrank.figures.style import DOTTED, DOUBLE, GREY, PALE, SERIES, SINGLE, language, legend_above
+from headrank.figures.style import DOTTED, DOUBLE, GREY, PALE, SERIES, language, legend_above
 from headrank.tables.names import backbone_name, by_method, method_name
 from headrank.tables.success import RULES, answer_shares
 from headrank.tables.tidy import in_order
 
-_TITLES = {"complete": "every id exactly once", "well_formed": "format as asked"}
+_TITLES = {"complete": "Complete: every id exactly once", "well_formed": "Well-formed: the format asked for"}
 
 
 def success_figure(
@@ -37,8 +37,8 @@ def success_figure(
     looks = dict(zip(drawn, SERIES, strict=False))
 
     with language():
-        height = 0.75 + len(shown) * max(0.2, 0.1 + 0.07 * len(drawn))
-        figure = Figure(figsize=(DOUBLE if len(shown) > 1 else SINGLE, height), layout="constrained")
+        height = 1.05 + len(shown) * max(0.2, 0.1 + 0.07 * len(drawn))
+        figure = Figure(figsize=(DOUBLE, height), layout="constrained")
         grid = figure.subplots(1, len(RULES), sharey=True, sharex=True)
         offsets = np.linspace(-0.3, 0.3, len(drawn)) if len(drawn) > 1 else np.zeros(1)
         for axes, rule in zip(grid, RULES, strict=True):
@@ -83,5 +83,5 @@ def success_figure(
                 [], [], color=GREY, linewidth=0.9, linestyle=DOTTED, label="decoding-free, by construction"
             )
         )
-        legend_above(figure, handles, 3 if len(shown) > 1 else 2)
+        legend_above(figure, handles, 3)
     return figure

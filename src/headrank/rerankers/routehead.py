@@ -37,7 +37,9 @@ class RouteHead(Method):
         return head_scores(reading, self.kernel)[self._routed(reading)].sum(dim=0)
 
     def chosen(self, reading: Reading) -> tuple[Head, ...]:
-        return tuple(h for h, routed in zip(self.heads, self._routed(reading).tolist(), strict=True) if routed)
+        return tuple(
+            h for h, routed in zip(self.heads, self._routed(reading).tolist(), strict=True) if routed
+        )
 
     def _routed(self, reading: Reading) -> Tensor:
         return self.router.route(reading.states[self.kernel.sources[0]])

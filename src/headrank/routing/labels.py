@@ -59,9 +59,7 @@ def label_lists(
     return ids, np.stack(labels), np.array(found)
 
 
-def search_label(
-    values: Array, grades: NDArray[np.int64], budget: int
-) -> tuple[NDArray[np.bool_], float]:
+def search_label(values: Array, grades: NDArray[np.int64], budget: int) -> tuple[NDArray[np.bool_], float]:
     """At most ``budget`` heads whose summed mass has the highest nDCG@10 that the search finds, and that nDCG.
 
     values: (candidates, documents) masses of one list. Heads are added one by one, the best first, as long as nDCG

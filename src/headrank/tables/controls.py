@@ -30,20 +30,22 @@ def controls_table(
     layers: columns backbone, benchmark, layer (from 0), value (``metric`` of all heads of that layer alone).
     draws: backbone, benchmark, draw, value (as many random heads as are selected; a draw takes the same heads on
     every benchmark). references: backbone, benchmark, method, value. Values are means over queries; the table
-    takes their unweighted mean over benchmarks. ``selected`` must be among the references. docs/methods.md 11.1.
+    takes their unweighted mean over benchmarks (default: those of the draws).
+    ``selected`` must be among the references. docs/methods.md 11.1.
     """
-    by_layer = control_means(layers, "layer", "layer controls", benchmarks)
-    by_draw = control_means(draws, "draw", "random draws", benchmarks)
-    by_method_ = control_means(references, "method", "control references", benchmarks)
+    common = common_benchmarks(draws, benchmarks)
+    by_layer = control_means(layers, "layer", "layer controls", common)
+    by_draw = control_means(draws, "draw", "random draws", common)
+    by_reference = control_means(references, "method", "control references", common)
     shown = in_order(by_draw["backbone"], backbones, "random draws")
     groups = []
     for backbone in shown:
         random = own_values(by_draw, "draw", backbone, "random draws").to_numpy(dtype=float)
         layer = own_values(by_layer, "layer", backbone, "layer controls")
-        chosen = own_values(by_method_, "method", backbone, "control references")
+        chosen = own_values(by_reference, "method", backbone, "control references")
         if selected not in chosen.index:
             raise InputError(f"control references: no rows for {selected} of {backbone}; give its value")
-        best = layer.idxmax()
+        best = int(layer.to_numpy(dtype=float).argmax())
         name = text_cell(backbone, backbone_name(backbone))
         several = len(random) > 1
         nothing = number_cell(None, 0)
@@ -58,7 +60,9 @@ def controls_table(
             nothing,
         ]
         rows = [head]
-        values = [(BEST_LAYER, "Best single layer", float(layer[best]), count_cell(int(best)))]
+        values = [
+            (BEST_LAYER, "Best single layer", float(layer.iloc[best]), count_cell(int(layer.index[best])))
+        ]
         values += [
             (method, method_name(method), float(chosen[method]), nothing)
             for method in by_method(chosen.index)
@@ -80,24 +84,30 @@ def controls_table(
         Column("layer", "Layer"),
         Column("rank", "Rank"),
     )
-    number = by_draw["benchmarks"].iloc[0]
+    plural = "s" if len(common) > 1 else ""
     caption = (
-        f"Controls of head choice: {metric}, mean over {number} benchmark{'s' if number > 1 else ''}. Random heads: as "
-        f"many as HeadRank's, mean, standard deviation and range over draws. Best single layer: all heads of the "
+        f"Controls of head choice: {metric}, mean over {len(common)} benchmark{plural}. Random heads: as "
+        f"many as HeadRank's; mean, standard deviation and range over draws. Best single layer: all heads of the "
         f"layer that is best on these very queries, so an upper bound. Rank: place among the random draws, 1 if "
         f"above all of them. Nothing is trained. Bold: best of each backbone."
     )
     return Table(columns, tuple(groups), caption, "tab:controls")
 
 
-def control_means(frame: pd.DataFrame, key: str, what: str, benchmarks: Sequence[str] | None) -> pd.DataFrame:
-    """Unweighted mean over benchmarks: columns backbone, ``key``, value, benchmarks (how many).
+def common_benchmarks(draws: pd.DataFrame, benchmarks: Sequence[str] | None) -> list[str]:
+    """The benchmarks that the means are taken over: those asked for, else all that have random draws."""
+    require(draws, ["backbone", "benchmark", "draw", "value"], "random draws")
+    return in_order(draws["benchmark"], benchmarks, "random draws")
+
+
+def control_means(frame: pd.DataFrame, key: str, what: str, benchmarks: Sequence[str]) -> pd.DataFrame:
+    """Unweighted mean over ``benchmarks``: columns backbone, ``key``, value, benchmarks (how many).
 
     Raises InputError when a backbone's ``key`` lacks a benchmark that another one has: the means would not compare.
     """
     keys = ["backbone", "benchmark", key]
     require(frame, [*keys, "value"], what)
-    shown = in_order(frame["benchmark"], benchmarks, what)
+    shown = in_order(frame["benchmark"], list(benchmarks), what)
     rows = frame[frame["benchmark"].isin(shown)]
     require_unique(rows, keys, what)
     require_finite(rows, ["value"], what)
@@ -106,7 +116,7 @@ def control_means(frame: pd.DataFrame, key: str, what: str, benchmarks: Sequence
     if not short.empty:
         backbone, which = short.index[0]
         raise InputError(
-            f"{what}: {key} {which} of {backbone} has {short.iloc[0]['benchmarks']} of {len(shown)} benchmarks; "
+            f"{what}: {key} {which} of {backbone} has {short['benchmarks'].iloc[0]} of {len(shown)} benchmarks; "
             f"give all, or name the benchmarks to show"
         )
     return means.reset_index()

@@ -36,7 +36,6 @@ METHODS_BY_KIND: dict[str, dict[str, str]] = {
         "routehead": "RouteHead",
         "reattn-icr": "ICR + ReAttn",
         "reattn-qrhead": "QRHead + ReAttn",
-        "reattn-core": "CoRe + ReAttn",
         UNTRAINED: "HeadRank (untrained)",
     },
     "trained": {

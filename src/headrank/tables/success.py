@@ -82,7 +82,8 @@ def format_table(
     )
     if written:
         caption += (
-            " Complete: answers of the model that name every identifier of their prompt exactly once; well-formed: "
+            " Rankings of those that write answers are repaired first; the next columns count answers before repair. "
+            "Complete: answers of the model that name every identifier of their prompt exactly once; well-formed: "
             "answers that match the regular expression of the format asked for. In brackets: no answer is "
             "written, so 100 % by construction."
         )

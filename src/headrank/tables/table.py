@@ -39,7 +39,7 @@ class Column:
 class Table:
     """Rows of cells in groups. Print separates groups by a rule and names the first column once per backbone.
 
-    Between two groups of the same backbone (kinds of methods) the rule leaves the margin free.
+    Between two groups of the same backbone (kinds of methods) there is a space in place of a rule.
     """
 
     columns: tuple[Column, ...]

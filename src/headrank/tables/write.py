@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import os
 import re
 from dataclasses import dataclass
@@ -101,16 +102,19 @@ def to_markdown(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """A floating table with booktabs rules; a first column ``backbone`` becomes a heading above its groups.
+    """A floating table with booktabs rules; a first column ``backbone`` becomes a heading above its groups,
+    and a second one ``kind`` a heading above each group.
 
-    The widest of the layouts that fits is taken: one column of the page, both, both with upright headings.
+    The widest of the layouts that fits is taken: one column of the page, both, both with upright headings. A table
+    longer than a page becomes several floats of one number, broken between backbones.
     """
     if not re.fullmatch(r"[A-Za-z0-9:.-]+", table.label):
         raise InputError(
             f"table label {table.label!r}: use letters, digits, colon, full stop and hyphen only"
         )
     headings = table.columns[0].key == "backbone"
-    columns = table.columns[1:] if headings else table.columns
+    kinds = [column.key for column in table.columns[:2]] == ["backbone", "kind"]
+    columns = table.columns[headings + kinds :]
     layout = _layout(table, columns)
     titles = [latex_escape(column.title) for column in columns]
     if layout.upright:
@@ -118,31 +122,53 @@ def to_latex(table: Table) -> str:
             rf"\rotatebox{{90}}{{{title}\,}}" if column.numeric else title
             for column, title in zip(columns, titles, strict=True)
         ]
-    lines = [
-        rf"% needs \usepackage{{booktabs}}{' and graphicx' if layout.upright else ''}",
-        rf"\begin{{{layout.environment}}}[t]",
-        r"\centering",
-        rf"\caption{{{latex_escape(table.caption)}}}",
-        rf"\label{{{table.label}}}",
-        r"\vspace{4pt}",
-        layout.size,
-        rf"\setlength{{\tabcolsep}}{{{layout.gap:g}pt}}",
-        rf"\begin{{tabular}}{{@{{}}{''.join('r' if column.numeric else 'l' for column in columns)}@{{}}}}",
-        r"\toprule",
-        " & ".join(titles) + r" \\",
-    ]
-    above = None
-    for group in table.groups:
-        same = headings and group[0][0] == above
-        lines.append(rf"\cmidrule(l){{2-{len(columns)}}}" if same else r"\midrule")
-        above = group[0][0]
-        if headings and not same and group[0][0].text != MISSING:
-            heading = latex_escape(group[0][0].text)
-            lines.append(rf"\multicolumn{{{len(columns)}}}{{@{{}}l}}{{\textit{{{heading}}}}} \\")
-        cells = (row[1:] if headings else row for row in group)
-        lines += [" & ".join(map(_latex_cell, row)) + r" \\" for row in cells]
-    lines += [r"\bottomrule", r"\end{tabular}", rf"\end{{{layout.environment}}}"]
+    lines = [rf"% needs \usepackage{{booktabs}}{' and graphicx' if layout.upright else ''}"]
+    for number, groups in enumerate(_pages(table, layout)):
+        lines += [rf"\begin{{{layout.environment}}}[t]", r"\centering"]
+        if number == 0:
+            lines += [rf"\caption{{{latex_escape(table.caption)}}}", rf"\label{{{table.label}}}"]
+        else:
+            lines += [r"\addtocounter{table}{-1}", r"\caption{(continued)}"]
+        lines += [
+            r"\vspace{4pt}",
+            layout.size,
+            rf"\setlength{{\tabcolsep}}{{{layout.gap:g}pt}}",
+            rf"\begin{{tabular}}{{@{{}}{''.join('r' if column.numeric else 'l' for column in columns)}@{{}}}}",
+            r"\toprule",
+            " & ".join(titles) + r" \\",
+        ]
+        above = None
+        for group in groups:
+            same = headings and group[0][0] == above
+            lines.append(r"\addlinespace" if same else r"\midrule")
+            above = group[0][0]
+            if headings and not same and group[0][0].text != MISSING:
+                lines.append(_heading(group[0][0], len(columns), "textbf" if kinds else "textit"))
+            if kinds:
+                lines.append(_heading(group[0][1], len(columns), "textit"))
+            cells = (row[headings + kinds :] for row in group)
+            lines += [" & ".join(map(_latex_cell, row)) + r" \\" for row in cells]
+        lines += [r"\bottomrule", r"\end{tabular}", rf"\end{{{layout.environment}}}"]
     return "\n".join(lines) + "\n"
+
+
+def _heading(cell: Cell, columns: int, font: str) -> str:
+    return rf"\multicolumn{{{columns}}}{{@{{}}l}}{{\{font}{{{latex_escape(cell.text)}}}}} \\"
+
+
+def _pages(table: Table, layout: _Layout) -> list[list[tuple[tuple[Cell, ...], ...]]]:
+    """The groups of each float: as many backbones as fit a page, for a float cannot break."""
+    pages: list[list[tuple[tuple[Cell, ...], ...]]] = [[]]
+    free = _PAGE
+    for _, same in itertools.groupby(table.groups, key=lambda group: group[0][0]):
+        block = list(same)
+        height = layout.line * (1 + sum(map(len, block))) + (_RULE + layout.line) * len(block)
+        if height > free and pages[-1]:
+            pages.append([])
+            free = _PAGE
+        pages[-1] += block
+        free -= height
+    return pages
 
 
 @dataclass(frozen=True)
@@ -152,17 +178,22 @@ class _Layout:
     gap: float
     character: float  # width of one in points, on the generous side
     room: float  # points
+    line: float  # from one to the next, points
     upright: bool = False
 
 
+# Height of a page without caption, headings and rules at both ends; a rule with the space around it; points.
+_PAGE, _RULE = 540.0, 6.0
+
 # From the most legible to the tightest; room of a two-column page of letter or A4 paper.
 _LAYOUTS = (
-    _Layout("table", r"\small", 5, 4.9, 235),
-    _Layout("table", r"\footnotesize", 4, 4.4, 235),
-    _Layout("table*", r"\small", 6, 4.9, 490),
-    _Layout("table*", r"\footnotesize", 4, 4.4, 490),
-    _Layout("table*", r"\footnotesize", 4, 4.4, 490, upright=True),
-    _Layout("table*", r"\scriptsize", 3, 4.0, 490, upright=True),
+    _Layout("table", r"\small", 5, 4.9, 235, 11),
+    _Layout("table", r"\footnotesize", 4, 4.4, 235, 9.5),
+    _Layout("table*", r"\small", 6, 4.9, 490, 11),
+    _Layout("table*", r"\footnotesize", 4, 4.4, 490, 9.5),
+    _Layout("table*", r"\footnotesize", 4, 4.4, 490, 9.5, upright=True),
+    _Layout("table*", r"\scriptsize", 3, 4.0, 490, 8, upright=True),
+    _Layout("table*", r"\scriptsize", 2, 4.0, 490, 8, upright=True),
 )
 
 
