@@ -20,8 +20,8 @@ class Features:
     """Per-head values of a number of lists.
 
     ids: the lists (training lists by number, test lists by query id), as strings. values: name -> (lists, heads,
-    documents) float32, (lists, heads), (lists, documents) or (lists, hidden); heads are ordered layer by layer, documents by prompt
-    position, and lists shorter than the longest are padded with NaN.
+    documents) float32, (lists, heads), (lists, documents) or (lists, hidden). Heads are ordered layer by layer,
+    documents by prompt position, and lists shorter than the longest are padded with NaN.
     """
 
     model: str

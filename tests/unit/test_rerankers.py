@@ -22,6 +22,7 @@ from headrank.rerankers.frozen import rerank_frozen
 from headrank.rerankers.icr import STRATEGIES
 from headrank.rerankers.registry import FAIR, Parts, build, head_sets
 from headrank.rerankers.together import COLUMNS, method_scores, rank_documents
+from headrank.routing.router import Router
 from headrank.scoring import Kernel
 from headrank.settings import Settings
 
@@ -62,7 +63,10 @@ def every_method(backbone: Backbone) -> list[Method]:
         name: HeadSet(name, "tiny", 4, 4, ((1, i % 4), (2, 1)), (1.0, 0.5))
         for i, name in enumerate(head_sets(list(FAIR)))
     }
-    return build(list(FAIR), Parts(backbone, builder(), sets, Settings()))
+    candidates = HeadSet("routehead", "tiny", 4, 4, ((1, 0), (3, 2)), (1.0, 0.5))
+    numbers = (torch.zeros(48), torch.ones(48), torch.ones(2, 48), torch.ones(2, 2), torch.zeros(2))
+    router = Router(candidates, 2, 1, 0.5, *numbers)
+    return build(list(FAIR), Parts(backbone, builder(), sets, Settings(), router))
 
 
 def test_every_known_method_on_a_frozen_backbone_reads_the_same_pass():

@@ -6,16 +6,13 @@ SHOWN = {
     "ablation": ["headrank-untrained", "headrank", *config["ablation"]["variants"]],
     "queries": ["headrank-untrained", "headrank", *config["ablation"]["queries"]],
 }
+CONTROLS = {name: f"controls/{{backbone}}-{name}" for name in ("layers", "draws", "references")}
 # Argument of the table's or figure's function -> metrics file; {backbone} stands for all backbones.
 TABLES = {
     "main": {"metrics": "main", "marks": "significance-main"},
     "selectivity": {"selectivity": "selectivity-main"},
     "homogenisation": {"measures": "homogenisation-measures"},
-    "controls": {
-        "layers": "controls/{backbone}-layers",
-        "draws": "controls/{backbone}-draws",
-        "references": "controls/{backbone}-references",
-    },
+    "controls": CONTROLS,
     "ablation": {
         "metrics": "ablation",
         "marks": "significance-ablation",
@@ -29,6 +26,10 @@ FIGURES = {
     "homogenisation": {"scores": "homogenisation"},
     "selectivity": {"selectivity": "selectivity-main"},
     "heads": {"scores": "heads", "selected": "heads-selected"},
+    "head_maps": {"scores": "heads-criteria", "selected": "heads-selected"},
+    "overlap": {"selected": "heads-selected"},
+    "routes": {"routes": "routes"},
+    "controls": CONTROLS,
     "depth": {"curves": "depth/{backbone}", "marks": "depth/{backbone}-marks"},
     "training": {"curves": "training"},
     "queries": {"curves": "query-curve", "references": "query-references"},
@@ -36,6 +37,9 @@ FIGURES = {
 NDCG = f"nDCG@{config['evaluation']['cutoff']}"
 BACKBONES = list(config["backbones"])
 ALPHA = config["evaluation"]["alpha"]
+# Head sets by those who chose them, and all that the cost table needs.
+CRITERIA = [*DETECTED, *(["routehead"] if ROUTED else []), "headrank"]
+HEAD_CELLS = [(b, m) for b in BACKBONES for m in (*CRITERIA, *config["trained_baselines"])]
 OPTIONS = {
     ("table", "main"): {
         "metric": NDCG,
@@ -50,13 +54,18 @@ OPTIONS = {
     ("figure", "homogenisation"): {"backbones": BACKBONES},
     ("figure", "selectivity"): {"backbones": BACKBONES},
     ("figure", "heads"): {"backbones": BACKBONES, "statistic": "selection", "label": "selection score"},
+    ("figure", "head_maps"): {"backbones": BACKBONES[:4], "methods": CRITERIA},
+    ("figure", "overlap"): {"backbones": BACKBONES, "methods": CRITERIA},
+    ("figure", "routes"): {"backbones": BACKBONES, "benchmarks": config["benchmarks"]},
+    ("figure", "controls"): {"metric": NDCG, "backbones": BACKBONES, "benchmarks": config["benchmarks"]},
+    ("table", "controls"): {"metric": NDCG, "backbones": BACKBONES, "benchmarks": config["benchmarks"]},
     ("figure", "depth"): {"backbones": BACKBONES, "metric": NDCG},
     ("figure", "training"): {"backbones": BACKBONES},
     ("figure", "queries"): {"metric": NDCG},
 }
+ROUTE_CELLS = [(b, d) for b in BACKBONES for d in config["benchmarks"]]
 ZONE = {key: config["evaluation"][key] for key in ("zone", "relevant_from", "irrelevant")}
 RESAMPLING = {"n_resamples": config["evaluation"]["resamples"], "alpha": ALPHA, "seed": config["seed"]}
-HEAD_CELLS = [(b, m) for b in BACKBONES for m in (*DETECTED, *config["trained_baselines"], "headrank")]
 # Methods that the controls of head choice are drawn beside.
 REFERENCES = [name for name in ("headrank-untrained", "core", "qrhead", "icr") if name in FROZEN]
 # Trained methods that read each passage on its own.
@@ -64,7 +73,7 @@ INDEPENDENT = [m for m, over in TRAINED.items() if over.get("encoding", {}).get(
 QUERY_NUMBERS = {v: config["variants"][v]["training"]["queries"] for v in config["ablation"]["queries"]}
 # Rules that have all run once the runs are evaluated.
 TIMED = "synthesize collection retrieve passages training_set plant_backbone plant_realtext link_backbone fetch_backbone lists"
-TIMED = [*TIMED.split(), "features", "detect", "select", "mine", "train", "frozen", "rerank"]
+TIMED = [*TIMED.split(), "features", "detect", "route", "select", "mine", "train", "frozen", "rerank"]
 # Without variants there is nothing to show in these.
 EVALUATED = ["main"]
 EVALUATED += [
@@ -133,7 +142,10 @@ def figure_options(wildcards):
 def paper():
     """Every table and figure of the study."""
     tables = [name for name in TABLES if name != "ablation" or name in EVALUATED]
-    figures = [name for name in FIGURES if name != "queries" or name in EVALUATED]
+    absent = {"queries"} - {*EVALUATED} | ({"routes"} if not ROUTED else set())
+    # One criterion alone overlaps with nothing.
+    absent |= {"overlap"} if len(CRITERIA) < 2 else set()
+    figures = [name for name in FIGURES if name not in absent]
     return expand(f"results/{STUDY}/tables/{{t}}.{{e}}", t=tables, e=["csv", "tex", "md"]) + expand(
         f"results/{STUDY}/figures/{{f}}.{{e}}", f=figures, e=["pdf", "png"]
     )

@@ -32,8 +32,8 @@ def main(rankings, cells, backbones, heads_paths, head_cells, independent, outpu
         full = full_operations(shape, pd.concat(prompts[backbone, "headrank"])["tokens"].mean())
         alone = documents if method in independent else 1
         share = truncated_operations(shape, layers, mean, read, heads, alone) / full
-        rows.append((backbone, method, layers, shape.layers, heads, 1.0, mean, share))
-    columns = "backbone method layers_run layers_total heads forward_passes prompt_tokens share"
+        rows.append((backbone, method, layers, shape.layers, heads, 1.0, mean, 0.0, share))
+    columns = "backbone method layers_run layers_total heads forward_passes prompt_tokens new_tokens share"
     write_parquet(output, pd.DataFrame(rows, columns=columns.split()))
 
 

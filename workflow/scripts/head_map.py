@@ -19,7 +19,7 @@ def main(paths, cells, outputs):
         ]
     columns = ["backbone", "method", "layer", "head", "statistic", "value"]
     criteria = pd.DataFrame(scores, columns=columns)
-    write_parquet(outputs.criteria, criteria)
+    write_parquet(outputs.criteria, criteria[criteria["statistic"] == "selection"])
     write_parquet(outputs.scores, criteria[criteria["method"] == "headrank"].drop(columns="method"))
     write_parquet(outputs.selected, pd.DataFrame(selected, columns=["backbone", "method", "layer", "head"]))
 

@@ -33,8 +33,8 @@ def rerank_frozen(
 ) -> tuple[dict[str, pd.DataFrame], Features, pd.DataFrame]:
     """Rankings of every method, HeadRank's raw masses of every head, and the routes of methods that choose by query.
 
-    Returns (method name -> frame as of ``rerank_together``, Features with ``headrank`` (queries, heads, documents by
-    prompt position) and ``lengths`` (queries, documents), ids being query ids, and a frame of qid, method, layer, head).
+    Returns: method name -> frame as of ``rerank_together``; Features with ``headrank`` (queries, heads, documents by
+    prompt position) and ``lengths`` (queries, documents), ids being query ids; a frame of qid, method, layer, head.
     """
     kernel = headrank_kernel(settings.query_span, settings.document_span)
     every = Method("all heads", tuple(backbone.all_heads()), kernel)

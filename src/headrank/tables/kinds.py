@@ -36,6 +36,7 @@ METHODS_BY_KIND: dict[str, dict[str, str]] = {
         "routehead": "RouteHead",
         "reattn-icr": "ICR + ReAttn",
         "reattn-qrhead": "QRHead + ReAttn",
+        "reattn-core": "CoRe + ReAttn",
         UNTRAINED: "HeadRank (untrained)",
     },
     "trained": {
