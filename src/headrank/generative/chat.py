@@ -1,0 +1,91 @@
+"""Prompts through the model's own chat template, in which passages and queries stay text.
+
+The template is rendered with marks in place of the texts; what stands between the marks is trusted and encoded with
+control tokens, the texts are not. A passage can thus not end the user's turn.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from jinja2.exceptions import TemplateError
+
+from headrank.encoding import TextEncoder
+
+Turn = tuple[str, str]
+Ids = tuple[int, ...]
+# Characters for private use, which no template holds; texts are put in after the template is rendered.
+_MARK = re.compile("\ue000(\\d+)\ue001")
+
+
+def mark(number: int) -> str:
+    """The place of text ``number`` within a turn."""
+    return f"\ue000{number}\ue001"
+
+
+class Chat:
+    """Encodes conversations for one tokenizer."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._encoder = TextEncoder(tokenizer)
+        self._shapes: dict[tuple[tuple[Turn, ...], str], list[Ids | int]] = {}
+        self._texts: dict[str, Ids] = {}
+
+    def text(self, text: str) -> Ids:
+        """Token ids of an untrusted text."""
+        if text not in self._texts:
+            self._texts[text] = self._encoder.encode([text])[0]
+        return self._texts[text]
+
+    def prompt(self, turns: Sequence[Turn], texts: Sequence[Ids], prefill: str = "") -> Ids:
+        """The conversation up to the point where the assistant speaks, having said ``prefill`` already.
+
+        turns: (role, content) with a ``mark`` for each of ``texts``.
+        """
+        key = (tuple(turns), prefill)
+        if key not in self._shapes:
+            self._shapes[key] = self._shape(turns, prefill)
+        ids: list[int] = []
+        for piece in self._shapes[key]:
+            ids += texts[piece] if isinstance(piece, int) else piece
+        return tuple(ids)
+
+    def word(self, text: str) -> int:
+        """The first token of an answer."""
+        return self.text(text)[0]
+
+    def _shape(self, turns: Sequence[Turn], prefill: str) -> list[Ids | int]:
+        rendered = self._render(turns)
+        # Thinking models' templates end in an empty thought already.
+        if not (prefill and rendered.rstrip().endswith(prefill.rstrip())):
+            rendered += prefill
+        pieces: list[Ids | int] = []
+        end = 0
+        for match in _MARK.finditer(rendered):
+            pieces += [self._trusted(rendered[end : match.start()]), int(match[1])]
+            end = match.end()
+        return [*pieces, self._trusted(rendered[end:])]
+
+    def _render(self, turns: Sequence[Turn]) -> str:
+        if not getattr(self._tokenizer, "chat_template", None):
+            return "".join(f"{role}: {content}\n" for role, content in turns) + "assistant: "
+        try:
+            return self._apply(turns)
+        except TemplateError:
+            # Some templates know no system turn.
+            (_, system), (role, content), *rest = turns
+            return self._apply([(role, f"{system}\n\n{content}"), *rest])
+
+    def _apply(self, turns: Sequence[Turn]) -> str:
+        messages = [{"role": role, "content": content} for role, content in turns]
+        return str(
+            self._tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
+            )
+        )
+
+    def _trusted(self, text: str) -> Ids:
+        return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"]) if text else ()

@@ -1,0 +1,116 @@
+"""The generative references by name, over queries with candidates; what the model answered is kept."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from headrank.backbone import Backbone
+from headrank.encoding import truncate
+from headrank.errors import InputError
+from headrank.files import whole_file
+from headrank.generative.chat import Chat
+from headrank.generative.listwise import first, rankgpt
+from headrank.generative.pointwise import query_likelihood, qwen3_reranker, yes_no
+from headrank.generative.settings import GenerativeSettings
+from headrank.generative.setwise import setwise, setwise_single
+from headrank.generative.task import Called, Query, Task, hold
+from headrank.rerankers.candidates import Candidates
+from headrank.rerankers.together import COLUMNS
+
+METHODS: Mapping[str, Callable[[Query], Task]] = {
+    "rankgpt": rankgpt,
+    "rankgpt-single": partial(rankgpt, single=True),
+    "first": first,
+    "setwise": setwise,
+    "setwise-single": setwise_single,
+    "yes-no": yes_no,
+    "query-likelihood": query_likelihood,
+    "qwen3-reranker": qwen3_reranker,
+}
+CALL_COLUMNS = [
+    "qid",
+    "call",
+    "documents",
+    "prompt_tokens",
+    "new_tokens",
+    "answer",
+    "complete",
+    "well_formed",
+]
+
+
+def rerank_generative(
+    name: str, backbone: Backbone, candidates: Sequence[Candidates], settings: GenerativeSettings
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A ranking of every query by one of ``METHODS``, and every call to the model.
+
+    Returns a frame of ``headrank.rerankers.together.COLUMNS`` (position: first-stage rank; score: as the method gives
+    it, for list methods a number that falls with the rank; tokens: of all prompts of the query; rows: 0), and a frame
+    of qid, call (from 0), documents, prompt_tokens, new_tokens, answer, complete, well_formed. Passages without text
+    come last; ties are broken by first-stage rank. Raises InputError for a prompt that the model has no room for,
+    naming the query.
+    """
+    if backbone.depth < backbone.n_layers:
+        raise InputError(
+            f"{backbone.name}: generative methods need the whole model, not {backbone.depth} layers"
+        )
+    chat = Chat(backbone.tokenizer)
+    tasks = []
+    for c in candidates:
+        if not c.query.strip():
+            raise InputError(f"query {c.qid!r} has no text")
+        bodies = [" ".join(part for part in (d.title.strip(), d.text.strip()) if part) for d in c.documents]
+        passages = tuple(chat.text(f" {truncate(body, settings.words)}") if body else () for body in bodies)
+        query = Query(c.qid, chat.text(f" {c.query.strip()}"), passages, chat, settings)
+        tasks.append((c.qid, METHODS[name](query)))
+    rows, calls = [], []
+    for c, (scores, called) in zip(
+        candidates, hold(backbone, tasks, settings.batch_tokens, name), strict=True
+    ):
+        rows += _ranked(c, scores, called)
+        for number, one in enumerate(called):
+            answer = one.answer
+            told = (
+                one.documents,
+                one.prompt_tokens,
+                answer.tokens,
+                answer.text,
+                one.complete,
+                one.well_formed,
+            )
+            calls.append((c.qid, number, *told))
+    return pd.DataFrame(rows, columns=COLUMNS), pd.DataFrame(calls, columns=CALL_COLUMNS)
+
+
+def _ranked(c: Candidates, scores: Sequence[float], called: Sequence[Called]) -> list[tuple]:
+    tokens = sum(one.prompt_tokens for one in called)
+    empty = [not (document.title.strip() or document.text.strip()) for document in c.documents]
+    best = sorted(range(len(scores)), key=lambda i: (empty[i], -scores[i], i))
+    return [
+        (c.qid, c.documents[i].docid, i + 1, float(scores[i]), rank, empty[i], tokens, 0)
+        for rank, i in enumerate(best, start=1)
+    ]
+
+
+def write_calls(path: str | Path, calls: pd.DataFrame) -> None:
+    """One JSON object a call, gzip-compressed, the same bytes for the same calls."""
+    lines = (json.dumps(record, ensure_ascii=False) for record in calls.to_dict("records"))
+    data = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+    with whole_file(path) as temporary:
+        temporary.write_bytes(gzip.compress(data, mtime=0))
+
+
+def read_calls(path: str | Path) -> pd.DataFrame:
+    """What ``write_calls`` wrote; InputError for anything else."""
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as stream:
+            records = [json.loads(line) for line in stream]
+        return pd.DataFrame(records, columns=CALL_COLUMNS)
+    except (OSError, EOFError, ValueError) as error:
+        raise InputError(f"{path}: no readable calls ({error})") from error

@@ -1,0 +1,73 @@
+"""A reranking of one query as a dialogue: it yields questions, is sent the answers, and returns scores.
+
+Dialogues of many queries are held in lock step, so that questions that each depend on the one before are still asked
+in batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+from tqdm import tqdm
+
+from headrank.backbone import Backbone
+from headrank.generative.chat import Chat, Ids
+from headrank.generative.generate import Answer, Ask, ask_model, check_length
+from headrank.generative.settings import GenerativeSettings
+
+
+@dataclass(frozen=True)
+class Query:
+    """What a dialogue knows: the query's and its passages' token ids (with a leading blank, in first-stage order)."""
+
+    qid: str
+    text: Ids
+    passages: tuple[Ids, ...]
+    chat: Chat
+    settings: GenerativeSettings
+
+
+@dataclass(frozen=True)
+class Called:
+    """One call to the model: how long the prompt was, how many passages it held, the answer, and its formatting."""
+
+    prompt_tokens: int
+    documents: int
+    answer: Answer
+    complete: bool
+    well_formed: bool
+
+
+Task = Generator[list[Ask], list[Answer], tuple[list[float], list[Called]]]
+
+
+def hold(
+    backbone: Backbone, tasks: Sequence[tuple[str, Task]], batch_tokens: int, name: str
+) -> list[tuple[list[float], list[Called]]]:
+    """Run dialogues (query id, task) to their ends: per task the candidates' scores and the calls that it made."""
+    results: list[tuple[list[float], list[Called]] | None] = [None] * len(tasks)
+    waiting: dict[int, list[Ask]] = {}
+    progress = tqdm(total=len(tasks), desc=name, unit="query", disable=len(tasks) == 1)
+
+    def go_on(place: int, answers: list[Answer] | None) -> None:
+        task = tasks[place][1]
+        try:
+            waiting[place] = next(task) if answers is None else task.send(answers)
+        except StopIteration as end:
+            results[place] = end.value
+            waiting.pop(place, None)
+            progress.update()
+            return
+        for ask in waiting[place]:
+            check_length(backbone, ask, tasks[place][0])
+
+    for place in range(len(tasks)):
+        go_on(place, None)
+    while waiting:
+        asked = list(waiting.items())
+        answers = iter(ask_model(backbone, [ask for _, asks in asked for ask in asks], batch_tokens))
+        for place, asks in asked:
+            go_on(place, [next(answers) for _ in asks])
+    progress.close()
+    return [result for result in results if result is not None]
