@@ -18,11 +18,12 @@ from support import checkpoint, passages
 from headrank.backbone import Backbone, load_backbone
 from headrank.collections import Document
 from headrank.errors import InputError
+from headrank.generative.calls import CALL_COLUMNS, read_calls, write_calls
 from headrank.generative.chat import Chat, mark
 from headrank.generative.generate import Ask, ask_model
 from headrank.generative.listwise import conversation, windows
 from headrank.generative.parse import read_order
-from headrank.generative.rerank import CALL_COLUMNS, METHODS, read_calls, rerank_generative, write_calls
+from headrank.generative.rerank import METHODS, rerank_generative
 from headrank.generative.settings import GenerativeSettings
 from headrank.generative.setwise import heapsort
 from headrank.planted.tokenizer import CHAT_TEMPLATE

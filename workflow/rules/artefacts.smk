@@ -1,8 +1,10 @@
 """What is evaluated and shown: the cells of each metrics file, and the frames behind each table and figure."""
 
+# On part of the queries, generative methods cannot be compared: then only their answers and costs are shown.
+GENERATED = GENERATIVE if config["generative"]["queries"] is None else []
 # What each metrics file covers, beside the first stage.
 SHOWN = {
-    "main": [*FROZEN, *config["trained_baselines"], "headrank"],
+    "main": [*FROZEN, *config["trained_baselines"], "headrank", *GENERATED],
     "ablation": ["headrank-untrained", "headrank", *config["ablation"]["variants"]],
     "queries": ["headrank-untrained", "headrank", *config["ablation"]["queries"]],
 }
@@ -33,6 +35,7 @@ FIGURES = {
     "depth": {"curves": "depth/{backbone}", "marks": "depth/{backbone}-marks"},
     "training": {"curves": "training"},
     "queries": {"curves": "query-curve", "references": "query-references"},
+    "success": {"counts": "format"},
 }
 NDCG = f"nDCG@{config['evaluation']['cutoff']}"
 BACKBONES = list(config["backbones"])
@@ -62,7 +65,10 @@ OPTIONS = {
     ("figure", "depth"): {"backbones": BACKBONES, "metric": NDCG},
     ("figure", "training"): {"backbones": BACKBONES},
     ("figure", "queries"): {"metric": NDCG},
+    ("figure", "success"): {"backbones": BACKBONES},
 }
+# Methods that write an answer which a program has to read.
+WRITING = ["rankgpt", "rankgpt-single", "setwise", "setwise-single"]
 ROUTE_CELLS = [(b, d) for b in BACKBONES for d in config["benchmarks"]]
 ZONE = {key: config["evaluation"][key] for key in ("zone", "relevant_from", "irrelevant")}
 RESAMPLING = {"n_resamples": config["evaluation"]["resamples"], "alpha": ALPHA, "seed": config["seed"]}
@@ -73,7 +79,18 @@ INDEPENDENT = [m for m, over in TRAINED.items() if over.get("encoding", {}).get(
 QUERY_NUMBERS = {v: config["variants"][v]["training"]["queries"] for v in config["ablation"]["queries"]}
 # Rules that have all run once the runs are evaluated.
 TIMED = "synthesize collection retrieve passages training_set plant_backbone plant_realtext link_backbone fetch_backbone lists"
-TIMED = [*TIMED.split(), "features", "detect", "route", "select", "mine", "train", "frozen", "rerank"]
+TIMED = [
+    *TIMED.split(),
+    "features",
+    "detect",
+    "route",
+    "select",
+    "mine",
+    "train",
+    "frozen",
+    "rerank",
+    "generate",
+]
 # Without variants there is nothing to show in these.
 EVALUATED = ["main"]
 EVALUATED += [
@@ -85,6 +102,22 @@ def cells(scope):
     """(backbone, benchmark, method) of each ranking by a model that a metrics file covers."""
     backbones = config["backbones"] if scope == "main" else [ABLATED]
     return [(b, d, m) for b in backbones for d in config["benchmarks"] for m in SHOWN[scope]]
+
+
+def told_cells(wildcards):
+    """The cells of the main table, and those of generative methods that it leaves out."""
+    more = [m for m in GENERATIVE if m not in GENERATED]
+    return cells("main") + [(b, d, m) for b in BACKBONES for d in config["benchmarks"] for m in more]
+
+
+def told_rankings(wildcards):
+    return [f"results/{STUDY}/runs/{b}/{d}/{m}.parquet" for b, d, m in told_cells(wildcards)]
+
+
+def told_calls(wildcards):
+    """What generative methods answered, in the cells' order."""
+    each = told_cells(wildcards)
+    return [f"results/{STUDY}/runs/{b}/{d}/{m}.calls.jsonl.gz" for b, d, m in each if m in GENERATIVE]
 
 
 def cells_of(wildcards):
@@ -144,6 +177,7 @@ def paper():
     tables = [name for name in TABLES if name != "ablation" or name in EVALUATED]
     absent = {"queries"} - {*EVALUATED} | ({"routes"} if not ROUTED else set())
     # One criterion alone overlaps with nothing.
+    absent |= {"success"} if not {*WRITING} & {*GENERATIVE} else set()
     absent |= {"overlap"} if len(CRITERIA) < 2 else set()
     figures = [name for name in FIGURES if name not in absent]
     return expand(f"results/{STUDY}/tables/{{t}}.{{e}}", t=tables, e=["csv", "tex", "md"]) + expand(

@@ -10,7 +10,7 @@ rule synthesize:
     benchmark:
         "results/{study}/benchmarks/synthesize/{collection}.tsv"
     wildcard_constraints:
-        collection=one_of(having("collections", "source", "synthetic")),
+        collection=one_of(having(config["collections"], "source", "synthetic")),
     conda:
         "../../envs/evaluate.yaml"
     threads: 1

@@ -16,6 +16,8 @@ DETECTED = ["qrhead", "qrhead-ndcg", "qrhead-own", "core", "core-pruned", "core-
 DETECTED = [name for name in DETECTED if name in NEEDED]
 DETECTED_ON = ["training", *(["detection"] if any(name.endswith("-own") for name in DETECTED) else [])]
 ROUTED = "routehead" in FROZEN
+GENERATIVE = config["generative"]["methods"]
+MODELS = {**config["backbones"], **config["rerankers"]}
 # Sets of queries with judgements: the one that trains, and one that only detects heads.
 POOLS = {"training": config["train_on"], "detection": config["detect_on"]}
 DATA = os.environ.get("HEADRANK_DATA") or config["data"] or "."
@@ -38,16 +40,16 @@ def one_of(names):
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
-def having(section, key, value):
-    """Names of collections or backbones with this value."""
-    return [name for name, spec in config[section].items() if spec[key] == value]
+def having(specs, key, value):
+    """Names of collections or models with this value."""
+    return [name for name, spec in specs.items() if spec[key] == value]
 
 
 wildcard_constraints:
     study=re.escape(STUDY),
     collection=one_of(config["collections"]),
     benchmark=one_of(config["benchmarks"]),
-    backbone=one_of(config["backbones"]),
+    backbone=one_of(MODELS),
     variant=one_of(TRAINED),
     pool=one_of(POOLS),
 
@@ -100,7 +102,7 @@ def training_queries(wildcards):
 
 def checkpoint_config(wildcards):
     """The file that a local checkpoint has to hold."""
-    return os.path.join(DATA, config["backbones"][wildcards.backbone]["path"], "config.json")
+    return os.path.join(DATA, MODELS[wildcards.backbone]["path"], "config.json")
 
 
 def tokenizer_file(wildcards):
@@ -146,6 +148,12 @@ def judged_files(wildcards):
     """Judgements of a training collection, whose judged documents go into training lists."""
     trained = wildcards.collection in [*config["train_on"], *config["detect_on"]]
     return [f"results/{wildcards.study}/collections/{wildcards.collection}/qrels.trec"] if trained else []
+
+
+def reranker_of(wildcards):
+    """The fine-tuned reranker of a backbone's size, if the configuration names one."""
+    name = config["backbones"][wildcards.backbone]["reranker"]
+    return [f"results/{STUDY}/backbones/{name}"] if name and "qwen3-reranker" in GENERATIVE else []
 
 
 def downloads(wildcards):

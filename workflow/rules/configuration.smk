@@ -95,11 +95,21 @@ def check_names(schema):
             if name not in config[where]:
                 refuse(f"{key}: {name!r} is not among the {where}; {near(name, config[where])}")
     methods = ["bm25", "headrank", *schema["properties"]["methods"]["items"]["enum"]]
+    methods += schema["properties"]["generative"]["properties"]["methods"]["items"]["enum"]
     if "headrank-untrained" not in config["methods"]:
         refuse("methods: 'headrank-untrained' is missing, with which training is compared; add it")
     for name in config["methods"]:
         if name.endswith("-own") and not config["detect_on"]:
             refuse(f"methods: {name!r} needs collections to detect its heads on; set detect_on")
+    for name, spec in config["backbones"].items():
+        if spec["reranker"] and spec["reranker"] not in config["rerankers"]:
+            refuse(
+                f"backbones.{name}.reranker: {spec['reranker']!r} is not among the rerankers;"
+                f" {near(spec['reranker'], config['rerankers'])}"
+            )
+    for name in config["rerankers"]:
+        if name in config["backbones"]:
+            refuse(f"rerankers.{name}: there is a backbone of this name; choose another")
     if config["evaluation"]["baseline"] not in ["bm25", *config["methods"]]:
         refuse(
             f"evaluation.baseline: {config['evaluation']['baseline']!r} is not among the methods of this study"

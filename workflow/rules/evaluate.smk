@@ -277,7 +277,8 @@ rule query_curve:
 
 rule cost:
     input:
-        rankings=rankings_of,
+        rankings=told_rankings,
+        calls=told_calls,
         backbones=expand("results/{{study}}/backbones/{b}", b=config["backbones"]),
         heads=heads_of,
         library=library("cost"),
@@ -295,7 +296,7 @@ rule cost:
         runtime=10,
         gpu=0,
     params:
-        cells=cells_of,
+        cells=told_cells,
         heads=HEAD_CELLS,
         independent=INDEPENDENT,
     script:
@@ -304,7 +305,8 @@ rule cost:
 
 rule formatting:
     input:
-        rankings=rankings_of,
+        rankings=told_rankings,
+        calls=told_calls,
         candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["benchmarks"]),
         library=library("formatting"),
     output:
@@ -321,7 +323,8 @@ rule formatting:
         runtime=10,
         gpu=0,
     params:
-        cells=cells_of,
+        cells=told_cells,
+        writing=WRITING,
         depth=lookup("headrank/candidates/depth", within=config),
     script:
         "../scripts/formatting.py"

@@ -9,7 +9,7 @@ rule plant_backbone:
     benchmark:
         "results/{study}/benchmarks/plant_backbone/{backbone}.tsv"
     wildcard_constraints:
-        backbone=one_of(having("backbones", "source", "planted")),
+        backbone=one_of(having(config["backbones"], "source", "planted")),
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -35,7 +35,7 @@ rule plant_realtext:
     benchmark:
         "results/{study}/benchmarks/plant_realtext/{backbone}.tsv"
     wildcard_constraints:
-        backbone=one_of(having("backbones", "source", "realtext")),
+        backbone=one_of(having(config["backbones"], "source", "realtext")),
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -60,7 +60,7 @@ rule link_backbone:
     benchmark:
         "results/{study}/benchmarks/link_backbone/{backbone}.tsv"
     wildcard_constraints:
-        backbone=one_of(having("backbones", "source", "local")),
+        backbone=one_of(having(MODELS, "source", "local")),
     conda:
         "../../envs/model.yaml"
     threads: 1
@@ -82,7 +82,7 @@ rule fetch_backbone:
     benchmark:
         "results/{study}/benchmarks/fetch_backbone/{backbone}.tsv"
     wildcard_constraints:
-        backbone=one_of(having("backbones", "source", "hub")),
+        backbone=one_of(having(MODELS, "source", "hub")),
     retries: 2
     conda:
         "../../envs/model.yaml"
@@ -93,8 +93,8 @@ rule fetch_backbone:
         gpu=0,
         downloads=1,
     params:
-        id=lookup("backbones/{backbone}/id", within=config),
-        revision=lookup("backbones/{backbone}/revision", within=config),
+        id=lookup("{backbone}/id", within=MODELS),
+        revision=lookup("{backbone}/revision", within=MODELS),
     script:
         "../scripts/fetch_backbone.py"
 

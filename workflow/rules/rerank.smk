@@ -66,3 +66,50 @@ rule rerank:
         ),
     script:
         "../scripts/rerank.py"
+
+
+rule generate:
+    input:
+        backbone="results/{study}/backbones/{backbone}",
+        reranker=reranker_of,
+        queries=expand("results/{{study}}/collections/{d}/queries.jsonl", d=config["benchmarks"]),
+        candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["benchmarks"]),
+        passages=expand("results/{{study}}/collections/{d}/passages.jsonl", d=config["benchmarks"]),
+        library=library("generate"),
+    output:
+        runs=expand(
+            "results/{{study}}/runs/{{backbone}}/{d}/{m}.trec",
+            d=config["benchmarks"],
+            m=GENERATIVE or ["none"],
+        ),
+        rankings=expand(
+            "results/{{study}}/runs/{{backbone}}/{d}/{m}.parquet",
+            d=config["benchmarks"],
+            m=GENERATIVE or ["none"],
+        ),
+        calls=expand(
+            "results/{{study}}/runs/{{backbone}}/{d}/{m}.calls.jsonl.gz",
+            d=config["benchmarks"],
+            m=GENERATIVE or ["none"],
+        ),
+    log:
+        "logs/{study}/generate/{backbone}.log",
+    benchmark:
+        "results/{study}/benchmarks/generate/{backbone}.tsv"
+    conda:
+        "../../envs/model.yaml"
+    threads: config["threads"]
+    resources:
+        mem_mb=model_memory,
+        runtime=1440,
+        gpu=GPU,
+    params:
+        methods=GENERATIVE,
+        queries=lookup("generative/queries", within=config),
+        settings={
+            key: value for key, value in config["generative"].items() if key not in ("methods", "queries")
+        },
+        depth=lookup("headrank/candidates/depth", within=config),
+        model=MODEL,
+    script:
+        "../scripts/generate.py"

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 
 import pandas as pd
 
 from headrank.backbone import Backbone
 from headrank.encoding import truncate
 from headrank.errors import InputError
-from headrank.files import whole_file
+from headrank.generative.calls import CALL_COLUMNS
 from headrank.generative.chat import Chat
 from headrank.generative.listwise import first, rankgpt
 from headrank.generative.pointwise import query_likelihood, qwen3_reranker, yes_no
@@ -33,16 +30,6 @@ METHODS: Mapping[str, Callable[[Query], Task]] = {
     "query-likelihood": query_likelihood,
     "qwen3-reranker": qwen3_reranker,
 }
-CALL_COLUMNS = [
-    "qid",
-    "call",
-    "documents",
-    "prompt_tokens",
-    "new_tokens",
-    "answer",
-    "complete",
-    "well_formed",
-]
 
 
 def rerank_generative(
@@ -96,21 +83,3 @@ def _ranked(c: Candidates, scores: Sequence[float], called: Sequence[Called]) ->
         (c.qid, c.documents[i].docid, i + 1, float(scores[i]), rank, empty[i], tokens, 0)
         for rank, i in enumerate(best, start=1)
     ]
-
-
-def write_calls(path: str | Path, calls: pd.DataFrame) -> None:
-    """One JSON object a call, gzip-compressed, the same bytes for the same calls."""
-    lines = (json.dumps(record, ensure_ascii=False) for record in calls.to_dict("records"))
-    data = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
-    with whole_file(path) as temporary:
-        temporary.write_bytes(gzip.compress(data, mtime=0))
-
-
-def read_calls(path: str | Path) -> pd.DataFrame:
-    """What ``write_calls`` wrote; InputError for anything else."""
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") as stream:
-            records = [json.loads(line) for line in stream]
-        return pd.DataFrame(records, columns=CALL_COLUMNS)
-    except (OSError, EOFError, ValueError) as error:
-        raise InputError(f"{path}: no readable calls ({error})") from error

@@ -1,0 +1,41 @@
+"""Every call to the model on disk, so that any answer can be read again: JSON lines, compressed."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from headrank.errors import InputError
+from headrank.files import whole_file
+
+CALL_COLUMNS = [
+    "qid",
+    "call",
+    "documents",
+    "prompt_tokens",
+    "new_tokens",
+    "answer",
+    "complete",
+    "well_formed",
+]
+
+
+def write_calls(path: str | Path, calls: pd.DataFrame) -> None:
+    """One JSON object a call, gzip-compressed, the same bytes for the same calls."""
+    lines = (json.dumps(record, ensure_ascii=False) for record in calls.to_dict("records"))
+    data = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+    with whole_file(path) as temporary:
+        temporary.write_bytes(gzip.compress(data, mtime=0))
+
+
+def read_calls(path: str | Path) -> pd.DataFrame:
+    """What ``write_calls`` wrote; InputError for anything else."""
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as stream:
+            records = [json.loads(line) for line in stream]
+        return pd.DataFrame(records, columns=CALL_COLUMNS)
+    except (OSError, EOFError, ValueError) as error:
+        raise InputError(f"{path}: no readable calls ({error})") from error
