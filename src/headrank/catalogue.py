@@ -44,6 +44,7 @@ CATALOGUE = (
     Listing("reattn-core", "frozen", _HEADS, _PAIR, "CoRe on re-weighted tokens"),
     Listing("headrank-untrained", "frozen", _HEADS, _CUT, "HeadRank's heads before training (2604.17237)"),
     Listing("icr-faithful", "frozen", _NOTHING, _BOTH, "ICR's own prompt, order and spans"),
+    Listing("selective-icr-faithful", "frozen", _HEADS, _PAIR, "Selective-ICR's own prompt, order and spans"),
     Listing("qrhead-faithful", "frozen", _HEADS, _PAIR, "QRHead's own prompt, order and spans"),
     Listing("core-faithful", "frozen", _HEADS, _PAIR, "CoRe's own prompt, order and spans"),
     Listing("headrank", "trained", _ADAPTER, _CUT, "preference-trained heads (2604.17237)"),

@@ -46,7 +46,8 @@ CORE = Wording(
     closing="",
     titles=False,
 )
-FAITHFUL = {"icr": ICR, "qrhead": QRHEAD, "core": CORE}
+# Selective-ICR is ICR with fewer layers, prompt and all.
+FAITHFUL = {"icr": ICR, "selective-icr": ICR, "qrhead": QRHEAD, "core": CORE}
 # Llama and Qwen get a blank before the line breaks; the released code leaves it out for Mistral.
 PLAIN_BREAKS = ("mistral",)
 # Benchmarks for which ICR asks a question instead of looking for information.
@@ -60,7 +61,7 @@ def faithful_wording(method: str, family: str, benchmark: str = "") -> Wording:
             f"methods: {method!r} has no faithful form; these have: {', '.join(sorted(FAITHFUL))}"
         )
     wording = FAITHFUL[method]
-    if method == "icr" and benchmark in ICR_QUESTIONS:
+    if method in ("icr", "selective-icr") and benchmark in ICR_QUESTIONS:
         wording = replace(wording, instruction=QUESTION_ANSWERING)
     if family in PLAIN_BREAKS:
         wording = replace(

@@ -84,6 +84,11 @@ def test_a_malformed_run(collection: Path, capsys: pytest.CaptureFixture[str]) -
         (("--method", "icr", "--adapter", "a"), "--method icr: is not trained"),
         (("--method", "qrranker"), "--method qrranker: needs --adapter"),
         ((), "--method headrank: needs --adapter"),
+        (("--method", "icr", "--backbone", "b", "--answers", "a"), "--method icr: writes no answers"),
+        (
+            ("--method", "rankgpt", "--backbone", "b", "--order", "best-last"),
+            "--method rankgpt: has an order",
+        ),
     ],
 )
 def test_options_that_do_not_go_together(

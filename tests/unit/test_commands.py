@@ -6,14 +6,18 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from support import checkpoint, passages
 
 from headrank.catalogue import BY_NAME, CATALOGUE
 from headrank.cli import main
 from headrank.commands.heads import CRITERIA
 from headrank.detection import CRITERIA as DETECTION
+from headrank.generative.calls import read_calls
+from headrank.generative.rerank import METHODS as GENERATIVE
 from headrank.heads import HeadSet
 from headrank.rerankers.registry import FAIR, FAITHFUL, head_sets
+from headrank.routing.router import Router
 from headrank.runs import read_run
 from headrank.tables.kinds import kind_of
 
@@ -55,15 +59,30 @@ def rerank(files: Path, method: str, *more: str, form: str = "jsonl") -> dict[st
     return read_run(out)
 
 
-@pytest.mark.parametrize("method", [name for name in [*FAIR, *FAITHFUL] if name in BY_NAME])
+@pytest.mark.parametrize(
+    "method", [name for name in [*FAIR, *FAITHFUL] if name in BY_NAME and name != "routehead"]
+)
 def test_every_frozen_method_reranks_files(files: Path, method: str) -> None:
-    if BY_NAME[method].needs not in ("nothing more", "a head set"):
-        pytest.skip("needs a router")
     heads = ("--heads", str(files / "heads.json")) if head_sets([method]) else ()
     found = rerank(files, method, *heads)
     assert {qid: sorted(d for d, _ in ranked) for qid, ranked in found.items()} == {
         f"q{i}": [f"d{d}" for d in range(6)] for i in range(3)
     }
+
+
+@pytest.mark.parametrize("method", list(GENERATIVE))
+def test_every_generative_method_reranks_files_and_keeps_its_answers(files: Path, method: str) -> None:
+    found = rerank(files, method, "--answers", str(files / "answers.jsonl.gz"))
+    assert {qid: len(ranked) for qid, ranked in found.items()} == {"q0": 6, "q1": 6, "q2": 6}
+    assert set(read_calls(files / "answers.jsonl.gz")["qid"]) == {"q0", "q1", "q2"}
+
+
+def test_routehead_takes_its_router_s_file(files: Path) -> None:
+    candidates = HeadSet("routehead", "tiny", 4, 4, ((1, 0), (3, 2)), (1.0, 0.5))
+    numbers = (torch.zeros(48), torch.ones(48), torch.ones(2, 48), torch.ones(2, 2), torch.zeros(2))
+    Router(candidates, 2, 1, 0.5, *numbers).save(files / "router.safetensors")
+    found = rerank(files, "routehead", "--heads", str(files / "router.safetensors"))
+    assert {len(ranked) for ranked in found.values()} == {6}
 
 
 def test_tab_separated_files_give_the_same(files: Path) -> None:
@@ -122,6 +141,7 @@ def test_every_method_is_listed_with_its_kind(capsys: pytest.CaptureFixture[str]
     # Names of methods that differ from another by the data of detection alone are the pipeline's.
     known = [name for name in [*FAIR, *FAITHFUL] if not name.endswith("-own")]
     assert set(known) <= set(BY_NAME)
+    assert set(GENERATIVE) <= set(BY_NAME)
     assert len(BY_NAME) == len(CATALOGUE)
     for listing in CATALOGUE:
         assert listing.kind == kind_of(listing.name), listing.name

@@ -37,6 +37,7 @@ def test_icr() -> None:
     assert text_of("icr") == expected
     assert text_of("icr", "mistral") == expected.replace(" \n\n", "\n\n")
     assert text_of("icr", benchmark="fiqa") == expected.replace(INFORMATION, QUESTION_ANSWERING)
+    assert text_of("selective-icr", benchmark="fiqa") == text_of("icr", benchmark="fiqa")
 
 
 def test_qrhead_keeps_more_words_and_never_asks() -> None:
@@ -57,7 +58,9 @@ def test_core() -> None:
 
 
 def test_other_methods_have_no_faithful_form() -> None:
-    with pytest.raises(InputError, match="'headrank' has no faithful form; these have: core, icr, qrhead"):
+    with pytest.raises(
+        InputError, match="'headrank' has no faithful form; these have: core, icr, qrhead, selective-icr"
+    ):
         faithful_wording("headrank", "qwen3")
 
 
@@ -66,10 +69,11 @@ def test_faithful_rankings_have_prompts_and_orders_of_their_own() -> None:
     heads = HeadSet("x", "tiny", 4, 4, ((2, 1), (0, 3)), (1.0, 0.5))
     documents = tuple(Document(f"d{i}", "", f"stone {i}") for i in range(4))
     candidates = [Candidates("q", "stone 2", documents)]
-    names = ["icr-faithful", "qrhead-faithful", "core-faithful"]
-    frames = rerank_faithful(names, backbone, {"qrhead": heads, "core": heads}, candidates, PromptSettings())
+    names = ["icr-faithful", "selective-icr-faithful", "qrhead-faithful", "core-faithful"]
+    sets = dict.fromkeys(("qrhead", "core", "selective-icr"), heads)
+    frames = rerank_faithful(names, backbone, sets, candidates, PromptSettings())
     assert list(frames) == names
-    for name, first in [("icr-faithful", "d3"), ("qrhead-faithful", "d3"), ("core-faithful", "d0")]:
+    for name, first in zip(names, ["d3", "d3", "d3", "d0"], strict=True):
         assert frames[name].set_index("position")["docid"][1] == first
         assert sorted(frames[name]["docid"]) == ["d0", "d1", "d2", "d3"]
     with pytest.raises(InputError, match="'headrank' has no faithful form"):

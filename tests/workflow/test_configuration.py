@@ -11,6 +11,8 @@ import pytest
 import yaml
 from conftest import CONFIGURATIONS, REPOSITORY, configuration, snakemake
 
+from headrank.detection import CRITERIA
+from headrank.generative.rerank import METHODS as GENERATIVE
 from headrank.planted.build import BackboneSpec
 from headrank.planted.embeddings import EmbeddingSpec
 from headrank.planted.language import LanguageSpec
@@ -49,7 +51,7 @@ def test_no_object_of_the_schema_takes_unknown_keys() -> None:
     assert open_ones == []
     # Names chosen by the author of a configuration are the only free keys.
     free = {place for place, schema in objects(SCHEMA) if isinstance(schema["additionalProperties"], dict)}
-    assert free == {".collections", ".backbones", ".variants"}
+    assert free == {".collections", ".backbones", ".rerankers", ".trained_baselines", ".variants"}
 
 
 def test_every_key_is_described_and_has_a_default_or_is_required() -> None:
@@ -92,7 +94,10 @@ def test_the_schema_of_the_mini_world_is_that_of_its_specs(definition: str, kind
 
 
 def test_the_methods_of_the_schema_are_those_of_the_registry() -> None:
-    assert SCHEMA["properties"]["methods"]["items"]["enum"] == [*FAIR, *FAITHFUL]
+    assert set(SCHEMA["properties"]["methods"]["items"]["enum"]) == {*FAIR, *FAITHFUL}
+    generative = SCHEMA["properties"]["generative"]["properties"]["methods"]["items"]["enum"]
+    assert set(generative) == set(GENERATIVE)
+    assert set(SCHEMA["$defs"]["heads"]["enum"]) == {"headrank", *CRITERIA}
 
 
 def test_the_schema_of_nested_specs_is_that_of_their_classes() -> None:

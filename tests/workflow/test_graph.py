@@ -17,9 +17,9 @@ def expected_jobs(name: str) -> dict[str, int]:
     backbones = [spec["source"] for spec in config["backbones"].values()]
     ablation = config.get("ablation", {})
     shown = {*ablation.get("variants", []), *ablation.get("queries", [])}
-    trained = len(backbones) + len(shown)
-    methods = config.get("methods", ["icr", "qrhead", "core"])
-    kinds = {m.removesuffix("-faithful") for m in methods} & {"qrhead", "core", "qrhead-own", "core-own"}
+    trained = len(backbones) * (1 + len(config.get("trained_baselines", {}))) + len(shown)
+    routed = "routehead" in config.get("methods", [])
+    generative = config.get("generative", {}).get("methods", [])
     pools = 1 + bool(config.get("detect_on"))
     extra = bool(ablation.get("variants")), bool(ablation.get("queries"))
     jobs = {
@@ -33,24 +33,29 @@ def expected_jobs(name: str) -> dict[str, int]:
         "fetch_backbone": backbones.count("hub"),
         "lists": pools,
         "features": pools * len(backbones),
-        "select": len(kinds) * len(backbones) + trained,
+        "detect": len(backbones),
+        "route": routed * len(backbones),
+        "select": trained,
         "mine": trained,
         "train": trained,
         "frozen": len(backbones),
         "rerank": trained,
+        "generate": bool(generative) * len(backbones),
         "evaluate": 1 + sum(extra),
         "significance": 1 + extra[0],
         "selectivity": 1 + extra[0],
         "homogenisation": 1,
         "head_map": 1,
         "depth": len(backbones),
+        "controls": len(backbones),
+        "routes": int(routed),
         "curves": 1,
         "query_curve": int(extra[1]),
         "cost": 1,
         "formatting": 1,
         "timing": 1,
-        "table": 6 + extra[0],
-        "figure": 5 + extra[1],
+        "table": 7 + extra[0],
+        "figure": 8 + extra[1] + routed + bool(generative),
         "all": 1,
     }
     jobs["total"] = sum(jobs.values())
@@ -99,6 +104,7 @@ def test_a_single_artefact_plans_only_what_it_needs(tmp_path: Path) -> None:
     target = "results/mini/figures/heads.pdf"
     jobs = snakemake("-n", target, "--configfile", configuration("mini"), directory=tmp_path).jobs
     assert jobs["head_map"] == jobs["figure"] == 1
-    # Five head sets on three backbones, and none of the variants.
-    assert jobs["select"] == 15
+    # HeadRank's own heads and those of other methods, and none of the variants.
+    assert jobs["select"] == 3 * 3
+    assert jobs["detect"] == jobs["route"] == 3
     assert not {"train", "mine", "rerank", "frozen", "table", "all"} & set(jobs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 import yaml
 from conftest import configuration, snakemake
 
+from headrank.generative.calls import read_calls
 from headrank.heads import HeadSet
 from headrank.runs import read_run
 
@@ -17,8 +19,14 @@ pytestmark = pytest.mark.mini
 
 CONFIG = yaml.safe_load(configuration("mini").read_text(encoding="utf-8"))
 BACKBONES, BENCHMARKS = list(CONFIG["backbones"]), CONFIG["benchmarks"]
-TABLES = ("main", "ablation", "selectivity", "homogenisation", "format", "cost", "timing")
-FIGURES = ("homogenisation", "selectivity", "heads", "depth", "training", "queries")
+TABLES = ("main", "ablation", "selectivity", "homogenisation", "controls", "format", "cost", "timing")
+FIGURES = (
+    *("homogenisation", "selectivity", "heads", "head_maps", "overlap", "routes", "controls", "depth"),
+    *("training", "queries", "success"),
+)
+GENERATIVE = CONFIG["generative"]["methods"]
+COMPARED = [*CONFIG["methods"], *CONFIG["trained_baselines"], "headrank"]
+TRAINED = [*CONFIG["trained_baselines"], *CONFIG["variants"], "headrank"]
 
 
 def table(directory: Path, name: str) -> list[dict[str, str]]:
@@ -45,13 +53,42 @@ def test_a_second_run_has_nothing_to_do(mini_run: Path) -> None:
 
 def test_every_ranking_is_a_permutation_of_the_candidates(mini_run: Path) -> None:
     rows = table(mini_run, "format")
-    assert len(rows) == len(BACKBONES) * (len(CONFIG["methods"]) + 1)
+    assert len(rows) == len(BACKBONES) * (len(COMPARED) + len(GENERATIVE))
     assert {row["success"] for row in rows} == {"1.0"}
+    for row in rows:
+        generated = row["method"] in GENERATIVE
+        queries = CONFIG["generative"]["queries"] if generated else 40
+        assert int(row["queries"]) == queries * len(BENCHMARKS)
+
+
+@pytest.mark.parametrize("method", ["rankgpt", "setwise"])
+def test_formatting_success_is_what_the_kept_answers_say(mini_run: Path, method: str) -> None:
+    for row in table(mini_run, "format"):
+        if row["method"] != method:
+            continue
+        runs = mini_run / "results" / "mini" / "runs" / row["backbone"]
+        calls = pd.concat([read_calls(runs / b / f"{method}.calls.jsonl.gz") for b in BENCHMARKS])
+        assert int(row["calls"]) == len(calls) > 0
+        assert float(row["complete"]) == pytest.approx(calls["complete"].mean())
+        assert float(row["well_formed"]) == pytest.approx(calls["well_formed"].mean())
+        if method == "rankgpt":
+            sound = [sorted(map(int, re.findall(r"\[(\d+)\]", a))) for a in calls["answer"]]
+            whole = [s == list(range(1, n + 1)) for s, n in zip(sound, calls["documents"], strict=True)]
+            assert calls["complete"].tolist() == whole
+
+
+def test_every_query_is_routed_within_the_candidates(mini_run: Path) -> None:
+    routes = pd.read_parquet(mini_run / "results" / "mini" / "metrics" / "routes.parquet")
+    for backbone in BACKBONES:
+        candidates = HeadSet.load(mini_run / "results" / "mini" / "heads" / backbone / "routehead.json")
+        mine = routes[routes["backbone"] == backbone]
+        assert set(zip(mine["layer"], mine["head"], strict=True)) <= set(candidates.heads)
+        assert len(mine.groupby(["benchmark", "qid"])) == 40 * len(BENCHMARKS)
 
 
 def test_the_main_table_covers_every_method_backbone_and_benchmark(mini_run: Path) -> None:
     rows = table(mini_run, "main")
-    methods = {*CONFIG["methods"], "headrank"}
+    methods = set(COMPARED)
     for backbone in BACKBONES:
         assert {row["method"] for row in rows if row["backbone"] == backbone} == methods
     assert len(rows) == 1 + len(BACKBONES) * len(methods)
@@ -60,7 +97,8 @@ def test_the_main_table_covers_every_method_backbone_and_benchmark(mini_run: Pat
 
 def test_every_job_is_timed(mini_run: Path) -> None:
     rows = {row["rule"]: row for row in table(mini_run, "timing")}
-    assert int(rows["train"]["jobs"]) == len(BACKBONES) + len(CONFIG["variants"])
+    baselines = len(CONFIG["trained_baselines"])
+    assert int(rows["train"]["jobs"]) == len(BACKBONES) * (1 + baselines) + len(CONFIG["variants"])
     assert int(rows["frozen"]["jobs"]) == len(BACKBONES)
     assert all(float(row["total_s"]) > 0 for row in rows.values())
 
@@ -107,13 +145,14 @@ def test_artefacts_made_again_are_byte_identical(mini_run: Path) -> None:
     # Measured times differ from run to run.
     kept = ("tables/[!t]*", "figures/*", "runs/small/*/*.trec", "heads/small/*", "adapters/small/*/curve.csv")
     kept = (*kept, "backbones/small/*.safetensors", "features/small/*.safetensors")
+    kept = (*kept, "routers/small/*", "runs/small/*/*.jsonl.gz")
     before = files(mini_run, *kept)
     assert len(before) > 30
     forced = "results/mini/backbones/small"
     arguments = ("--cores", "all", "--forcerun", forced, "--configfile", configuration("mini"))
     done = snakemake(*arguments, directory=mini_run)
     assert done.code == 0, done.err[-2000:]
-    assert done.jobs["train"] == 1 + len(CONFIG["variants"])
+    assert done.jobs["train"] == len(TRAINED)
     assert files(mini_run, *kept) == before
 
 

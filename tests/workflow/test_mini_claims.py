@@ -50,6 +50,30 @@ def test_one_method_beats_another_on_the_mean_over_benchmarks(
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize("method", ["qrhead", "qrhead-ndcg", "core"])
+def test_every_criterion_finds_the_planted_heads(mini_run: Path, backbone: str, method: str) -> None:
+    place = mini_run / "results" / "mini"
+    truth = json.loads((place / "backbones" / backbone / "planted.json").read_text(encoding="utf-8"))
+    planted = {(layer, head) for layer, head, _ in truth["planted_heads"]}
+    chosen = HeadSet.load(place / "heads" / backbone / f"{method}.json").heads
+    assert len(planted & set(chosen)) / len(planted) >= 0.75
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_the_band_of_layers_holds_planted_heads_and_ranks_above_all_layers(
+    mini_run: Path, backbone: str
+) -> None:
+    place = mini_run / "results" / "mini"
+    truth = json.loads((place / "backbones" / backbone / "planted.json").read_text(encoding="utf-8"))
+    layers = {layer for layer, _, _ in truth["planted_heads"]}
+    band = {layer for layer, _ in HeadSet.load(place / "heads" / backbone / "selective-icr.json").heads}
+    assert band <= layers
+    metrics = pd.read_parquet(place / "metrics" / "main.parquet")
+    mine = metrics[metrics["backbone"] == backbone].groupby("method")["value"].mean()
+    assert mine["selective-icr"] > mine["icr"]
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
 def test_truncation_changes_no_ranking(mini_run: Path, backbone: str) -> None:
     """The trained adapter on the whole backbone ranks as it does on the layers that the study kept."""
     place, name = mini_run / "results" / "mini", "long-middle"

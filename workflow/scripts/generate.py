@@ -9,7 +9,8 @@ import torch
 
 from headrank.backbone import load_backbone
 from headrank.files import write_parquet
-from headrank.generative.rerank import rerank_generative, write_calls
+from headrank.generative.calls import write_calls
+from headrank.generative.rerank import rerank_generative
 from headrank.generative.settings import GenerativeSettings
 from headrank.rerankers import as_run, read_candidates_of
 from headrank.runs import write_run

@@ -45,6 +45,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--family", help="chat frame: qwen3 (default), qwen2.5, llama3, mistral, granite or plain"
     )
+    parser.add_argument("--answers", help="keep a generative method's answers here (.jsonl.gz)")
     add_model(parser)
     parser.set_defaults(run_command=run)
 
@@ -59,7 +60,12 @@ def run(options: argparse.Namespace) -> None:
 
     from headrank.rerankers import as_run, gather_candidates
 
-    rank, depth = _trained(options) if options.adapter else _untrained(options)
+    if options.adapter:
+        rank, depth = _trained(options)
+    elif BY_NAME[options.method].kind in ("generative", "supervised"):
+        rank, depth = _generative(options)
+    else:
+        rank, depth = _untrained(options)
     note_left_out(candidates_run, depth)
     candidates = gather_candidates(queries, candidates_run, passages, depth)
     write_run(output, as_run(rank(candidates)), options.method or "headrank")
@@ -77,6 +83,13 @@ def check(options: argparse.Namespace) -> None:
         raise InputError(f"--method {name}: is not trained; leave --adapter out")
     if kind != "trained" and not options.backbone:
         raise InputError(f"--method {name}: needs --backbone")
+    writes = kind in ("generative", "supervised")
+    if options.answers and not writes:
+        raise InputError(f"--method {name}: writes no answers; leave --answers out")
+    if writes and (options.order or options.family):
+        raise InputError(
+            f"--method {name}: has an order and a chat template of its own; leave --order and --family out"
+        )
     needs = BY_NAME[name].needs in ("a head set", "a router")
     if needs and not options.heads:
         raise InputError(f"--method {name}: needs --heads, {BY_NAME[name].needs}")
@@ -94,6 +107,22 @@ def _trained(options: argparse.Namespace) -> tuple[Any, int]:
         candidates = replace(reranker.settings.candidates, order=options.order)
         reranker = replace(reranker, settings=replace(reranker.settings, candidates=candidates))
     return reranker.rerank_all, options.depth or reranker.settings.candidates.depth
+
+
+def _generative(options: argparse.Namespace) -> tuple[Any, int]:
+    from headrank.backbone import load_backbone
+    from headrank.generative.calls import write_calls
+    from headrank.generative.rerank import rerank_generative
+    from headrank.generative.settings import GenerativeSettings
+
+    def rank(candidates: list[Candidates]) -> pd.DataFrame:
+        backbone = load_backbone(options.backbone, None, options.dtype, options.device, options.revision)
+        ranking, calls = rerank_generative(options.method, backbone, candidates, GenerativeSettings())
+        if options.answers:
+            write_calls(output_file(options.answers), calls)
+        return ranking
+
+    return rank, options.depth or 40
 
 
 def _untrained(options: argparse.Namespace) -> tuple[Any, int]:

@@ -1,4 +1,4 @@
-"""ICR, QRHead and CoRe as the authors' released code runs them: wording, order and spans (docs/methods.md, section 0).
+"""ICR, Selective-ICR, QRHead and CoRe as the authors' released code runs them: wording, order and spans.
 
 Each has a prompt of its own, and so a forward pass of its own; the comparison on one prompt is the other, fair form.
 """
@@ -14,7 +14,7 @@ from headrank.heads import HeadSet
 from headrank.prompt import PromptBuilder
 from headrank.rerankers.candidates import Candidates
 from headrank.rerankers.core import core
-from headrank.rerankers.icr import icr
+from headrank.rerankers.icr import icr, selective_icr
 from headrank.rerankers.method import Method
 from headrank.rerankers.qrhead import qrhead
 from headrank.rerankers.together import rerank_together
@@ -22,7 +22,7 @@ from headrank.settings import PromptSettings
 from headrank.wording import faithful_wording
 
 # Best next to the query for ICR and QRHead, retriever order for CoRe.
-ORDERS = {"icr": "best-last", "qrhead": "best-last", "core": "best-first"}
+ORDERS = {"icr": "best-last", "selective-icr": "best-last", "qrhead": "best-last", "core": "best-first"}
 
 
 def rerank_faithful(
@@ -34,7 +34,7 @@ def rerank_faithful(
     benchmark: str = "",
     tokens_per_pass: int = 0,
 ) -> dict[str, pd.DataFrame]:
-    """Rankings by name; names: "icr-faithful", "qrhead-faithful" or "core-faithful".
+    """Rankings by name; names: "icr-faithful", "selective-icr-faithful", "qrhead-faithful" or "core-faithful".
 
     heads: head sets by name, those of the methods asked for at least. settings: its chat family is used; words,
     titles and instruction are the method's own. benchmark: ICR asks a question on some of them.
@@ -54,6 +54,8 @@ def rerank_faithful(
 def _method(kind: str, backbone: Backbone, heads: Mapping[str, HeadSet]) -> Method:
     if kind == "qrhead":
         return qrhead(heads["qrhead"])
+    if kind == "selective-icr":
+        return selective_icr(heads["selective-icr"])
     if kind == "core":
         return core(heads["core"], faithful=True)
     return icr(backbone)

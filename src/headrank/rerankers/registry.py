@@ -88,6 +88,7 @@ FAIR |= {
 }
 FAITHFUL: dict[str, tuple[str, ...]] = {
     "icr-faithful": (),
+    "selective-icr-faithful": ("selective-icr",),
     "qrhead-faithful": ("qrhead",),
     "core-faithful": ("core",),
 }

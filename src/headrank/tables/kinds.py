@@ -25,6 +25,7 @@ METHODS_BY_KIND: dict[str, dict[str, str]] = {
         "icr-last-token-calibrated": "ICR, last token, calibrated",
         "icr-faithful": "ICR (as released)",
         "selective-icr": "Selective-ICR",
+        "selective-icr-faithful": "Selective-ICR (as released)",
         "qrhead": "QRHead",
         "qrhead-ndcg": "QRHead (solo nDCG)",
         "qrhead-own": "QRHead (own data)",
