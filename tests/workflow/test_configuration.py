@@ -13,6 +13,7 @@ from conftest import CONFIGURATIONS, REPOSITORY, configuration, snakemake
 
 from headrank.detection import CRITERIA
 from headrank.generative.rerank import METHODS as GENERATIVE
+from headrank.generative.settings import GenerativeSettings
 from headrank.planted.build import BackboneSpec
 from headrank.planted.embeddings import EmbeddingSpec
 from headrank.planted.language import LanguageSpec
@@ -105,6 +106,13 @@ def test_the_schema_of_nested_specs_is_that_of_their_classes() -> None:
     check_fields(DEFINITIONS["realtext"]["properties"]["planted"]["items"], PlantedHead)
 
 
+def test_the_schema_of_the_generative_section_is_that_of_its_class() -> None:
+    section = SCHEMA["properties"]["generative"]
+    # Which methods run, and on how many queries, is the study's business.
+    settings = {k: v for k, v in section["properties"].items() if k not in ("methods", "queries")}
+    check_fields({"properties": settings}, GenerativeSettings)
+
+
 def check_fields(schema: dict[str, Any], kind: type) -> None:
     fields = {field.name: field for field in dataclasses.fields(kind)}
     assert set(schema["properties"]) == set(fields)
@@ -148,6 +156,12 @@ REALTEXT = {"source": "realtext", "tokenizer": "none", "realtext": {"planted": [
         ({"methods": ["icr"]}, "methods: ", "headrank-untrained"),
         ({"methods": ["icr", "headrank-untrained"]}, "evaluation.baseline: 'core' is not among the methods", ""),
         ({"variants__icr": {}}, "variants.icr: the name belongs to a method", ""),
+        ({"variants__first": {}}, "variants.first: the name belongs to a method", ""),
+        ({"variants__qrranker": {}}, "variants.qrranker: there is a trained baseline of this name", ""),
+        ({"trained_baselines__x": {"heads": "cor"}}, "trained_baselines.x.heads: 'cor' is not one of", "'core'"),
+        ({"generative__methods": ["rankgtp"]}, "generative.methods.0: 'rankgtp' is not one of", "'rankgpt'"),
+        ({"generative__windw": 9}, "generative.windw: unknown key", "'window'"),
+        ({"backbones__small__reranker": "r"}, "backbones.small.reranker: 'r' is not among the rerankers", ""),
         ({"ablation__queries": ["no-entropy"]}, "ablation.queries: 'no-entropy' does not say", "training.queries"),
         ({"headrank__pairs__middle_zone": [15, 6]}, "headrank.pairs.middle_zone: [15, 6] is no range", ""),
         ({"collections__mean": SYNTHETIC, "benchmarks": ["mean"]}, "benchmarks: 'mean' is the name", ""),

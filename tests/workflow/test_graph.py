@@ -89,7 +89,7 @@ def test_a_configuration_file_replaces_the_default_one(tmp_path: Path) -> None:
     done = snakemake("-n", "--configfile", configuration("mini"), directory=tmp_path)
     assert "results/mini/" in done.out
     assert "paper" not in done.out
-    assert "qwen3" not in done.out
+    assert "qwen3-0.6b" not in done.out
 
 
 def test_the_top_level_snakefile_and_the_workflow_are_one(tmp_path: Path) -> None:
@@ -108,3 +108,39 @@ def test_a_single_artefact_plans_only_what_it_needs(tmp_path: Path) -> None:
     assert jobs["select"] == 3 * 3
     assert jobs["detect"] == jobs["route"] == 3
     assert not {"train", "mine", "rerank", "frozen", "table", "all"} & set(jobs)
+
+
+@pytest.mark.parametrize(
+    ("methods", "baseline", "absent"),
+    [
+        (["headrank-untrained"], "bm25", {"detect", "route", "routes", "generate"}),
+        (["core", "headrank-untrained"], "core", {"route", "routes", "generate"}),
+    ],
+)
+def test_a_study_of_few_methods_has_no_jobs_for_others(
+    tmp_path: Path, methods: list[str], baseline: str, absent: set[str]
+) -> None:
+    config = yaml.safe_load(configuration("mini").read_text(encoding="utf-8"))
+    for key in ("generative", "trained_baselines", "detect_on"):
+        del config[key]
+    config |= {"methods": methods, "evaluation": {"baseline": baseline}}
+    path = tmp_path / "few.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    done = snakemake("-n", "--configfile", path, directory=tmp_path)
+    assert done.code == 0, done.err[-2000:]
+    assert not absent & set(done.jobs)
+    assert done.jobs["frozen"] == 3
+
+
+def test_a_fine_tuned_reranker_is_fetched_for_the_method_that_needs_it(tmp_path: Path) -> None:
+    config = yaml.safe_load(configuration("mini").read_text(encoding="utf-8"))
+    config["rerankers"] = {"tuned": {"source": "hub", "id": "x/tuned", "revision": "0" * 40}}
+    config["backbones"]["small"]["reranker"] = "tuned"
+    path = tmp_path / "tuned.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    done = snakemake("-n", "--configfile", path, directory=tmp_path)
+    assert done.code == 0, done.err[-2000:]
+    assert done.jobs["fetch_backbone"] == 1
+    config["generative"]["methods"].remove("qwen3-reranker")
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    assert "fetch_backbone" not in snakemake("-n", "--configfile", path, directory=tmp_path).jobs
