@@ -79,11 +79,15 @@ def constraints() -> dict[str, str]:
     }
 
 
+# Two rules that do the same with other weights.
+SHARED = {"judge": "generate"}
+
+
 def test_each_rule_has_a_script_of_its_own_name_and_an_environment() -> None:
     names = [rule for rule, _, _ in rules()]
     assert len(names) == len(set(names)) > 20
     for rule, script, environment in rules():
-        assert script == rule
+        assert script == SHARED.get(rule, rule)
         assert (REPOSITORY / "workflow" / "scripts" / f"{script}.py").is_file()
         assert environment in ENVIRONMENTS, f"{rule}: {environment} does not exist"
 
@@ -177,7 +181,7 @@ def test_light_stages_do_not_load_torch() -> None:
 
 
 # As in workflow/rules/library.smk: modules on which no result depends.
-UNWATCHED = {"__init__", "collections", "errors", "files", "runs", "settings", "specs", "stage"}
+UNWATCHED = {"__init__", "collections", "errors", "files", "runs", "settings", "specs", "stage", "textfiles"}
 
 
 def test_rules_watch_the_library_files_that_their_scripts_load() -> None:

@@ -15,6 +15,8 @@ def expected_jobs(name: str) -> dict[str, int]:
     collections = len(config["collections"])
     sources = [spec["source"] for spec in config["collections"].values()]
     backbones = [spec["source"] for spec in config["backbones"].values()]
+    rerankers = config.get("rerankers", {})
+    judged = [b for b in config["backbones"].values() if b.get("reranker") or not rerankers]
     ablation = config.get("ablation", {})
     shown = {*ablation.get("variants", []), *ablation.get("queries", [])}
     trained = len(backbones) * (1 + len(config.get("trained_baselines", {}))) + len(shown)
@@ -30,7 +32,7 @@ def expected_jobs(name: str) -> dict[str, int]:
         "training_set": pools,
         "plant_backbone": backbones.count("planted"),
         "plant_realtext": backbones.count("realtext"),
-        "fetch_backbone": backbones.count("hub"),
+        "fetch_backbone": backbones.count("hub") + len(rerankers),
         "lists": pools,
         "features": pools * len(backbones),
         "detect": len(backbones),
@@ -41,6 +43,7 @@ def expected_jobs(name: str) -> dict[str, int]:
         "frozen": len(backbones),
         "rerank": trained,
         "generate": bool(generative) * len(backbones),
+        "judge": ("qwen3-reranker" in generative) * len(judged),
         "evaluate": 1 + sum(extra),
         "significance": 1 + extra[0],
         "selectivity": 1 + extra[0],
@@ -140,7 +143,7 @@ def test_a_fine_tuned_reranker_is_fetched_for_the_method_that_needs_it(tmp_path:
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     done = snakemake("-n", "--configfile", path, directory=tmp_path)
     assert done.code == 0, done.err[-2000:]
-    assert done.jobs["fetch_backbone"] == 1
+    assert done.jobs["fetch_backbone"] == done.jobs["judge"] == 1
     config["generative"]["methods"].remove("qwen3-reranker")
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     assert "fetch_backbone" not in snakemake("-n", "--configfile", path, directory=tmp_path).jobs

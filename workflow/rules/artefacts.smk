@@ -100,14 +100,19 @@ EVALUATED += [
 
 def cells(scope):
     """(backbone, benchmark, method) of each ranking by a model that a metrics file covers."""
-    backbones = config["backbones"] if scope == "main" else [ABLATED]
-    return [(b, d, m) for b in backbones for d in config["benchmarks"] for m in SHOWN[scope]]
+    backbones = BACKBONES if scope == "main" else [ABLATED]
+    return [(b, d, m) for b in backbones for d in config["benchmarks"] for m in SHOWN[scope] if runs_on(m, b)]
+
+
+def runs_on(method, backbone):
+    return method != "qwen3-reranker" or backbone in JUDGED
 
 
 def told_cells(wildcards):
     """The cells of the main table, and those of generative methods that it leaves out."""
     more = [m for m in GENERATIVE if m not in GENERATED]
-    return cells("main") + [(b, d, m) for b in BACKBONES for d in config["benchmarks"] for m in more]
+    places = [(b, d) for b in BACKBONES for d in config["benchmarks"]]
+    return cells("main") + [(b, d, m) for b, d in places for m in more if runs_on(m, b)]
 
 
 def told_rankings(wildcards):

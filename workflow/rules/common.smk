@@ -17,6 +17,12 @@ DETECTED = [name for name in DETECTED if name in NEEDED]
 DETECTED_ON = ["training", *(["detection"] if any(name.endswith("-own") for name in DETECTED) else [])]
 ROUTED = "routehead" in FROZEN
 GENERATIVE = config["generative"]["methods"]
+GENERATIVE_SETTINGS = {k: v for k, v in config["generative"].items() if k not in ("methods", "queries")}
+# Qwen3-Reranker has weights of its own and a job of its own; of backbones without such weights there is no row, unless
+# the study has none at all and runs the prompt on the backbones themselves.
+WRITTEN = [name for name in GENERATIVE if name != "qwen3-reranker"]
+JUDGED = [b for b, spec in config["backbones"].items() if spec["reranker"] or not config["rerankers"]]
+JUDGED = JUDGED if "qwen3-reranker" in GENERATIVE else []
 MODELS = {**config["backbones"], **config["rerankers"]}
 # Sets of queries with judgements: the one that trains, and one that only detects heads.
 POOLS = {"training": config["train_on"], "detection": config["detect_on"]}
@@ -150,10 +156,9 @@ def judged_files(wildcards):
     return [f"results/{wildcards.study}/collections/{wildcards.collection}/qrels.trec"] if trained else []
 
 
-def reranker_of(wildcards):
-    """The fine-tuned reranker of a backbone's size, if the configuration names one."""
-    name = config["backbones"][wildcards.backbone]["reranker"]
-    return [f"results/{STUDY}/backbones/{name}"] if name and "qwen3-reranker" in GENERATIVE else []
+def reranker_of(backbone):
+    """The model that judges pointwise beside a backbone: the fine-tuned one of its size, or the backbone itself."""
+    return config["backbones"][backbone]["reranker"] or backbone
 
 
 def downloads(wildcards):

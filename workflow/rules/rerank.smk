@@ -71,7 +71,6 @@ rule rerank:
 rule generate:
     input:
         backbone="results/{study}/backbones/{backbone}",
-        reranker=reranker_of,
         queries=expand("results/{{study}}/collections/{d}/queries.jsonl", d=config["benchmarks"]),
         candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["benchmarks"]),
         passages=expand("results/{{study}}/collections/{d}/passages.jsonl", d=config["benchmarks"]),
@@ -80,17 +79,17 @@ rule generate:
         runs=expand(
             "results/{{study}}/runs/{{backbone}}/{d}/{m}.trec",
             d=config["benchmarks"],
-            m=GENERATIVE or ["none"],
+            m=WRITTEN or ["none"],
         ),
         rankings=expand(
             "results/{{study}}/runs/{{backbone}}/{d}/{m}.parquet",
             d=config["benchmarks"],
-            m=GENERATIVE or ["none"],
+            m=WRITTEN or ["none"],
         ),
         calls=expand(
             "results/{{study}}/runs/{{backbone}}/{d}/{m}.calls.jsonl.gz",
             d=config["benchmarks"],
-            m=GENERATIVE or ["none"],
+            m=WRITTEN or ["none"],
         ),
     log:
         "logs/{study}/generate/{backbone}.log",
@@ -104,7 +103,55 @@ rule generate:
         runtime=1440,
         gpu=GPU,
     params:
-        methods=GENERATIVE,
+        methods=WRITTEN,
+        queries=lookup("generative/queries", within=config),
+        settings={
+            key: value for key, value in config["generative"].items() if key not in ("methods", "queries")
+        },
+        depth=lookup("headrank/candidates/depth", within=config),
+        model=MODEL,
+    script:
+        "../scripts/generate.py"
+
+
+rule judge:
+    input:
+        backbone=lambda wildcards: f"results/{STUDY}/backbones/{reranker_of(wildcards.backbone)}",
+        queries=expand("results/{{study}}/collections/{d}/queries.jsonl", d=config["benchmarks"]),
+        candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["benchmarks"]),
+        passages=expand("results/{{study}}/collections/{d}/passages.jsonl", d=config["benchmarks"]),
+        library=library("generate"),
+    output:
+        runs=expand(
+            "results/{{study}}/runs/{{backbone}}/{d}/{m}.trec",
+            d=config["benchmarks"],
+            m=["qwen3-reranker"],
+        ),
+        rankings=expand(
+            "results/{{study}}/runs/{{backbone}}/{d}/{m}.parquet",
+            d=config["benchmarks"],
+            m=["qwen3-reranker"],
+        ),
+        calls=expand(
+            "results/{{study}}/runs/{{backbone}}/{d}/{m}.calls.jsonl.gz",
+            d=config["benchmarks"],
+            m=["qwen3-reranker"],
+        ),
+    log:
+        "logs/{study}/judge/{backbone}.log",
+    benchmark:
+        "results/{study}/benchmarks/judge/{backbone}.tsv"
+    wildcard_constraints:
+        backbone=one_of(JUDGED),
+    conda:
+        "../../envs/model.yaml"
+    threads: config["threads"]
+    resources:
+        mem_mb=model_memory,
+        runtime=1440,
+        gpu=GPU,
+    params:
+        methods=["qwen3-reranker"],
         queries=lookup("generative/queries", within=config),
         settings={
             key: value for key, value in config["generative"].items() if key not in ("methods", "queries")

@@ -21,16 +21,12 @@ from headrank.stage import stage
 def main(inputs, names, queries, given, depth, model, rankings):
     settings = read_spec(GenerativeSettings, given, "generative")
     backbone = load_backbone(inputs.backbone, dtype=model["dtype"], device=model["device"])
-    judge = backbone
-    if inputs.reranker:
-        judge = load_backbone(inputs.reranker, dtype=model["dtype"], device=model["device"])
     places = {Path(path).parent.name: Path(path).parent for path in rankings}
     for run in inputs.candidates:
         candidates = read_candidates_of(Path(run).parent, depth)[:queries]
         place = places[Path(run).parent.name]
         for name in names:
-            chosen = judge if name == "qwen3-reranker" else backbone
-            ranked, calls = rerank_generative(name, chosen, candidates, settings)
+            ranked, calls = rerank_generative(name, backbone, candidates, settings)
             write_run(place / f"{name}.trec", as_run(ranked), name)
             write_parquet(place / f"{name}.parquet", ranked)
             write_calls(place / f"{name}.calls.jsonl.gz", calls)
