@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,16 @@ def test_windows_slide_from_the_back_to_the_front() -> None:
         windows(9, 4, 5)
 
 
+def ended(task: Generator[Any, Any, list[int]]) -> list[int]:
+    """What a dialogue returns whose questions the test answers itself."""
+    try:
+        next(task)
+        while True:
+            task.send([])
+    except StopIteration as end:
+        return list(end.value)
+
+
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("children", [2, 3, 9])
 def test_heapsort_finds_the_best_in_order(seed: int, children: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,13 +113,7 @@ def test_heapsort_finds_the_best_in_order(seed: int, children: int, monkeypatch:
         return int(np.argmax(keys[list(places)]))
 
     monkeypatch.setattr("headrank.generative.setwise._compare", compare)
-    task = heapsort(23, children, 10, None, [])  # type: ignore[arg-type]
-    try:
-        next(task)
-        while True:
-            task.send([])
-    except StopIteration as end:
-        best = end.value
+    best = ended(heapsort(23, children, 10, None, []))  # type: ignore[arg-type]
     assert best == np.argsort(-keys)[:10].tolist()
     assert max(map(len, asked)) <= children + 1
     # Far fewer comparisons than of all pairs.
@@ -126,13 +130,7 @@ def test_heapsort_gives_different_places_whoever_compares(count: int, children: 
 
     kept, module._compare = module._compare, compare  # type: ignore[assignment]
     try:
-        task = heapsort(count, children, min(5, count), None, [])  # type: ignore[arg-type]
-        try:
-            next(task)
-            while True:
-                task.send([])
-        except StopIteration as end:
-            best = end.value
+        best = ended(heapsort(count, children, min(5, count), None, []))  # type: ignore[arg-type]
     finally:
         module._compare = kept
     assert len(set(best)) == len(best) == min(5, count)

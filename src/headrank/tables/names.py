@@ -23,6 +23,7 @@ __all__ = [
 _VARIANTS = {
     TRAINED: "HeadRank",
     UNTRAINED: "no training",
+    "core-heads": "CoRe's heads",
     "no-entropy": "no entropy term (λ = 0)",
     "random-pairs": "random pairs",
     "no-regulariser": "no regulariser (μ = 0)",
