@@ -13,9 +13,12 @@ def main(metrics, pairs, resampling, output):
     parts = []
     for backbone, rows in values[values["backbone"] != ""].groupby("backbone", sort=False):
         # The first stage has no backbone of its own and takes part in each one's tests.
+        both = pd.concat([first, rows])
+        # Not every method has weights of every size.
+        there = set(both["method"])
         tests = compare(
-            pd.concat([first, rows]),
-            [tuple(pair) for pair in pairs],
+            both,
+            [tuple(pair) for pair in pairs if set(pair) <= there],
             Resampling(**resampling),
             family="table",
         )
