@@ -161,6 +161,7 @@ REALTEXT = {"source": "realtext", "tokenizer": "none", "realtext": {"planted": [
         ({"trained_baselines__x": {"heads": "cor"}}, "trained_baselines.x.heads: 'cor' is not one of", "'core'"),
         ({"generative__methods": ["rankgtp"]}, "generative.methods.0: 'rankgtp' is not one of", "'rankgpt'"),
         ({"generative__windw": 9}, "generative.windw: unknown key", "'window'"),
+        ({"rerankers__r": {"source": "local", "path": "none"}}, "rerankers.r.path: no ", "none/config.json; set"),
         ({"backbones__small__reranker": "r"}, "backbones.small.reranker: 'r' is not among the rerankers", ""),
         ({"ablation__queries": ["no-entropy"]}, "ablation.queries: 'no-entropy' does not say", "training.queries"),
         ({"headrank__pairs__middle_zone": [15, 6]}, "headrank.pairs.middle_zone: [15, 6] is no range", ""),

@@ -143,7 +143,8 @@ def check_names(schema):
 def check_places(data):
     """Refuse local collections, models, runs and tokenizers that are not where they should be, before anything runs."""
     remedy = "set the key data or the environment variable HEADRANK_DATA"
-    for section, needed in (("collections", "queries.jsonl"), ("backbones", "config.json")):
+    places = (("collections", "queries.jsonl"), ("backbones", "config.json"), ("rerankers", "config.json"))
+    for section, needed in places:
         for name, spec in config[section].items():
             place = os.path.join(data, spec["path"], needed)
             if spec["source"] == "local" and not any(map(os.path.exists, (place, f"{place}.gz"))):
