@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from headrank.errors import InputError
 from headrank.files import whole_file
-from headrank.runs import Qrels, add_judgement, check_id, read_qrels
+from headrank.runs import Qrels, Run, add_judgement, check_id, read_qrels
 from headrank.textfiles import Document, read_documents, read_queries, whole
 
 __all__ = [
@@ -46,8 +46,14 @@ class Collection(Protocol):
     def qrels(self) -> Qrels:
         """All judgements."""
 
-    def lookup(self, docids: Iterable[str]) -> dict[str, Document]:
-        """The documents of these ids, in the order asked for; InputError names ids that are not there."""
+    def lookup(self, docids: Iterable[str], missing_ok: bool = False) -> dict[str, Document]:
+        """The documents of these ids, in the order asked for.
+
+        InputError names ids that are not there, unless ``missing_ok``, which leaves them out.
+        """
+
+    def official(self) -> Run:
+        """The candidates that the collection's makers give, best first; InputError where there are none."""
 
 
 def open_collection(name: str, spec: Mapping[str, Any]) -> Collection:
@@ -98,12 +104,17 @@ class LocalCollection:
     def qrels(self) -> Qrels:
         return read_qrels(self._file("qrels.trec"))
 
-    def lookup(self, docids: Iterable[str]) -> dict[str, Document]:
+    def lookup(self, docids: Iterable[str], missing_ok: bool = False) -> dict[str, Document]:
         """One pass over the corpus that keeps only what is asked for."""
         wanted = list(dict.fromkeys(docids))
         path = self._file("corpus.jsonl")
         found = {document.docid: document for document in read_documents(path, set(wanted))}
-        return _in_order(wanted, found, str(path))
+        return _in_order(wanted, found, str(path), missing_ok)
+
+    def official(self) -> Run:
+        raise InputError(
+            f"collection {self.name}: local files have no official candidates; name a run with run:"
+        )
 
 
 class IrDatasetsCollection:
@@ -123,14 +134,9 @@ class IrDatasetsCollection:
 
     def documents(self) -> Iterator[Document]:
         self._needs("docs")
-        seen: set[str] = set()
         with self._fetching():
-            for record in self._dataset.docs_iter():
-                document = _document(record)
-                if document.docid in seen:
-                    raise InputError(f"{self._id}: document id {document.docid} appears twice")
-                seen.add(document.docid)
-                yield document
+            # Ids are not compared here: a set of nine million of them takes as much memory as an index.
+            yield from map(_document, self._dataset.docs_iter())
 
     def queries(self) -> dict[str, str]:
         self._needs("queries")
@@ -145,14 +151,39 @@ class IrDatasetsCollection:
                 add_judgement(qrels, record.query_id, record.doc_id, int(record.relevance), self._id)
         return qrels
 
-    def lookup(self, docids: Iterable[str]) -> dict[str, Document]:
+    def lookup(self, docids: Iterable[str], missing_ok: bool = False) -> dict[str, Document]:
         """Through the document store of the collection, which reads only the ids asked for."""
         self._needs("docs")
         wanted = list(dict.fromkeys(docids))
         with self._fetching():
             records = self._dataset.docs_store().get_many(wanted)
             found = {docid: _document(record) for docid, record in records.items()}
-        return _in_order(wanted, found, self._id)
+        return _in_order(wanted, found, self._id, missing_ok)
+
+    def official(self) -> Run:
+        self._needs("scoreddocs")
+        scores: dict[str, dict[str, float]] = {}
+        with self._fetching():
+            for record in self._dataset.scoreddocs_iter():
+                scores.setdefault(record.query_id, {})[record.doc_id] = float(record.score)
+        flat = [qid for qid, found in scores.items() if len(found) > 1 and len({*found.values()}) == 1]
+        if flat:
+            raise InputError(
+                f"collection {self.name}: the official candidates of {self._id} have no order (query {flat[0]}: all "
+                "scores are equal); use bm25 or a run"
+            )
+        # As trec_eval orders: the higher score first, of equals the higher id.
+        return {
+            qid: sorted(found.items(), key=lambda pair: (pair[1], pair[0]), reverse=True)
+            for qid, found in scores.items()
+        }
+
+    def store(self) -> int:
+        """Download the documents and build their store, if that is not done yet; how many there are."""
+        self._needs("docs")
+        with self._fetching():
+            self._dataset.docs_store().build()
+            return int(self._dataset.docs_count())
 
     def _needs(self, what: str) -> None:
         if not self._dataset.has(what):
@@ -168,7 +199,10 @@ class IrDatasetsCollection:
         except (OSError, RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())
             kind = type(error).__name__
-            raise InputError(f"{self._id}: ir_datasets could not read it ({kind}: {reason})") from error
+            raise InputError(
+                f"{self._id}: ir_datasets could not read it ({kind}: {reason}); files that are not there yet come "
+                "with `snakemake download`, where there is a network"
+            ) from error
 
 
 def read_passages(path: str | os.PathLike[str]) -> dict[str, Document]:
@@ -202,12 +236,14 @@ def _body(record: Any) -> str:
     return text or ""
 
 
-def _in_order(wanted: list[str], found: Mapping[str, Document], source: str) -> dict[str, Document]:
+def _in_order(
+    wanted: list[str], found: Mapping[str, Document], source: str, missing_ok: bool
+) -> dict[str, Document]:
     missing = [docid for docid in wanted if docid not in found]
-    if missing:
+    if missing and not missing_ok:
         examples = ", ".join(missing[:5])
         raise InputError(
             f"{source}: {len(missing)} of {len(wanted)} documents are not in the corpus, such as {examples}; "
             "the run and the corpus do not belong together"
         )
-    return {docid: found[docid] for docid in wanted}
+    return {docid: found[docid] for docid in wanted if docid in found}

@@ -14,7 +14,8 @@ import pytest
 from headrank.collections import Document, open_collection
 from headrank.errors import InputError
 from headrank.evaluation import evaluate, means
-from headrank.retrieval import _best, bm25, cut, without_same_id
+from headrank.indexing import best
+from headrank.retrieval import bm25, cut, without_same_id
 
 DOCUMENTS = [
     Document("a", "Cats", "the cat sat on the mat"),
@@ -44,7 +45,7 @@ def test_only_documents_with_a_term_of_the_query_are_candidates(caplog: pytest.L
     run = bm25(DOCUMENTS, {"none": "zebra", "stop": "the of and", "empty": "", "some": "zebra dog"}, depth=10)
     assert run["none"] == run["stop"] == run["empty"] == []
     assert {docid for docid, _ in run["some"]} == {"b", "c"}
-    assert "nothing for 3 of 4 queries: none, stop, empty" in caplog.text
+    assert "nothing was found for 3 of 4 queries: none, stop, empty" in caplog.text
 
 
 def test_a_collection_of_empty_documents_has_no_candidates():
@@ -63,7 +64,7 @@ def test_best_agrees_with_a_full_sort():
         scores = rng.integers(0, 6, size).astype(np.float32)
         for depth in (1, 3, size, size + 1):
             full = [i for i in sorted(range(size), key=lambda i: (-scores[i], i)) if scores[i] > 0]
-            assert _best(scores, depth).tolist() == full[:depth]
+            assert best(scores, depth).tolist() == full[:depth]
 
 
 def test_the_query_itself_is_dropped_only_when_asked():

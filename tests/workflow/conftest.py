@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-CONFIGURATIONS = ("config", "backbones", "mini", "real-text")
+CONFIGURATIONS = ("config", "quick", "backbones", "mini", "real-text")
 
 Run = Callable[..., "Finished"]
 

@@ -19,14 +19,23 @@ def expected_jobs(name: str) -> dict[str, int]:
     judged = [b for b in config["backbones"].values() if b.get("reranker") or not rerankers]
     ablation = config.get("ablation", {})
     shown = {*ablation.get("variants", []), *ablation.get("queries", [])}
-    trained = len(backbones) * (1 + len(config.get("trained_baselines", {}))) + len(shown)
+    seeds = config.get("seeds", [])
+    trained = len(backbones) * (1 + len(seeds) + len(config.get("trained_baselines", {}))) + len(shown)
+    indexed = [
+        spec
+        for spec in config["collections"].values()
+        if not (spec.get("run") or spec.get("corpus") or spec.get("first_stage") == "official")
+    ]
     routed = "routehead" in config.get("methods", [])
     generative = config.get("generative", {}).get("methods", [])
     pools = 1 + bool(config.get("detect_on"))
     extra = bool(ablation.get("variants")), bool(ablation.get("queries"))
     jobs = {
         "synthesize": sources.count("synthetic"),
+        "fetch_collection": sources.count("ir_datasets"),
         "collection": collections,
+        "index": len(indexed),
+        "first_stage": 1,
         "retrieve": collections,
         "passages": collections,
         "training_set": pools,
@@ -44,7 +53,7 @@ def expected_jobs(name: str) -> dict[str, int]:
         "rerank": trained,
         "generate": bool(generative) * len(backbones),
         "judge": ("qwen3-reranker" in generative) * len(judged),
-        "evaluate": 1 + sum(extra),
+        "evaluate": 1 + sum(extra) + bool(seeds),
         "significance": 1 + extra[0],
         "selectivity": 1 + extra[0],
         "homogenisation": 1,
@@ -57,7 +66,7 @@ def expected_jobs(name: str) -> dict[str, int]:
         "cost": 1,
         "formatting": 1,
         "timing": 1,
-        "table": 7 + extra[0],
+        "table": 8 + extra[0] + bool(seeds),
         "figure": 8 + extra[1] + routed + bool(generative),
         "all": 1,
     }
@@ -77,8 +86,48 @@ def test_every_job_of_a_study_is_planned(name: str, tmp_path: Path, empty_data: 
 def test_the_paper_has_its_211_training_queries_and_three_scales() -> None:
     config = yaml.safe_load(configuration("config").read_text(encoding="utf-8"))
     assert config["train_on"] == ["dl21", "dl22", "dl23"]
+    assert [config["collections"][name]["judged"] for name in config["train_on"]] == [53, 76, 82]
+    assert len(config["seeds"]) + 1 == 3
     assert list(config["backbones"]) == ["qwen3-0.6b", "qwen3-1.7b", "qwen3-4b"]
     assert len(config["benchmarks"]) == 16
+
+
+def test_the_catalogue_agrees_with_what_the_configuration_says_of_its_collections() -> None:
+    ir_datasets = pytest.importorskip("ir_datasets")
+    for name in ("config", "quick"):
+        config = yaml.safe_load(configuration(name).read_text(encoding="utf-8"))
+        for spec in config["collections"].values():
+            stated = ir_datasets.load(spec["id"]).metadata()
+            assert spec["judged"] == stated["queries"]["count"], spec["id"]
+            if "documents" in spec:
+                assert spec["documents"] == stated["docs"]["count"], spec["id"]
+            if "corpus" in spec:
+                other = config["collections"][spec["corpus"]]["id"]
+                assert ir_datasets.docs_parent_id(spec["id"]) == ir_datasets.docs_parent_id(other)
+
+
+def test_the_download_stage_is_all_that_needs_a_network(tmp_path: Path) -> None:
+    done = snakemake("-n", "download", "--configfile", configuration("config"), directory=tmp_path)
+    assert done.code == 0, done.err[-2000:]
+    config = yaml.safe_load(configuration("config").read_text(encoding="utf-8"))
+    models = len(config["backbones"]) + len(config["rerankers"])
+    jobs = {"fetch_collection": len(config["collections"]), "fetch_backbone": models, "download": 1}
+    assert done.jobs == jobs | {"total": sum(jobs.values())}
+
+
+def test_a_dense_first_stage_takes_an_encoder_and_no_bm25_index(tmp_path: Path) -> None:
+    config = yaml.safe_load(configuration("quick").read_text(encoding="utf-8"))
+    full = yaml.safe_load(configuration("config").read_text(encoding="utf-8"))
+    config |= {
+        "encoders": full["encoders"],
+        "first_stage": {"method": "dense", "encoder": "granite-embedding-30m"},
+    }
+    path = tmp_path / "dense.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    jobs = snakemake("-n", "--configfile", path, directory=tmp_path).jobs
+    assert jobs["embed"] == 3  # DL 2020 shares the vectors of DL 2019
+    assert "index" not in jobs
+    assert jobs["fetch_backbone"] == 2
 
 
 def test_without_a_configuration_file_the_study_is_the_paper() -> None:

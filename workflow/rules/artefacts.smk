@@ -7,10 +7,12 @@ SHOWN = {
     "main": [*FROZEN, *config["trained_baselines"], "headrank", *GENERATED],
     "ablation": ["headrank-untrained", "headrank", *config["ablation"]["variants"]],
     "queries": ["headrank-untrained", "headrank", *config["ablation"]["queries"]],
+    "seeds": ["headrank-untrained", "headrank", *SEEDED],
 }
 CONTROLS = {name: f"controls/{{backbone}}-{name}" for name in ("layers", "draws", "references")}
 # Argument of the table's or figure's function -> metrics file; {backbone} stands for all backbones.
 TABLES = {
+    "first_stage": {"measured": "first-stage"},
     "main": {"metrics": "main", "marks": "significance-main"},
     "selectivity": {"selectivity": "selectivity-main"},
     "homogenisation": {"measures": "homogenisation-measures"},
@@ -20,6 +22,7 @@ TABLES = {
         "marks": "significance-ablation",
         "selectivity": "selectivity-ablation",
     },
+    "seeds": {"metrics": "seeds"},
     "format": {"counts": "format"},
     "cost": {"costs": "cost"},
     "timing": {"benchmarks": "timing"},
@@ -52,6 +55,12 @@ OPTIONS = {
         "alpha": ALPHA,
     },
     ("table", "ablation"): {"metric": NDCG, "benchmarks": config["benchmarks"], "alpha": ALPHA},
+    ("table", "seeds"): {
+        "seeds": {"headrank": config["headrank"]["training"]["seed"], **dict(zip(SEEDED, config["seeds"]))},
+        "metric": NDCG,
+        "backbones": BACKBONES,
+        "benchmarks": config["benchmarks"],
+    },
     ("table", "selectivity"): {"backbones": BACKBONES},
     ("table", "homogenisation"): {"backbones": BACKBONES},
     ("figure", "homogenisation"): {"backbones": BACKBONES},
@@ -78,7 +87,7 @@ REFERENCES = [name for name in ("headrank-untrained", "core", "qrhead", "icr") i
 INDEPENDENT = [m for m, over in TRAINED.items() if over.get("encoding", {}).get("documents") == "independent"]
 QUERY_NUMBERS = {v: config["variants"][v]["training"]["queries"] for v in config["ablation"]["queries"]}
 # Rules that have all run once the runs are evaluated.
-TIMED = "synthesize collection retrieve passages training_set plant_backbone plant_realtext link_backbone fetch_backbone lists"
+TIMED = "synthesize fetch_collection collection index embed retrieve first_stage passages training_set plant_backbone plant_realtext link_backbone fetch_backbone lists"
 TIMED = [
     *TIMED.split(),
     "features",
@@ -96,11 +105,12 @@ EVALUATED = ["main"]
 EVALUATED += [
     scope for scope, key in (("ablation", "variants"), ("queries", "queries")) if config["ablation"][key]
 ]
+EVALUATED += ["seeds"] if SEEDED else []
 
 
 def cells(scope):
     """(backbone, benchmark, method) of each ranking by a model that a metrics file covers."""
-    backbones = BACKBONES if scope == "main" else [ABLATED]
+    backbones = BACKBONES if scope in ("main", "seeds") else [ABLATED]
     return [(b, d, m) for b in backbones for d in config["benchmarks"] for m in SHOWN[scope] if runs_on(m, b)]
 
 
@@ -179,7 +189,7 @@ def figure_options(wildcards):
 
 def paper():
     """Every table and figure of the study."""
-    tables = [name for name in TABLES if name != "ablation" or name in EVALUATED]
+    tables = [name for name in TABLES if name not in ("ablation", "seeds") or name in EVALUATED]
     absent = {"queries"} - {*EVALUATED} | ({"routes"} if not ROUTED else set())
     # One criterion alone overlaps with nothing.
     absent |= {"success"} if not {*WRITING} & {*GENERATIVE} else set()

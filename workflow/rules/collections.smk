@@ -24,9 +24,38 @@ rule synthesize:
         "../scripts/synthesize.py"
 
 
+rule fetch_collection:
+    input:
+        library=library("fetch_collection"),
+    output:
+        source="results/{study}/collections/{collection}/source.json",
+    log:
+        "logs/{study}/fetch_collection/{collection}.log",
+    benchmark:
+        "results/{study}/benchmarks/fetch_collection/{collection}.tsv"
+    wildcard_constraints:
+        collection=one_of(having(config["collections"], "source", "ir_datasets")),
+    retries: 2
+    conda:
+        "../../envs/retrieve.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=720,
+        gpu=0,
+        downloads=1,
+    params:
+        id=lookup("collections/{collection}/id", within=config),
+        official=lambda wildcards: FIRST_STAGES[wildcards.collection] == "official",
+    script:
+        "../scripts/fetch_collection.py"
+
+
 rule collection:
     input:
         files=files_of("queries.jsonl", "qrels.trec"),
+        source=fetched,
+        shares=corpus_shared,
         library=library("collection"),
     output:
         queries="results/{study}/collections/{collection}/queries.jsonl",
@@ -42,9 +71,9 @@ rule collection:
         mem_mb=2000,
         runtime=60,
         gpu=0,
-        downloads=downloads,
     params:
         spec=collection_spec,
+        judged=lookup("collections/{collection}/judged", within=config),
     script:
         "../scripts/collection.py"
 

@@ -23,14 +23,25 @@ GENERATIVE_SETTINGS = {k: v for k, v in config["generative"].items() if k not in
 WRITTEN = [name for name in GENERATIVE if name != "qwen3-reranker"]
 JUDGED = [b for b, spec in config["backbones"].items() if spec["reranker"] or not config["rerankers"]]
 JUDGED = JUDGED if "qwen3-reranker" in GENERATIVE else []
-MODELS = {**config["backbones"], **config["rerankers"]}
+MODELS = {**config["backbones"], **config["rerankers"], **config["encoders"]}
 # Sets of queries with judgements: the one that trains, and one that only detects heads.
 POOLS = {"training": config["train_on"], "detection": config["detect_on"]}
 DATA = os.environ.get("HEADRANK_DATA") or config["data"] or "."
 check_places(DATA)
+# Where each collection's candidates come from.
+FIRST_STAGES = {
+    name: "run" if spec["run"] else spec["first_stage"] or config["first_stage"]["method"]
+    for name, spec in config["collections"].items()
+}
+# Only the rules that download may use a network; this is inherited by every job.
+os.environ["HF_HUB_OFFLINE"] = "1"
+ENCODER = config["first_stage"]["encoder"] or "none"
+ENCODING = ("pooling", "query_prefix", "document_prefix", "max_tokens", "batch")
+ENCODING = {key: config["first_stage"][key] for key in ENCODING}
 USED = list(dict.fromkeys([*config["train_on"], *config["detect_on"], *config["benchmarks"]]))
 # Everything that is trained, by the keys in which it differs from HeadRank.
-TRAINED = {"headrank": {}, **config["trained_baselines"], **config["variants"]}
+SEEDED = {f"headrank-seed-{seed}": {"training": {"seed": seed}} for seed in config["seeds"]}
+TRAINED = {"headrank": {}, **SEEDED, **config["trained_baselines"], **config["variants"]}
 ABLATED = config["ablation"]["backbone"] or next(iter(config["backbones"]))
 # Without a GPU none is asked of the scheduler.
 GPU = 0 if config["device"] == "cpu" else 1
@@ -161,9 +172,58 @@ def reranker_of(backbone):
     return config["backbones"][backbone]["reranker"] or backbone
 
 
-def downloads(wildcards):
-    """1 where the job may download: jobs that do are kept apart by the resource of this name."""
-    return int(config["collections"][wildcards.collection]["source"] == "ir_datasets")
+def fetched(wildcards):
+    """What ir_datasets had to download; nothing after it needs a network."""
+    downloaded = config["collections"][wildcards.collection]["source"] == "ir_datasets"
+    return [f"results/{STUDY}/collections/{wildcards.collection}/source.json"] if downloaded else []
+
+
+def corpus_shared(wildcards):
+    """The download of the collection whose index this one uses."""
+    other = config["collections"][wildcards.collection]["corpus"]
+    shared = other and config["collections"][other]["source"] == "ir_datasets"
+    return [f"results/{STUDY}/collections/{other}/source.json"] if shared else []
+
+
+def first_stage_of(wildcards):
+    return FIRST_STAGES[wildcards.collection]
+
+
+def index_of(wildcards):
+    """The index that a collection is searched in: its own, or that of the one that has the same documents."""
+    stage = FIRST_STAGES[wildcards.collection]
+    name = config["collections"][wildcards.collection]["corpus"] or wildcards.collection
+    return f"results/{STUDY}/indexes/{name}/{stage}" if stage in ("bm25", "dense") else []
+
+
+def encoder_of(wildcards):
+    return f"results/{STUDY}/backbones/{ENCODER}" if FIRST_STAGES[wildcards.collection] == "dense" else []
+
+
+def index_memory(wildcards, attempt):
+    """MB for building or searching an index: docs/scale.md has the measurements behind it."""
+    return attempt * (2000 + (config["collections"][wildcards.collection]["documents"] or 0) * 3 // 2000)
+
+
+def index_minutes(wildcards, attempt):
+    return attempt * (30 + (config["collections"][wildcards.collection]["documents"] or 0) // 50000)
+
+
+def check_depth(wildcards):
+    """How deep the first stage has to be for its comparison with published figures."""
+    published = config["collections"][wildcards.collection]["published"]
+    return config["first_stage"]["check_depth"] if any(published.values()) else 1
+
+
+def downloads():
+    """All that the study takes from elsewhere: collections of ir_datasets and models of the hub."""
+    collections = [name for name in having(config["collections"], "source", "ir_datasets") if name in USED]
+    judging = [reranker_of(backbone) for backbone in JUDGED]
+    encoding = [ENCODER] if "dense" in [FIRST_STAGES[name] for name in USED] else []
+    models = dict.fromkeys([*config["backbones"], *judging, *encoding])
+    return [f"results/{STUDY}/collections/{name}/source.json" for name in collections] + [
+        f"results/{STUDY}/backbones/{name}" for name in models if MODELS[name]["source"] == "hub"
+    ]
 
 
 def model_memory(wildcards):

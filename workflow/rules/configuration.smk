@@ -107,9 +107,10 @@ def check_names(schema):
                 f"backbones.{name}.reranker: {spec['reranker']!r} is not among the rerankers;"
                 f" {near(spec['reranker'], config['rerankers'])}"
             )
-    for name in config["rerankers"]:
-        if name in config["backbones"]:
-            refuse(f"rerankers.{name}: there is a backbone of this name; choose another")
+    for section, other in (("rerankers", "backbones"), ("encoders", "backbones"), ("encoders", "rerankers")):
+        for name in {*config[section]} & {*config[other]}:
+            refuse(f"{section}.{name}: the section {other} has a model of this name; choose another")
+    check_first_stage()
     if config["evaluation"]["baseline"] not in ["bm25", *config["methods"]]:
         refuse(
             f"evaluation.baseline: {config['evaluation']['baseline']!r} is not among the methods of this study"
@@ -121,6 +122,10 @@ def check_names(schema):
     for name in config["variants"]:
         if name in config["trained_baselines"]:
             refuse(f"variants.{name}: there is a trained baseline of this name; choose another")
+    if config["headrank"]["training"]["seed"] in config["seeds"]:
+        refuse(
+            f"seeds: {config['headrank']['training']['seed']} is HeadRank's own, headrank.training.seed; drop it"
+        )
     if "mean" in config["benchmarks"]:
         refuse("benchmarks: 'mean' is the name of the tables' last column; choose another")
     for name in config["ablation"]["queries"]:
@@ -140,10 +145,46 @@ def check_names(schema):
             refuse(f"{place}.pairs.middle_zone: [{first}, {last}] is no range of positions from 1")
 
 
+def check_first_stage():
+    """Refuse candidates that cannot come from where the configuration says."""
+    stage = config["first_stage"]
+    methods = {name: spec["first_stage"] or stage["method"] for name, spec in config["collections"].items()}
+    if stage["encoder"] is not None and stage["encoder"] not in config["encoders"]:
+        refuse(
+            f"first_stage.encoder: {stage['encoder']!r} is not among the encoders; "
+            f"{near(stage['encoder'], config['encoders'])}"
+        )
+    for name, spec in config["collections"].items():
+        place = f"collections.{name}"
+        if spec["run"]:
+            continue
+        if methods[name] == "dense" and stage["encoder"] is None:
+            refuse(f"{place}: a dense first stage needs first_stage.encoder")
+        if methods[name] == "official" and spec["source"] != "ir_datasets":
+            refuse(f"{place}.first_stage: only ir_datasets has official candidates; name a run with run:")
+        other = spec["corpus"]
+        if other is None:
+            continue
+        if other not in config["collections"]:
+            refuse(
+                f"{place}.corpus: {other!r} is not among the collections; {near(other, config['collections'])}"
+            )
+        whose = config["collections"][other]
+        if other == name or whose["corpus"] is not None:
+            refuse(f"{place}.corpus: {other!r} has no index of its own; name the collection that has one")
+        if (methods[name], spec["source"], spec["path"]) != (methods[other], whose["source"], whose["path"]):
+            refuse(
+                f"{place}.corpus: {other!r} has another source, path or first stage; they cannot share an index"
+            )
+        if spec["source"] == "synthetic":
+            refuse(f"{place}.corpus: synthetic collections have documents of their own; leave it out")
+
+
 def check_places(data):
     """Refuse local collections, models, runs and tokenizers that are not where they should be, before anything runs."""
     remedy = "set the key data or the environment variable HEADRANK_DATA"
-    places = (("collections", "queries.jsonl"), ("backbones", "config.json"), ("rerankers", "config.json"))
+    places = [("collections", "queries.jsonl")]
+    places += [(section, "config.json") for section in ("backbones", "rerankers", "encoders")]
     for section, needed in places:
         for name, spec in config[section].items():
             place = os.path.join(data, spec["path"], needed)

@@ -11,7 +11,7 @@ rule evaluate:
     benchmark:
         "results/{study}/benchmarks/evaluate/{scope}.tsv"
     wildcard_constraints:
-        scope="main|ablation|queries",
+        scope="main|ablation|queries|seeds",
     conda:
         "../../envs/evaluate.yaml"
     threads: 1

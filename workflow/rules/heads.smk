@@ -106,6 +106,8 @@ rule lists:
         candidates="results/{study}/{pool}/candidates.trec",
         passages="results/{study}/{pool}/passages.jsonl",
         tests=expand("results/{{study}}/collections/{b}/queries.jsonl", b=config["benchmarks"]),
+        # No model reads the candidates of a first stage that is not what it should be.
+        checked=ancient("results/{study}/metrics/first-stage.parquet"),
         library=library("lists"),
     output:
         lists="results/{study}/lists/{pool}.parquet",

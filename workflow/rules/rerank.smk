@@ -6,6 +6,7 @@ rule frozen:
         passages=expand("results/{{study}}/collections/{d}/passages.jsonl", d=config["benchmarks"]),
         heads=expand("results/{{study}}/heads/{{backbone}}/{m}.json", m=[*DETECTED, "headrank"]),
         router="results/{study}/routers/{backbone}/router.safetensors" if ROUTED else [],
+        checked=ancient("results/{study}/metrics/first-stage.parquet"),
         library=library("frozen"),
     output:
         runs=expand("results/{{study}}/runs/{{backbone}}/{d}/{m}.trec", d=config["benchmarks"], m=FROZEN),
@@ -74,6 +75,7 @@ rule generate:
         queries=expand("results/{{study}}/collections/{d}/queries.jsonl", d=config["benchmarks"]),
         candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["benchmarks"]),
         passages=expand("results/{{study}}/collections/{d}/passages.jsonl", d=config["benchmarks"]),
+        checked=ancient("results/{study}/metrics/first-stage.parquet"),
         library=library("generate"),
     output:
         runs=expand(
@@ -120,6 +122,7 @@ rule judge:
         queries=expand("results/{{study}}/collections/{d}/queries.jsonl", d=config["benchmarks"]),
         candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["benchmarks"]),
         passages=expand("results/{{study}}/collections/{d}/passages.jsonl", d=config["benchmarks"]),
+        checked=ancient("results/{study}/metrics/first-stage.parquet"),
         library=library("generate"),
     output:
         runs=expand(

@@ -1,10 +1,67 @@
+rule index:
+    input:
+        source=fetched,
+        corpus=files_of("corpus.jsonl"),
+        library=library("index"),
+    output:
+        index=directory("results/{study}/indexes/{collection}/bm25"),
+    log:
+        "logs/{study}/index/{collection}.log",
+    benchmark:
+        "results/{study}/benchmarks/index/{collection}.tsv"
+    retries: 2
+    conda:
+        "../../envs/retrieve.yaml"
+    threads: 1
+    resources:
+        mem_mb=index_memory,
+        runtime=index_minutes,
+        gpu=0,
+    params:
+        spec=collection_spec,
+        k1=lookup("first_stage/k1", within=config),
+        b=lookup("first_stage/b", within=config),
+    script:
+        "../scripts/index.py"
+
+
+rule embed:
+    input:
+        source=fetched,
+        corpus=files_of("corpus.jsonl"),
+        encoder=f"results/{STUDY}/backbones/{ENCODER}",
+        library=library("embed"),
+    output:
+        index=directory("results/{study}/indexes/{collection}/dense"),
+    log:
+        "logs/{study}/embed/{collection}.log",
+    benchmark:
+        "results/{study}/benchmarks/embed/{collection}.tsv"
+    conda:
+        "../../envs/model.yaml"
+    threads: config["threads"]
+    resources:
+        mem_mb=8000,
+        runtime=index_minutes,
+        gpu=GPU,
+    params:
+        spec=collection_spec,
+        encoder=ENCODING,
+        device=config["device"],
+    script:
+        "../scripts/embed.py"
+
+
 rule retrieve:
     input:
         queries="results/{study}/collections/{collection}/queries.jsonl",
-        corpus=files_of("corpus.jsonl"),
+        source=fetched,
+        index=index_of,
+        encoder=encoder_of,
         run=given_run,
         library=library("retrieve"),
     output:
+        first_stage="results/{study}/collections/{collection}/first-stage.trec",
         candidates="results/{study}/collections/{collection}/candidates.trec",
     log:
         "logs/{study}/retrieve/{collection}.log",
@@ -14,22 +71,52 @@ rule retrieve:
         "../../envs/retrieve.yaml"
     threads: 1
     resources:
-        mem_mb=32000,
+        mem_mb=index_memory,
         runtime=240,
         gpu=0,
-        downloads=downloads,
     params:
         spec=collection_spec,
+        stage=first_stage_of,
         depth=first_stage_depth,
+        check_depth=check_depth,
         drop_same_id=lookup("collections/{collection}/drop_same_id", within=config),
+        encoder=ENCODING,
     script:
         "../scripts/retrieve.py"
+
+
+rule first_stage:
+    input:
+        runs=expand("results/{{study}}/collections/{c}/first-stage.trec", c=USED),
+        qrels=expand("results/{{study}}/collections/{c}/qrels.trec", c=USED),
+        library=library("first_stage"),
+    output:
+        measured="results/{study}/metrics/first-stage.parquet",
+    log:
+        "logs/{study}/first_stage.log",
+    benchmark:
+        "results/{study}/benchmarks/first_stage.tsv"
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+        gpu=0,
+    params:
+        collections=USED,
+        stages=[FIRST_STAGES[name] for name in USED],
+        published=[config["collections"][name]["published"] for name in USED],
+        tolerance=lookup("first_stage/tolerance", within=config),
+    script:
+        "../scripts/first_stage.py"
 
 
 rule passages:
     input:
         candidates="results/{study}/collections/{collection}/candidates.trec",
         judged=judged_files,
+        source=fetched,
         corpus=files_of("corpus.jsonl"),
         library=library("passages"),
     output:
@@ -45,7 +132,6 @@ rule passages:
         mem_mb=8000,
         runtime=120,
         gpu=0,
-        downloads=downloads,
     params:
         spec=collection_spec,
     script:

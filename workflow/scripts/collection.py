@@ -2,6 +2,7 @@
 
 import json
 import logging
+from pathlib import Path
 
 from headrank.collections import open_collection
 from headrank.errors import InputError
@@ -10,7 +11,17 @@ from headrank.runs import write_qrels
 from headrank.stage import stage
 
 
-def main(name, spec, queries_path, qrels_path):
+def check_shared(name, source, other):
+    """An index may serve two collections only if they have the very same documents."""
+    corpora = [json.loads(Path(path).read_text(encoding="utf-8"))["corpus"] for path in (*source, *other)]
+    if len({*corpora}) > 1:
+        raise InputError(
+            f"collections.{name}.corpus: its documents are {corpora[0]}, the other's are {corpora[1]}"
+        )
+
+
+def main(name, spec, source, shared, expected, queries_path, qrels_path):
+    check_shared(name, source, shared)
     collection = open_collection(name, spec)
     texts, qrels = collection.queries(), collection.qrels()
     # The mean of a metric runs over the judged queries; others would only cost time.
@@ -18,6 +29,10 @@ def main(name, spec, queries_path, qrels_path):
     if not judged:
         raise InputError(
             f"collection {name}: no query has judgements; queries and qrels do not belong together"
+        )
+    if expected is not None and len(judged) != expected:
+        raise InputError(
+            f"collections.{name}.judged: {expected} judged queries are expected, {len(judged)} are there"
         )
     logging.info("%s: %d of %d queries are judged", name, len(judged), len(texts))
     rows = [json.dumps({"_id": qid, "text": texts[qid]}, ensure_ascii=False) for qid in judged]
@@ -30,6 +45,9 @@ if __name__ == "__main__":
         main(
             snakemake.wildcards.collection,
             snakemake.params.spec,
+            snakemake.input.source,
+            snakemake.input.shares,
+            snakemake.params.judged,
             snakemake.output.queries,
             snakemake.output.qrels,
         )

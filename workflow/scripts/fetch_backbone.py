@@ -1,22 +1,29 @@
-"""Download one revision of a checkpoint from the Hugging Face hub: weights as safetensors, no code."""
+"""Download one revision of a checkpoint from the Hugging Face hub and make it known to the study: links to its files.
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+The files themselves stay in the hub's cache: Snakemake removes what a failed job was to write, and a download that was
+cut off is to be resumed.
+"""
 
-from headrank.backbone import read_config
-from headrank.errors import InputError
+import os
+
+# The study is offline but for its downloads; the hub's client looks when it is loaded.
+os.environ["HF_HUB_OFFLINE"] = "0"
+
+from pathlib import Path
+
+from headrank.hub import fetch_snapshot
 from headrank.stage import stage
-
-FILES = ["*.json", "*.safetensors", "merges.txt", "vocab.txt", "*.jinja", "tokenizer.model"]
 
 
 def main(identifier, revision, directory):
-    try:
-        snapshot_download(identifier, revision=revision, local_dir=directory, allow_patterns=FILES)
-    except (OSError, HfHubHTTPError, LocalEntryNotFoundError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{identifier} at {revision}: the hub did not give it ({reason})") from error
-    read_config(directory)
+    target = Path(directory)
+    folder = fetch_snapshot(identifier, revision)
+    target.mkdir(parents=True, exist_ok=True)
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            link = target / path.relative_to(folder)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(path.resolve())
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ def main(name, spec, candidates, judged, passages):
     for path in judged:
         more = {docid for grades in read_qrels(path).values() for docid in grades} - documents.keys()
         # Judgements may name documents that the corpus no longer holds; candidates may not.
-        documents |= {d.docid: d for d in collection.documents() if d.docid in more}
+        documents |= collection.lookup(sorted(more), missing_ok=True)
     if not documents:
         raise InputError(f"collection {name}: the candidates name no document")
     write_passages(passages, documents.values())

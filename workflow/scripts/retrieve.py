@@ -1,34 +1,54 @@
-"""First stage: BM25 over the collection, or a run that is given, cut to depth."""
+"""First stage: the best documents of an index, the collection's official candidates, or a run that is given.
+
+``first-stage.trec`` is as deep as its comparison with published figures asks for, ``candidates.trec`` what is reranked.
+"""
 
 from pathlib import Path
 
 from headrank.collections import open_collection
-from headrank.retrieval import bm25, cut, without_same_id
+from headrank.indexing import Bm25Index
+from headrank.retrieval import cut, retrieve, without_same_id
 from headrank.runs import check_candidates, read_run, write_run
 from headrank.stage import stage
 
 
-def main(name, spec, queries_path, run_path, depth, drop_same_id, candidates_path):
-    known = open_collection(name, {"source": "local", "path": str(Path(queries_path).parent)}).queries()
-    if run_path:
-        run = {qid: ranked for qid, ranked in read_run(run_path).items() if qid in known}
-        run = without_same_id(run) if drop_same_id else run
-        check_candidates(run, known, run_path)
-        run = cut(run, depth)
+def given(name, spec, stage_name, run_path, known, drop_same_id):
+    """Candidates that were retrieved elsewhere, of the queries that are known."""
+    run = read_run(run_path) if run_path else open_collection(name, spec).official()
+    run = {qid: ranked for qid, ranked in run.items() if qid in known}
+    run = without_same_id(run) if drop_same_id else run
+    check_candidates(run, known, run_path or f"{name}: official candidates")
+    return run
+
+
+def opened(stage_name, index, encoder, settings):
+    if stage_name == "bm25":
+        return Bm25Index(index)
+    from headrank.dense import DenseIndex, Encoder, EncoderSettings
+
+    return DenseIndex(index, Encoder(encoder, EncoderSettings(**settings), "cpu"))
+
+
+def main(name, inputs, stage_name, params, outputs):
+    known = open_collection(name, {"source": "local", "path": str(Path(inputs.queries).parent)}).queries()
+    deepest = max(params.depth, params.check_depth)
+    if stage_name in ("bm25", "dense"):
+        index = opened(stage_name, inputs.index, inputs.encoder, params.encoder)
+        run = retrieve(index, known, deepest, params.drop_same_id)
     else:
-        documents = open_collection(name, spec).documents()
-        run = bm25(documents, known, depth, drop_same_id=drop_same_id)
-    write_run(candidates_path, run, "first-stage" if run_path else "bm25")
+        path = next(iter(inputs.run), None)
+        run = cut(given(name, params.spec, stage_name, path, known, params.drop_same_id), deepest)
+    tag = "first-stage" if stage_name == "run" else stage_name
+    write_run(outputs.first_stage, run, tag)
+    write_run(outputs.candidates, cut(run, params.depth), tag)
 
 
 if __name__ == "__main__":
     with stage(snakemake.log[0]):
         main(
             snakemake.wildcards.collection,
-            snakemake.params.spec,
-            snakemake.input.queries,
-            next(iter(snakemake.input.run), None),
-            snakemake.params.depth,
-            snakemake.params.drop_same_id,
-            snakemake.output.candidates,
+            snakemake.input,
+            snakemake.params.stage,
+            snakemake.params,
+            snakemake.output,
         )

@@ -3,8 +3,10 @@
 from headrank.tables.ablation import ablation_table
 from headrank.tables.controls import controls_table
 from headrank.tables.cost import cost_table
+from headrank.tables.first_stage import first_stage_table
 from headrank.tables.homogenisation import homogenisation_table
 from headrank.tables.main import main_table
+from headrank.tables.seeds import seeds_table
 from headrank.tables.selectivity import selectivity_table
 from headrank.tables.success import format_table
 from headrank.tables.table import Cell, Column, Table
@@ -18,10 +20,12 @@ __all__ = [
     "ablation_table",
     "controls_table",
     "cost_table",
+    "first_stage_table",
     "format_table",
     "homogenisation_table",
     "main_table",
     "read_benchmarks",
+    "seeds_table",
     "selectivity_table",
     "timing_table",
     "write_table",

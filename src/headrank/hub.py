@@ -1,0 +1,71 @@
+"""Checkpoints from the Hugging Face hub: one pinned revision, weights as safetensors, every file's digest checked.
+
+The hub's own client resumes what was cut off, but compares sizes alone; a file of the right size with a wrong byte
+would pass for good.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from headrank.errors import InputError
+
+FILES = ["*.json", "*.safetensors", "merges.txt", "vocab.txt", "*.jinja", "tokenizer.model"]
+_CHUNK = 1 << 20
+
+
+def fetch_snapshot(identifier: str, revision: str) -> Path:
+    """Bring ``identifier`` at a commit into the hub's cache (``HF_HOME``); returns the folder with its files.
+
+    Files that are there stay and files that were cut off are resumed. Code and pickled weights are left where they
+    are. Every file is compared with the digest that the hub states for it (SHA-256 of large files, git's of the
+    others); a wrong one is removed, so that the next try fetches it again. Raises InputError naming model, revision
+    and file.
+    """
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    where = f"{identifier} at {revision}"
+    try:
+        info = HfApi().model_info(identifier, revision=revision, files_metadata=True)
+        if info.sha != revision:
+            raise InputError(f"{where}: the hub has it as {info.sha}; name the full commit as revision")
+        wanted = {
+            sibling.rfilename: sibling
+            for sibling in info.siblings or []
+            if any(fnmatch.fnmatch(sibling.rfilename, pattern) for pattern in FILES)
+        }
+        if not any(name.endswith(".safetensors") for name in wanted):
+            raise InputError(f"{where}: there are no weights as safetensors, and no others are taken")
+        folder = Path(snapshot_download(identifier, revision=revision, allow_patterns=FILES))
+    except (OSError, HfHubHTTPError, LocalEntryNotFoundError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{where}: the hub did not give it ({type(error).__name__}: {reason})") from error
+    for name, sibling in sorted(wanted.items()):
+        path = folder / name
+        if not path.is_file():
+            raise InputError(f"{where}: {name} did not come; run the download again")
+        if not _is_right(path, sibling):
+            # In the cache a file is a link to its content.
+            path.resolve().unlink()
+            path.unlink(missing_ok=True)
+            raise InputError(f"{where}: {name} has a wrong checksum and was removed; run the download again")
+    return folder
+
+
+def _is_right(path: Path, sibling: Any) -> bool:
+    if sibling.lfs is not None:
+        return _digest(path, hashlib.sha256()) == sibling.lfs.sha256
+    if sibling.blob_id is None:
+        return True
+    return _digest(path, hashlib.sha1(f"blob {path.stat().st_size}\0".encode())) == sibling.blob_id
+
+
+def _digest(path: Path, digest: Any) -> str:
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return str(digest.hexdigest())

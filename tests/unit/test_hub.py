@@ -1,0 +1,113 @@
+"""Checkpoints from a hub: one commit, safetensors, resumed where cut off, refused with a wrong byte.
+
+The hub is a local server with the hub's own paths, headers and digests; the client is the real one.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from servers import REVISION, Served, publish, served
+from support import checkpoint
+
+MODEL = "maker/tiny"
+WEIGHTS = f"/{MODEL}/resolve/{REVISION}/model.safetensors"
+
+
+@pytest.fixture
+def hub() -> Iterator[Served]:
+    with served({}) as state:
+        publish(state, MODEL, checkpoint("qwen3"))
+        yield state
+
+
+def fetch(hub: Served, home: Path, revision: str = REVISION) -> subprocess.CompletedProcess[str]:
+    """The client reads its settings when it is loaded, hence a process of its own."""
+    code = f"from headrank.hub import fetch_snapshot; print(fetch_snapshot({MODEL!r}, {revision!r}))"
+    environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+
+
+def folder(done: subprocess.CompletedProcess[str]) -> Path:
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.strip().splitlines()[-1])
+
+
+def failure(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode != 0
+    return done.stderr.strip().splitlines()[-1]
+
+
+def test_every_file_of_the_commit_comes_and_is_right(hub: Served, tmp_path: Path) -> None:
+    place = folder(fetch(hub, tmp_path))
+    source = checkpoint("qwen3")
+    assert {p.name for p in place.iterdir()} == {p.name for p in source.iterdir()}
+    assert all((place / p.name).read_bytes() == p.read_bytes() for p in source.iterdir())
+
+
+def test_a_second_fetch_brings_nothing_again(hub: Served, tmp_path: Path) -> None:
+    folder(fetch(hub, tmp_path))
+    hub.requests.clear()
+    folder(fetch(hub, tmp_path))
+    assert not [request for request in hub.requests if request[0] == "GET" and "/resolve/" in request[1]]
+
+
+def test_a_download_that_broke_off_is_resumed(hub: Served, tmp_path: Path) -> None:
+    source = tmp_path / "large"
+    source.mkdir()
+    # The client keeps what it has by pieces of ten megabytes.
+    (source / "model.safetensors").write_bytes(os.urandom(24 << 20))
+    hub.files.clear()
+    publish(hub, MODEL, source)
+    hub.cut[WEIGHTS] = 13 << 20
+    place = folder(fetch(hub, tmp_path / "home"))
+    assert (place / "model.safetensors").read_bytes() == hub.files[WEIGHTS]
+    ranges = [asked for method, path, asked in hub.requests if method == "GET" and path == WEIGHTS]
+    assert ranges[0] is None
+    assert ranges[-1] is not None
+    assert 0 < int(ranges[-1].removeprefix("bytes=").split("-")[0]) <= 13 << 20
+
+
+def test_a_flipped_byte_is_named_and_fetched_again(hub: Served, tmp_path: Path) -> None:
+    right = hub.files[WEIGHTS]
+    hub.files[WEIGHTS] = right[:-1] + bytes([right[-1] ^ 1])
+    told = failure(fetch(hub, tmp_path))
+    assert "model.safetensors has a wrong checksum" in told
+    assert f"{MODEL} at {REVISION}" in told
+    hub.files[WEIGHTS] = right
+    assert (folder(fetch(hub, tmp_path)) / "model.safetensors").read_bytes() == right
+
+
+def test_a_flipped_byte_in_the_cache_is_found(hub: Served, tmp_path: Path) -> None:
+    config = (folder(fetch(hub, tmp_path)) / "config.json").resolve()
+    config.write_bytes(config.read_bytes()[:-1] + b" ")
+    assert "config.json has a wrong checksum" in failure(fetch(hub, tmp_path))
+    folder(fetch(hub, tmp_path))
+
+
+def test_pickled_weights_are_not_taken(hub: Served, tmp_path: Path) -> None:
+    source = tmp_path / "pickled"
+    source.mkdir()
+    (source / "config.json").write_text("{}")
+    (source / "pytorch_model.bin").write_bytes(b"pickle")
+    hub.files.clear()
+    publish(hub, MODEL, source)
+    assert "no weights as safetensors" in failure(fetch(hub, tmp_path))
+    assert not [path for _, path, _ in hub.requests if path.endswith(".bin")]
+
+
+def test_a_commit_that_is_not_there_is_named(hub: Served, tmp_path: Path) -> None:
+    told = failure(fetch(hub, tmp_path, "f" * 40))
+    assert f"{MODEL} at {'f' * 40}: the hub did not give it" in told
+
+
+def test_another_commit_than_asked_for_is_refused(hub: Served, tmp_path: Path) -> None:
+    other = "f" * 40
+    answer = hub.files[f"/api/models/{MODEL}/revision/{REVISION}"]
+    hub.files[f"/api/models/{MODEL}/revision/{other}"] = answer
+    assert f"the hub has it as {REVISION}" in failure(fetch(hub, tmp_path, other))

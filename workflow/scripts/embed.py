@@ -1,0 +1,28 @@
+"""Encode a collection for a dense first stage, once for all that share its documents."""
+
+import torch
+
+from headrank.collections import open_collection
+from headrank.dense import Encoder, EncoderSettings, build_dense_index
+from headrank.stage import stage
+
+
+def main(name, spec, encoder, settings, device, directory):
+    build_dense_index(
+        open_collection(name, spec).documents(),
+        Encoder(encoder, EncoderSettings(**settings), device),
+        directory,
+    )
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(snakemake.threads)
+    with stage(snakemake.log[0]):
+        main(
+            snakemake.wildcards.collection,
+            snakemake.params.spec,
+            snakemake.input.encoder,
+            snakemake.params.encoder,
+            snakemake.params.device,
+            snakemake.output.index,
+        )

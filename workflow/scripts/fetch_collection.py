@@ -1,0 +1,24 @@
+"""Download a collection of ir_datasets and count what came; everything after this works without a network."""
+
+import logging
+import os
+
+from headrank.files import write_json
+from headrank.sources import fetch_collection
+from headrank.stage import stage
+
+
+def main(name, identifier, official, output):
+    for key in ("IR_DATASETS_HOME", "IR_DATASETS_TMP"):
+        logging.info("%s: %s", key, os.environ.get(key, "(default)"))
+    write_json(output, fetch_collection(name, identifier, official))
+
+
+if __name__ == "__main__":
+    with stage(snakemake.log[0]):
+        main(
+            snakemake.wildcards.collection,
+            snakemake.params.id,
+            snakemake.params.official,
+            snakemake.output.source,
+        )

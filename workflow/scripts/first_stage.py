@@ -1,0 +1,35 @@
+"""Compare the first stage with its published figures before any model reads its candidates."""
+
+import sys
+
+import pandas as pd
+
+from headrank.files import write_parquet
+from headrank.firststage import check_first_stage, measure_first_stage
+from headrank.runs import read_qrels, read_run
+from headrank.stage import stage
+
+
+def main(runs, qrels, collections, stages, published, tolerance, output):
+    each = zip(runs, qrels, collections, stages, published, strict=True)
+    measured = pd.concat(
+        [measure_first_stage(name, read_run(r), read_qrels(q), p, s) for r, q, name, s, p in each],
+        ignore_index=True,
+    )
+    # For the log, where a failed job's output does not stay.
+    print(measured.to_string(index=False), file=sys.stderr)
+    check_first_stage(measured, tolerance)
+    write_parquet(output, measured)
+
+
+if __name__ == "__main__":
+    with stage(snakemake.log[0]):
+        main(
+            snakemake.input.runs,
+            snakemake.input.qrels,
+            snakemake.params.collections,
+            snakemake.params.stages,
+            snakemake.params.published,
+            snakemake.params.tolerance,
+            snakemake.output.measured,
+        )
