@@ -79,6 +79,12 @@ def test_the_paper_has_its_211_training_queries_and_three_scales() -> None:
     assert config["train_on"] == ["dl21", "dl22", "dl23"]
     assert list(config["backbones"]) == ["qwen3-0.6b", "qwen3-1.7b", "qwen3-4b"]
     assert len(config["benchmarks"]) == 16
+    assert {name: len(set(members)) for name, members in config["averages"].items()} == {
+        "core14": 14,
+        "open14": 14,
+    }
+    assert set(config["averages"]["core14"]) == set(config["benchmarks"]) - {"dl19", "dl20"}
+    assert set(config["averages"]["open14"]) == set(config["benchmarks"]) - {"msmarco", "quora"}
 
 
 def test_without_a_configuration_file_the_study_is_the_paper() -> None:
