@@ -57,7 +57,8 @@ def expected_jobs(name: str) -> dict[str, int]:
         "cost": 1,
         "formatting": 1,
         "timing": 1,
-        "table": 7 + extra[0],
+        "claims": 1,
+        "table": 8 + extra[0],
         "figure": 8 + extra[1] + routed + bool(generative),
         "all": 1,
     }
