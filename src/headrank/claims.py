@@ -128,11 +128,13 @@ def claims_frame(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
 
 
 def _row(claim: Claim, backbone: str, model: str, panel: str) -> dict[str, object]:
+    # Beside a model that is not the paper's, the paper's figures would invite a comparison that there is not.
+    papers = not backbone or model in MODELS
     return {
         "backbone": backbone,
         "model": model,
         "claim": claim.name,
         "panel": panel,
-        "published": claim.published,
-        "source": claim.source,
+        "published": claim.published if papers else "",
+        "source": claim.source if papers else "",
     }

@@ -32,13 +32,13 @@ _EVIDENCE = {
     "highest-mean": "HeadRank {ours:.3f}, {rival} {theirs:.3f}",
     "most-benchmarks": "{ours:.0f} of {theirs:.0f} benchmarks",
     "selectivity-gap": "promoted: {ours:.1%} of relevant, {theirs:.1%} of irrelevant",
-    "gap-widened": "gap {ours:.1%}, untrained {theirs:.1%}",
+    "gap-widened": "gap {our_points:.1f}, untrained {their_points:.1f} points",
     "depth": "{ours:.0f} of {theirs:.0f} layers",
     "operations": "HeadRank {ours:.1%}, ICR {theirs:.1%} of a full pass",
     "formatting": "HeadRank {ours:.1%}, RankGPT {theirs:.1%}",
     "training-queries": "",
 }
-_NOT_HERE = "Models of the paper that are not in this study"
+_NOT_HERE = "The paper's Qwen3 (not run)"
 
 
 def claims_table(
@@ -69,14 +69,14 @@ def claims_table(
     percent = f"{100 * (1 - alpha):g} %"
     caption = (
         "The paper's claims (arXiv 2604.17237) and what this study found. Reproduced, not reproduced: said of the "
-        "paper's own models under its conditions alone. Holds, does not hold: said of this study, on other models or "
-        "under other conditions; it is no reproduction. Not run: the study lacks what it takes."
-        f"{_standings(claims, shown)}"
+        "paper's own models under its conditions alone, as published figures are. Holds, does not hold: said of this "
+        "study, on other models or under other conditions; it is no reproduction. Not run: the study lacks what it "
+        f"takes.{_standings(claims, shown)}"
         " Measured: C1 HeadRank's mean nDCG minus that of the best decoding-free or zero-shot generative method; "
         "C2 benchmarks on which none of them reaches HeadRank; C3 share of relevant minus share of irrelevant "
-        "middle-zone documents promoted, and what training adds to it; C4 layers run and multiply-adds against "
-        "ICR's (Selective-ICR's over all layers are the same), counted and not timed; C5 HeadRank's rankings minus "
-        "RankGPT's answers that name every passage once; C6 queries. "
+        "middle-zone documents promoted, and what training adds to it; C4 layers run and multiply-adds in per cent "
+        "of ICR's (Selective-ICR's over all layers are the same), counted and not timed; C5 HeadRank's rankings "
+        "minus RankGPT's answers that name every passage once; C6 queries. "
         f"Low, high: {percent} interval, bootstrap over queries within each benchmark."
     )
     return Table(_COLUMNS, tuple(groups), caption, "tab:claims")
@@ -101,7 +101,9 @@ def _row(row: Mapping[Any, Any]) -> tuple[Cell, ...]:
 
 
 def _figures(row: Mapping[Any, Any]) -> dict[str, object]:
-    return {"ours": row["ours"], "theirs": row["theirs"], "rival": method_name(row["rival"])}
+    ours, theirs = row["ours"], row["theirs"]
+    points = {"our_points": 100 * ours, "their_points": 100 * theirs}
+    return {"ours": ours, "theirs": theirs, **points, "rival": method_name(row["rival"])}
 
 
 def _heading(row: Mapping[Any, Any]) -> str:

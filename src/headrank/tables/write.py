@@ -122,7 +122,9 @@ def to_latex(table: Table) -> str:
             rf"\rotatebox{{90}}{{{title}\,}}" if column.numeric else title
             for column, title in zip(columns, titles, strict=True)
         ]
-    lines = [rf"% needs \usepackage{{booktabs}}{' and graphicx' if layout.upright else ''}"]
+    needed = [("array", any(column.wrap for column in columns)), ("graphicx", layout.upright)]
+    more = "".join(f" and {package}" for package, used in needed if used)
+    lines = [rf"% needs \usepackage{{booktabs}}{more}"]
     for number, groups in enumerate(_pages(table, layout)):
         lines += [rf"\begin{{{layout.environment}}}[t]", r"\centering"]
         if number == 0:
@@ -147,7 +149,7 @@ def to_latex(table: Table) -> str:
             if kinds:
                 lines.append(_heading(group[0][1], len(columns), "textit"))
             cells = (row[headings + kinds :] for row in group)
-            lines += [" & ".join(map(_latex_cell, row, columns)) + r" \\" for row in cells]
+            lines += [" & ".join(map(_latex_cell, row)) + r" \\" for row in cells]
         lines += [r"\bottomrule", r"\end{tabular}", rf"\end{{{layout.environment}}}"]
     return "\n".join(lines) + "\n"
 
@@ -174,7 +176,7 @@ def _pages(table: Table, layout: _Layout) -> list[list[tuple[tuple[Cell, ...], .
 
 def _alignment(column: Column, layout: _Layout) -> str:
     if column.wrap:
-        return f"p{{{column.wrap * layout.character:g}pt}}"
+        return rf">{{\raggedright\arraybackslash}}p{{{column.wrap * layout.character:g}pt}}"
     return "r" if column.numeric else "l"
 
 
@@ -242,12 +244,9 @@ def _latex_character(character: str) -> str:
     return " " if character.isspace() else f"[U+{ord(character):04X}]"
 
 
-def _latex_cell(cell: Cell, column: Column) -> str:
+def _latex_cell(cell: Cell) -> str:
     text = latex_escape(cell.text)
     text = rf"\textbf{{{text}}}" if cell.bold else text
-    if column.wrap:
-        # In braces, for it would change what ends the row.
-        text = rf"{{\raggedright {text}\par}}"
     if not cell.mark:
         return text
     marks = "".join(_LATEX_MARKS.get(mark) or latex_escape(mark) for mark in cell.mark)
