@@ -78,7 +78,7 @@ def promotion(documents: pd.DataFrame, average: Average = "pooled") -> Promotion
 
     The macro mean of a group runs over the queries that have documents of that group in the zone.
     """
-    counts = _counts(documents)
+    counts = zone_counts(documents)
     shares = {group: _share(counts, group, average) for group in ("relevant", "irrelevant")}
     return Promotion(
         **shares,
@@ -118,7 +118,7 @@ def gap_test(
         raise InputError(
             "selectivity: the zone has no relevant or no irrelevant documents, so there is no gap"
         )
-    terms = _terms(_counts(after), average) - _terms(_counts(before), average)
+    terms = _terms(zone_counts(after), average) - _terms(zone_counts(before), average)
     return GapTest(first.gap, second.gap, sign_flip_test(terms, settings), first.n_queries)
 
 
@@ -126,7 +126,7 @@ def _query_keys(documents: pd.DataFrame) -> list[str]:
     return ["benchmark", "qid"] if "benchmark" in documents else ["qid"]
 
 
-def _counts(documents: pd.DataFrame) -> pd.DataFrame:
+def zone_counts(documents: pd.DataFrame) -> pd.DataFrame:
     """Per query: numbers of relevant and irrelevant zone documents and of those promoted among them."""
     counts = {}
     for group in ("relevant", "irrelevant"):

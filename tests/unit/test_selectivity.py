@@ -11,7 +11,7 @@ import pytest
 
 from headrank.errors import InputError
 from headrank.homogenisation import homogenisation, profile
-from headrank.selectivity import _counts, _terms, gap_test, promotion, zone_documents
+from headrank.selectivity import _terms, gap_test, promotion, zone_counts, zone_documents
 from headrank.significance import Resampling
 from headrank.zone import ZoneSettings, zone_bounds
 
@@ -160,7 +160,7 @@ def test_the_terms_of_the_queries_add_up_to_the_gap(average):
     for q, grade in (("q0", 1), ("q1", 1), ("q2", 0)):
         qrels[q] = dict.fromkeys(qrels[q], grade)
     documents = zone_documents(frame, qrels)
-    assert _terms(_counts(documents), average).sum() == pytest.approx(promotion(documents, average).gap)
+    assert _terms(zone_counts(documents), average).sum() == pytest.approx(promotion(documents, average).gap)
 
 
 def test_benchmarks_with_equal_query_ids_stay_apart():

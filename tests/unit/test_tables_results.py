@@ -60,6 +60,24 @@ def test_main_has_no_mean_over_fewer_benchmarks() -> None:
     assert cell(table, "large", "core", "mean") == Cell(None, "–")
 
 
+def test_averages_stand_behind_the_mean_each_over_its_own_benchmarks() -> None:
+    frame = pd.concat([MAIN, metrics({("small", "nq", "core"): (0.1,), ("small", "nq", "headrank"): (0.0,)})])
+    averages = {"core14": ["dl20", "nq"], "one": ["dl19"]}
+    table = main_table(frame, averages=averages)
+    assert [column.key for column in table.columns[-4:]] == ["nq", "mean", "core14", "one"]
+    assert [column.title for column in table.columns[-2:]] == ["CoRe 14", "One"]
+    assert cell(table, "small", "core", "core14").value == pytest.approx((0.45 + 0.1) / 2)
+    assert cell(table, "small", "headrank", "core14").value == pytest.approx((0.4 + 0.0) / 2)
+    assert cell(table, "small", "core", "mean").value == pytest.approx((0.6 + 0.45 + 0.1) / 3)
+    assert cell(table, "small", "core", "core14").bold
+    assert cell(table, "small", "headrank", "one").bold
+    assert cell(table, "large", "core", "core14") == Cell(None, "–")
+    assert cell(table, "large", "core", "one").value == pytest.approx(0.9)
+    assert "CoRe 14: unweighted mean over DL 2020, NQ. One: unweighted mean over DL 2019." in table.caption
+    with pytest.raises(InputError, match="average x: no rows for dl21; evaluated are dl19, dl20, nq"):
+        main_table(frame, averages={"x": ["dl19", "dl21"]})
+
+
 def test_main_best_is_per_backbone() -> None:
     table = main_table(MAIN)
     bold = {(row[0].value, row[2].value): [one.bold for one in row[3:]] for row in table.rows}
@@ -205,6 +223,21 @@ def test_ablation_rows_are_the_variants_of_the_ablated_backbone() -> None:
     assert [row[1].bold for row in table.rows] == [False, False, False, False, True]
     assert [row[4].bold for row in table.rows] == [True, False, False, False, False]
     assert "(Medium)" in table.caption
+
+
+def test_ablation_shows_averages_beside_the_mean() -> None:
+    frame = ABLATION.assign(value=ABLATION["value"].where(ABLATION["benchmark"] == "a", 0.0))
+    table = ablation_table(frame, ABLATION_MARKS, SELECTIVITY, averages={"short": ["a"]})
+    assert [column.key for column in table.columns] == [
+        "variant", "mean", "short", "difference", "p_holm", "gap",
+    ]  # fmt: skip
+    printed = table.formatted()
+    assert printed["mean"].tolist() == ["0.350", "0.200", "0.275", "0.300", "0.352"]
+    assert printed["short"].tolist() == ["0.700", "0.400", "0.550", "0.600", "0.705"]
+    assert [row[2].bold for row in table.rows] == [False, False, False, False, True]
+    assert [row[5].bold for row in table.rows] == [True, False, False, False, False]
+    assert not any(row[3].bold or row[4].bold for row in table.rows)
+    assert "Short: unweighted mean over A." in table.caption
 
 
 def test_ablation_of_several_backbones_names_them() -> None:

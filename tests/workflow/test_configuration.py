@@ -52,7 +52,14 @@ def test_no_object_of_the_schema_takes_unknown_keys() -> None:
     assert open_ones == []
     # Names chosen by the author of a configuration are the only free keys.
     free = {place for place, schema in objects(SCHEMA) if isinstance(schema["additionalProperties"], dict)}
-    assert free == {".collections", ".backbones", ".rerankers", ".trained_baselines", ".variants"}
+    assert free == {
+        ".averages",
+        ".collections",
+        ".backbones",
+        ".rerankers",
+        ".trained_baselines",
+        ".variants",
+    }
 
 
 def test_every_key_is_described_and_has_a_default_or_is_required() -> None:
@@ -165,6 +172,11 @@ REALTEXT = {"source": "realtext", "tokenizer": "none", "realtext": {"planted": [
         ({"backbones__small__reranker": "r"}, "backbones.small.reranker: 'r' is not among the rerankers", ""),
         ({"ablation__queries": ["no-entropy"]}, "ablation.queries: 'no-entropy' does not say", "training.queries"),
         ({"headrank__pairs__middle_zone": [15, 6]}, "headrank.pairs.middle_zone: [15, 6] is no range", ""),
+        ({"averages": {"two": ["in-domain", "training"]}}, "averages.two: 'training' is not among the benchmarks", ""),
+        ({"averages": {"two": ["in-domian"]}}, "averages.two: 'in-domian' is not among the benchmarks", "'in-domain'"),
+        ({"averages": {"mean": ["in-domain"]}}, "averages.mean: the name belongs to another column", ""),
+        ({"averages": {"in-domain": ["in-domain"]}}, "averages.in-domain: the name belongs to another column", ""),
+        ({"averages": {"none": []}}, "averages.none: [] should be non-empty", ""),
         ({"collections__mean": SYNTHETIC, "benchmarks": ["mean"]}, "benchmarks: 'mean' is the name", ""),
         ({"collections__training": {**SYNTHETIC, "run": "no.trec"}}, "collections.training.run: no", "no.trec; set"),
         ({"backbones__small": REALTEXT}, "backbones.small.tokenizer: no ", "none/tokenizer.json; set the key data"),

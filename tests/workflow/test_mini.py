@@ -19,7 +19,17 @@ pytestmark = pytest.mark.mini
 
 CONFIG = yaml.safe_load(configuration("mini").read_text(encoding="utf-8"))
 BACKBONES, BENCHMARKS = list(CONFIG["backbones"]), CONFIG["benchmarks"]
-TABLES = ("main", "ablation", "selectivity", "homogenisation", "controls", "format", "cost", "timing")
+TABLES = (
+    "main",
+    "claims",
+    "ablation",
+    "selectivity",
+    "homogenisation",
+    "controls",
+    "format",
+    "cost",
+    "timing",
+)
 FIGURES = (
     *("homogenisation", "selectivity", "heads", "head_maps", "overlap", "routes", "controls", "depth"),
     *("training", "queries", "success"),
@@ -170,7 +180,7 @@ def test_a_changed_setting_reruns_only_what_depends_on_it(mini_run: Path, tmp_pa
     path = tmp_path / "mini.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     done = snakemake("-n", "--configfile", path, directory=mini_run)
-    resampled = {"significance", "selectivity", "depth", "query_curve"}
+    resampled = {"significance", "selectivity", "depth", "query_curve", "claims"}
     assert set(done.jobs) <= {*resampled, "table", "figure", "all", "total"}
     assert done.jobs["significance"] == 2
 

@@ -1,3 +1,37 @@
+rule claims:
+    input:
+        unpack(claimed),
+        metrics="results/{study}/metrics/main.parquet",
+        costs="results/{study}/metrics/cost.parquet",
+        formats="results/{study}/metrics/format.parquet",
+        qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["benchmarks"]),
+        heads=expand("results/{{study}}/heads/{b}/headrank.json", b=config["backbones"]),
+        library=library("claims"),
+    output:
+        claims="results/{study}/metrics/claims.parquet",
+    log:
+        "logs/{study}/claims.log",
+    benchmark:
+        "results/{study}/benchmarks/claims.tsv"
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        gpu=0,
+    params:
+        models=models_of_claims(),
+        panels=PANELS,
+        synthetic=any(config["collections"][c]["source"] == "synthetic" for c in USED),
+        depth=lookup("headrank/candidates/depth", within=config),
+        cutoff=lookup("evaluation/cutoff", within=config),
+        zone=ZONE,
+        resampling=RESAMPLING,
+    script:
+        "../scripts/claims.py"
+
+
 rule head_map:
     input:
         heads=heads_of,

@@ -14,6 +14,7 @@ CONTROLS = {name: f"controls/{{backbone}}-{name}" for name in ("layers", "draws"
 TABLES = {
     "first_stage": {"measured": "first-stage"},
     "main": {"metrics": "main", "marks": "significance-main"},
+    "claims": {"claims": "claims"},
     "selectivity": {"selectivity": "selectivity-main"},
     "homogenisation": {"measures": "homogenisation-measures"},
     "controls": CONTROLS,
@@ -52,9 +53,16 @@ OPTIONS = {
         "baseline": config["evaluation"]["baseline"],
         "backbones": BACKBONES,
         "benchmarks": config["benchmarks"],
+        "averages": config["averages"],
         "alpha": ALPHA,
     },
-    ("table", "ablation"): {"metric": NDCG, "benchmarks": config["benchmarks"], "alpha": ALPHA},
+    ("table", "ablation"): {
+        "metric": NDCG,
+        "benchmarks": config["benchmarks"],
+        "averages": config["averages"],
+        "alpha": ALPHA,
+    },
+    ("table", "claims"): {"backbones": BACKBONES, "alpha": ALPHA},
     ("table", "seeds"): {
         "seeds": {"headrank": config["headrank"]["training"]["seed"], **dict(zip(SEEDED, config["seeds"]))},
         "metric": NDCG,
@@ -78,6 +86,8 @@ OPTIONS = {
 }
 # Methods that write an answer which a program has to read.
 WRITING = ["rankgpt", "rankgpt-single", "setwise", "setwise-single"]
+# What the paper's claims are judged on: the study's own mean, and its averages.
+PANELS = {"mean": config["benchmarks"], **config["averages"]}
 ROUTE_CELLS = [(b, d) for b in BACKBONES for d in config["benchmarks"]]
 ZONE = {key: config["evaluation"][key] for key in ("zone", "relevant_from", "irrelevant")}
 RESAMPLING = {"n_resamples": config["evaluation"]["resamples"], "alpha": ALPHA, "seed": config["seed"]}
@@ -133,6 +143,21 @@ def told_calls(wildcards):
     """What generative methods answered, in the cells' order."""
     each = told_cells(wildcards)
     return [f"results/{STUDY}/runs/{b}/{d}/{m}.calls.jsonl.gz" for b, d, m in each if m in GENERATIVE]
+
+
+def models_of_claims():
+    """Name on the hub of each backbone, empty for weights from elsewhere."""
+    return {b: spec["id"] if spec["source"] == "hub" else "" for b, spec in config["backbones"].items()}
+
+
+def claimed(wildcards):
+    """Rankings before and after training, of which the claims compare the middle zones."""
+    places = expand(f"results/{STUDY}/runs/{{b}}/{{d}}", b=BACKBONES, d=config["benchmarks"])
+    return {
+        "trained": [f"{place}/headrank.parquet" for place in places],
+        "untrained": [f"{place}/headrank-untrained.parquet" for place in places],
+        "calls": [f"{place}/rankgpt.calls.jsonl.gz" for place in places if "rankgpt" in GENERATIVE],
+    }
 
 
 def cells_of(wildcards):

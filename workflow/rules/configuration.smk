@@ -128,6 +128,14 @@ def check_names(schema):
         )
     if "mean" in config["benchmarks"]:
         refuse("benchmarks: 'mean' is the name of the tables' last column; choose another")
+    for name, members in config["averages"].items():
+        if name == "mean" or name in config["benchmarks"]:
+            refuse(f"averages.{name}: the name belongs to another column of the tables; choose another")
+        for member in members:
+            if member not in config["benchmarks"]:
+                refuse(
+                    f"averages.{name}: {member!r} is not among the benchmarks; {near(member, config['benchmarks'])}"
+                )
     for name in config["ablation"]["queries"]:
         if not config["variants"][name].get("training", {}).get("queries"):
             refuse(

@@ -1,6 +1,7 @@
 """The paper's tables: each a function of tidy frames, each written as CSV, LaTeX and Markdown."""
 
 from headrank.tables.ablation import ablation_table
+from headrank.tables.claims import claims_table
 from headrank.tables.controls import controls_table
 from headrank.tables.cost import cost_table
 from headrank.tables.first_stage import first_stage_table
@@ -18,6 +19,7 @@ __all__ = [
     "Column",
     "Table",
     "ablation_table",
+    "claims_table",
     "controls_table",
     "cost_table",
     "first_stage_table",

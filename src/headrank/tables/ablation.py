@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from headrank.errors import InputError
 from headrank.tables.marks import against, key_of_mean, legend, superscript
-from headrank.tables.means import benchmark_means, over_benchmarks
-from headrank.tables.names import METHODS, TRAINED, UNTRAINED, backbone_name, by_variant, variant_name
+from headrank.tables.means import averages_legend, benchmark_means, check_averages, over_benchmarks
+from headrank.tables.names import (
+    METHODS,
+    TRAINED,
+    UNTRAINED,
+    average_name,
+    backbone_name,
+    by_variant,
+    variant_name,
+)
 from headrank.tables.selectivity import promotion_gaps
 from headrank.tables.table import Cell, Column, Table, bold_best, number_cell, p_cell, text_cell
 from headrank.tables.tidy import in_order
@@ -28,6 +36,7 @@ def ablation_table(
     backbones: Sequence[str] | None = None,
     benchmarks: Sequence[str] | None = None,
     variants: Sequence[str] | None = None,
+    averages: Mapping[str, Sequence[str]] | None = None,
     alpha: float = 0.05,
 ) -> Table:
     """One row per variant: mean over benchmarks, difference to ``full``, Holm's p, selectivity gap.
@@ -35,9 +44,12 @@ def ablation_table(
     metrics: as for ``main_table``, with the rows of ``full`` among them (other methods are left out). marks:
     tests with ``full`` as baseline, of which the benchmark ``mean`` is read. selectivity: see
     ``selectivity_table``. backbones: default, those with a variant besides the full and the untrained method.
+    averages: further means, by name, each over the benchmarks that it lists.
     """
     what = "ablation metrics"
     means = benchmark_means(metrics, metric)
+    averages = averages or {}
+    check_averages(means, averages)
     keys = [key for key in means if key[0] and key[2] not in _BASELINES]
     ablated = [key[0] for key in keys if backbones is not None or key[2] not in (full, UNTRAINED)]
     if not ablated:
@@ -64,17 +76,20 @@ def ablation_table(
             difference = number_cell(away, 3, signed=True)
             row = [text_cell(backbone, backbone_name(backbone))] if several else []
             row += [text_cell(variant, variant_name(variant)), number_cell(mean, 3)]
+            row += [number_cell(over_benchmarks(means, backbone, variant, m), 3) for m in averages.values()]
             row.append(dataclasses.replace(difference, mark=superscript(tests, key)))
             row.append(p_cell(tests[key]["p_holm"] if key in tests else None))
             row.append(number_cell(gaps.get((backbone, variant)), 1, signed=True, scale=100))
             rows.append(row)
-        rows = bold_best(bold_best(rows, 1 + several), 4 + several)
+        for column in [*range(1 + several, 2 + several + len(averages)), 4 + several + len(averages)]:
+            rows = bold_best(rows, column)
         groups.append(tuple(map(tuple, rows)))
 
     columns = [Column("backbone", "Backbone", numeric=False)] if several else []
     columns += [
         Column("variant", "Variant", numeric=False),
         Column("mean", metric),
+        *(Column(name, average_name(name)) for name in averages),
         Column("difference", "Difference", marked=marks is not None),
         Column("p_holm", "p (Holm)"),
         Column("gap", "Gap"),
@@ -83,8 +98,8 @@ def ablation_table(
     plural = "s" if len(shown_benchmarks) > 1 else ""
     caption = (
         f"Ablations{place}: {metric}, mean over {len(shown_benchmarks)} benchmark{plural}, and difference "
-        f"to {variant_name(full)}. Gap: share of relevant minus share of irrelevant middle-zone documents "
-        f"that reach the top quartile, in points. Bold: best."
+        f"to {variant_name(full)}.{averages_legend(averages)} Gap: share of relevant minus share of "
+        f"irrelevant middle-zone documents that reach the top quartile, in points. Bold: best."
     )
     if marks is not None:
         caption += f" {legend(variant_name(full), alpha)}"

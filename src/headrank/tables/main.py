@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from headrank.tables.kinds import KINDS, kind_name, kind_of
 from headrank.tables.marks import MEAN, against, key_of_mean, legend, superscript
-from headrank.tables.means import benchmark_means, over_benchmarks
-from headrank.tables.names import backbone_name, benchmark_name, by_method, method_name
+from headrank.tables.means import averages_legend, benchmark_means, check_averages, over_benchmarks
+from headrank.tables.names import average_name, backbone_name, benchmark_name, by_method, method_name
 from headrank.tables.table import MISSING, Cell, Column, Table, bold_best, number_cell, text_cell
 from headrank.tables.tidy import in_order
 
@@ -25,6 +25,7 @@ def main_table(
     backbones: Sequence[str] | None = None,
     benchmarks: Sequence[str] | None = None,
     methods: Sequence[str] | None = None,
+    averages: Mapping[str, Sequence[str]] | None = None,
     alpha: float = 0.05,
 ) -> Table:
     """One row per method and backbone, by kind, first stage (backbone "") on top; best of each backbone in bold.
@@ -32,10 +33,13 @@ def main_table(
     metrics: columns backbone, benchmark, method, qid, metric, value, a row per query. marks: see
     ``marks.against``; a superscript tells a significant difference to ``baseline`` (alpha: for the caption).
     backbones, benchmarks, methods: which to show and in which order, methods within their kind (default: all).
+    averages: further means, by name, each over the benchmarks that it lists; they stand behind the mean over all.
     A method that was not evaluated on a benchmark has a dash there and no mean. Raises InputError for
     missing columns or rows, or when methods were evaluated on different queries of a benchmark.
     """
     means = benchmark_means(metrics, metric)
+    averages = averages or {}
+    check_averages(means, averages)
     shown_benchmarks = in_order((key[1] for key in means), benchmarks, "metrics")
     shown_backbones = in_order((key[0] for key in means if key[0]), backbones, "metrics")
     shown_methods = in_order(by_method(key[2] for key in means), methods, "metrics")
@@ -62,8 +66,9 @@ def main_table(
             for name, value in values.items():
                 mark = superscript(tests, tested[name])
                 row.append(dataclasses.replace(number_cell(value, 3), mark=mark))
+            row += [number_cell(over_benchmarks(means, backbone, method, m), 3) for m in averages.values()]
             rows.append(row)
-        for column in range(3, len(shown_benchmarks) + 4):
+        for column in range(3, len(shown_benchmarks) + 4 + len(averages)):
             rows = bold_best(rows, column)
         for _, same in itertools.groupby(rows, key=lambda row: row[1].value):
             groups.append(tuple(map(tuple, same)))
@@ -76,9 +81,10 @@ def main_table(
     ]
     columns += [Column(name, benchmark_name(name), marked=marked) for name in shown_benchmarks]
     columns.append(Column(MEAN, "Mean", marked=marked))
+    columns += [Column(name, average_name(name)) for name in averages]
     caption = (
-        f"{metric} by method, benchmark and backbone. Mean: unweighted over benchmarks. "
-        f"Bold: best of each backbone."
+        f"{metric} by method, benchmark and backbone. Mean: unweighted over benchmarks."
+        f"{averages_legend(averages)} Bold: best of each backbone."
     )
     if marked:
         caption += f" {legend(method_name(baseline), alpha)}"

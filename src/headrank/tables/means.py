@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import pandas as pd
 
 from headrank.errors import InputError
+from headrank.tables.names import average_name, benchmark_name
 from headrank.tables.tidy import require, require_finite, require_unique
 
 _KEYS = ["backbone", "benchmark", "method", "qid"]
@@ -44,9 +47,27 @@ def benchmark_means(metrics: pd.DataFrame, metric: str) -> Means:
     return means
 
 
-def over_benchmarks(means: Means, backbone: str, method: str, benchmarks: list[str]) -> float | None:
+def over_benchmarks(means: Means, backbone: str, method: str, benchmarks: Sequence[str]) -> float | None:
     """Unweighted mean over ``benchmarks``; None when one is missing, for it would be another mean."""
     keys = [(backbone, benchmark, method) for benchmark in benchmarks]
     if any(key not in means for key in keys):
         return None
     return sum(means[key] for key in keys) / len(keys)
+
+
+def check_averages(means: Means, averages: Mapping[str, Sequence[str]]) -> None:
+    """Raise InputError for an average over a benchmark on which nothing was evaluated."""
+    evaluated = {benchmark for _, benchmark, _ in means}
+    for name, members in averages.items():
+        absent = [benchmark for benchmark in members if benchmark not in evaluated]
+        if absent or not members:
+            what = f"no rows for {', '.join(absent)}" if absent else "it names no benchmark"
+            raise InputError(f"average {name}: {what}; evaluated are {', '.join(sorted(evaluated))}")
+
+
+def averages_legend(averages: Mapping[str, Sequence[str]]) -> str:
+    """The sentences of a caption that say which benchmarks each average is over."""
+    return "".join(
+        f" {average_name(name)}: unweighted mean over {', '.join(map(benchmark_name, members))}."
+        for name, members in averages.items()
+    )

@@ -12,6 +12,7 @@ __all__ = [
     "METHODS",
     "TRAINED",
     "UNTRAINED",
+    "average_name",
     "backbone_name",
     "benchmark_name",
     "by_method",
@@ -58,6 +59,8 @@ _BENCHMARKS = {
     "signal1m": "Signal-1M",
 }
 
+_AVERAGES = {"core14": "CoRe 14", "open14": "Open 14"}
+
 
 def method_name(method: str) -> str:
     """``icr`` -> ``ICR``; a variant gets its variant name."""
@@ -90,6 +93,11 @@ def backbone_name(backbone: str) -> str:
 def benchmark_name(benchmark: str) -> str:
     """``dl19`` -> ``DL 2019``; an unknown one with a capital."""
     return _BENCHMARKS.get(benchmark) or _capital(benchmark.replace("_", " "))
+
+
+def average_name(average: str) -> str:
+    """``core14`` -> ``CoRe 14``; an unknown one with a capital."""
+    return _AVERAGES.get(average) or _capital(average.replace("_", " "))
 
 
 def by_method(methods: Iterable[str]) -> list[str]:

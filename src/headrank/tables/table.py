@@ -27,12 +27,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """``key`` heads the CSV column, ``title`` the printed one; ``marked`` columns can hold superscripts."""
+    """``key`` heads the CSV column, ``title`` the printed one; ``marked`` columns can hold superscripts.
+
+    ``wrap``: LaTeX breaks texts of this column that are longer than so many characters; 0: it breaks none.
+    """
 
     key: str
     title: str
     numeric: bool = True
     marked: bool = False
+    wrap: int = 0
 
 
 @dataclass(frozen=True)

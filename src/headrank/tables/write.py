@@ -122,7 +122,9 @@ def to_latex(table: Table) -> str:
             rf"\rotatebox{{90}}{{{title}\,}}" if column.numeric else title
             for column, title in zip(columns, titles, strict=True)
         ]
-    lines = [rf"% needs \usepackage{{booktabs}}{' and graphicx' if layout.upright else ''}"]
+    needed = [("array", any(column.wrap for column in columns)), ("graphicx", layout.upright)]
+    more = "".join(f" and {package}" for package, used in needed if used)
+    lines = [rf"% needs \usepackage{{booktabs}}{more}"]
     for number, groups in enumerate(_pages(table, layout)):
         lines += [rf"\begin{{{layout.environment}}}[t]", r"\centering"]
         if number == 0:
@@ -133,7 +135,7 @@ def to_latex(table: Table) -> str:
             r"\vspace{4pt}",
             layout.size,
             rf"\setlength{{\tabcolsep}}{{{layout.gap:g}pt}}",
-            rf"\begin{{tabular}}{{@{{}}{''.join('r' if column.numeric else 'l' for column in columns)}@{{}}}}",
+            rf"\begin{{tabular}}{{@{{}}{''.join(_alignment(column, layout) for column in columns)}@{{}}}}",
             r"\toprule",
             " & ".join(titles) + r" \\",
         ]
@@ -162,13 +164,30 @@ def _pages(table: Table, layout: _Layout) -> list[list[tuple[tuple[Cell, ...], .
     free = _PAGE
     for _, same in itertools.groupby(table.groups, key=lambda group: group[0][0]):
         block = list(same)
-        height = layout.line * (1 + sum(map(len, block))) + (_RULE + layout.line) * len(block)
+        printed = sum(_lines(row, table.columns) for group in block for row in group)
+        height = layout.line * (1 + printed) + (_RULE + layout.line) * len(block)
         if height > free and pages[-1]:
             pages.append([])
             free = _PAGE
         pages[-1] += block
         free -= height
     return pages
+
+
+def _alignment(column: Column, layout: _Layout) -> str:
+    if column.wrap:
+        return rf">{{\raggedright\arraybackslash}}p{{{column.wrap * layout.character:g}pt}}"
+    return "r" if column.numeric else "l"
+
+
+def _lines(row: tuple[Cell, ...], columns: tuple[Column, ...]) -> int:
+    """How many lines a row takes; a broken line ends between words, on average a few characters early."""
+    broken = (
+        -(-len(cell.text) // max(1, column.wrap - 4))
+        for cell, column in zip(row, columns, strict=True)
+        if column.wrap and len(cell.text) > column.wrap
+    )
+    return max(broken, default=1)
 
 
 @dataclass(frozen=True)
@@ -203,7 +222,8 @@ def _layout(table: Table, columns: tuple[Column, ...]) -> _Layout:
         characters = 0
         for number, column in enumerate(columns, start=first):
             title = 2 if layout.upright and column.numeric else len(column.title)
-            characters += max([title, *(len(row[number].text) for row in table.rows)])
+            longest = max([title, *(len(row[number].text) for row in table.rows)])
+            characters += column.wrap or longest
         if characters * layout.character + 2 * layout.gap * (len(columns) - 1) <= layout.room:
             return layout
     return _LAYOUTS[-1]
