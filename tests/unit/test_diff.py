@@ -159,7 +159,7 @@ def test_runs_say_how_many_rankings_differ(
     [
         (((1, 0), (3, 3)), "only in the first: 2-3; only in the second: 3-3"),
         (((1, 0),), "only in the first: 2-3"),
-        (((2, 3), (1, 0)), "same heads in another order, scores or statistics differ"),
+        (((2, 3), (1, 0)), "same heads in another order; statistics differ"),
     ],
 )
 def test_head_sets_say_which_heads_differ(

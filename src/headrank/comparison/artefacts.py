@@ -96,17 +96,21 @@ def run_difference(one: Path, other: Path) -> str:
 
 
 def heads_difference(one: Path, other: Path) -> str:
-    """Of two head sets: which heads only one of them has."""
+    """Of two head sets: which heads only one of them has, or else which fields of the files differ."""
     left, right = HeadSet.load(one), HeadSet.load(other)
     told = []
     if (left.n_layers, left.n_heads) != (right.n_layers, right.n_heads):
         told.append("head sets of models of different shapes")
-    for mine, yours, side in ((left, right, "first"), (right, left, "second")):
-        if only := [f"{layer}-{head}" for layer, head in mine.heads if (layer, head) not in yours.heads]:
+    for one_set, other_set, side in ((left, right, "first"), (right, left, "second")):
+        if only := [
+            f"{layer}-{head}" for layer, head in one_set.heads if (layer, head) not in other_set.heads
+        ]:
             told.append(f"only in the {side}: {' '.join(only)}")
     if set(left.heads) == set(right.heads):
         same = "in the same order" if left.heads == right.heads else "in another order"
-        told.append(f"same heads {same}, scores or statistics differ")
+        mine, yours = left.described(), right.described()
+        fields = [name for name in mine if name != "heads" and mine[name] != yours[name]]
+        told.append(f"same heads {same}" + (f"; {', '.join(fields)} differ" if fields else ""))
     return "; ".join(told)
 
 
