@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from headrank.commands import evaluate, heads, methods, rerank
+from headrank.commands import check, diff, evaluate, heads, methods, rerank
 from headrank.errors import InputError
 
 BAD_INPUT = 5
@@ -17,16 +17,16 @@ def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     top = argparse.ArgumentParser(prog="headrank", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True)
-    for command in (rerank, heads, methods, evaluate):
+    for command in (rerank, heads, methods, evaluate, check, diff):
         command.add(commands)
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; bad input ends in one line on standard error and exit status 5."""
+    """Run a command and return its exit status; bad input ends in one line on standard error and status 5."""
     options = parser().parse_args(arguments)
     try:
-        options.run_command(options)
+        status: int | None = options.run_command(options)
         sys.stdout.flush()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"error: {error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
     else:
-        return 0
+        return status or 0
     return BAD_INPUT
 
 

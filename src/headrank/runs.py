@@ -124,6 +124,18 @@ def read_run(path: str | os.PathLike[str]) -> Run:
     return {qid: by_score(documents) for qid, documents in run.items()}
 
 
+def read_tag(path: str | os.PathLike[str]) -> str:
+    """The tag in the last column of a run's first line; InputError where there is none."""
+    for number, line in open_lines(path):
+        columns = _BLANKS.split(line.strip(" \t\r\n\f\v"))
+        if columns == [""]:
+            continue
+        if len(columns) != 6:
+            raise InputError(f"{path}:{number}: expected 6 columns (qid Q0 docid rank score tag)")
+        return columns[-1]
+    raise InputError(f"{path}: the run is empty")
+
+
 def by_score(scores: Mapping[str, float]) -> list[tuple[str, float]]:
     """Order one query's documents as trec_eval does: float32 score, then document id, both descending."""
     with np.errstate(over="ignore"):

@@ -26,6 +26,7 @@ DISTRIBUTIONS = {
     "Stemmer": "pystemmer",
     "pytrec_eval": "pytrec-eval-terrier",
     "matplotlib": "matplotlib-base",
+    "yaml": "pyyaml",
 }
 # What a script loads at need, inside functions, on the way that it takes.
 AT_NEED = {

@@ -69,6 +69,9 @@ def expected_jobs(name: str) -> dict[str, int]:
         "claims": 1,
         "table": 9 + extra[0] + bool(seeds),
         "figure": 8 + extra[1] + routed + bool(generative),
+        "provenance": 1,
+        "sidecars": 1,
+        "manifest": 1,
         "all": 1,
     }
     jobs["total"] = sum(jobs.values())
@@ -166,7 +169,7 @@ def test_a_single_artefact_plans_only_what_it_needs(tmp_path: Path) -> None:
     # HeadRank's own heads and those of other methods, and none of the variants.
     assert jobs["select"] == 3 * 3
     assert jobs["detect"] == jobs["route"] == 3
-    assert not {"train", "mine", "rerank", "frozen", "table", "all"} & set(jobs)
+    assert not {"train", "mine", "rerank", "frozen", "table", "manifest", "all"} & set(jobs)
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ def test_artefacts_made_again_are_byte_identical(mini_run: Path) -> None:
     # Measured times differ from run to run.
     kept = ("tables/[!t]*", "figures/*", "runs/small/*/*.trec", "heads/small/*", "adapters/small/*/curve.csv")
     kept = (*kept, "backbones/small/*.safetensors", "features/small/*.safetensors")
-    kept = (*kept, "routers/small/*", "runs/small/*/*.jsonl.gz")
+    kept = (*kept, "routers/small/*", "runs/small/*/*.jsonl.gz", "runs/*/*/*.trec.yaml")
     before = files(mini_run, *kept)
     assert len(before) > 30
     forced = "results/mini/backbones/small"
@@ -181,7 +181,8 @@ def test_a_changed_setting_reruns_only_what_depends_on_it(mini_run: Path, tmp_pa
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     done = snakemake("-n", "--configfile", path, directory=mini_run)
     resampled = {"significance", "selectivity", "depth", "query_curve", "claims"}
-    assert set(done.jobs) <= {*resampled, "table", "figure", "all", "total"}
+    recorded = {"provenance", "sidecars", "manifest"}
+    assert recorded < set(done.jobs) <= {*resampled, *recorded, "table", "figure", "all", "total"}
     assert done.jobs["significance"] == 2
 
 
@@ -192,3 +193,4 @@ def test_the_report_holds_every_table_and_figure(mini_run: Path) -> None:
     text = report.read_text(encoding="utf-8")
     assert all(f"results/mini/tables/{name}.csv" in text for name in TABLES)
     assert all(f"results/mini/figures/{name}.png" in text for name in FIGURES)
+    assert all(f"results/mini/{name}" in text for name in ("provenance.json", "manifest.sha256"))

@@ -223,3 +223,19 @@ def paper():
     return expand(f"results/{STUDY}/tables/{{t}}.{{e}}", t=tables, e=["csv", "tex", "md"]) + expand(
         f"results/{STUDY}/figures/{{f}}.{{e}}", f=figures, e=["pdf", "png"]
     )
+
+
+JUDGES = [reranker_of(b) for b in JUDGED]
+USED_MODELS = list(dict.fromkeys([*BACKBONES, *JUDGES]))
+SCOPES = [cells(scope) for scope in EVALUATED]
+# Every ranking that is evaluated or counted, without repetition, and the candidates behind them.
+RUNS = dict.fromkeys(cell for scope in [*SCOPES, told_cells(None)] for cell in scope)
+RUNS = [f"results/{{study}}/runs/{b}/{d}/{m}.trec" for b, d, m in RUNS]
+RUNS += [f"results/{{study}}/collections/{c}/candidates.trec" for c in USED]
+RUNS += [f"results/{{study}}/{pool}/candidates.trec" for pool in DETECTED_ON]
+
+
+def evidence():
+    """What says where the tables and figures come from, and that no file has changed since."""
+    names = ["results/{study}/provenance.json", "results/{study}/manifest.sha256"]
+    return expand([*names, *(f"{run}.yaml" for run in RUNS)], study=STUDY)

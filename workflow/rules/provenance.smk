@@ -1,0 +1,93 @@
+"""What the finished study says of itself: its origin, a sidecar beside each run, and a digest of every file.
+
+All of it stands behind the last table and figure, so that a change here reruns no other job.
+"""
+
+
+rule provenance:
+    input:
+        # What is timed has run when these are there.
+        artefacts=paper(),
+        models=expand("results/{{study}}/backbones/{b}", b=USED_MODELS),
+        collections=expand(
+            "results/{{study}}/collections/{c}/{f}",
+            c=USED,
+            f=["queries.jsonl", "qrels.trec", "candidates.trec", "passages.jsonl"],
+        ),
+        library=library("provenance"),
+    output:
+        provenance=report(
+            "results/{study}/provenance.json",
+            caption="../report/provenance.rst",
+            category="Provenance",
+            labels={"file": "provenance"},
+        ),
+    log:
+        "logs/{study}/provenance.log",
+    benchmark:
+        "results/{study}/benchmarks/provenance.tsv"
+    conda:
+        "../../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+        gpu=0,
+    params:
+        configuration=config,
+        models=USED_MODELS,
+        skip=["provenance", "sidecars", "manifest"],
+    script:
+        "../scripts/provenance.py"
+
+
+rule sidecars:
+    input:
+        provenance="results/{study}/provenance.json",
+        runs=RUNS,
+        library=library("sidecars"),
+    output:
+        [f"{run}.yaml" for run in RUNS],
+    log:
+        "logs/{study}/sidecars.log",
+    benchmark:
+        "results/{study}/benchmarks/sidecars.tsv"
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+        gpu=0,
+    script:
+        "../scripts/sidecars.py"
+
+
+rule manifest:
+    input:
+        # Everything else, so that nothing changes behind it.
+        artefacts=paper(),
+        provenance="results/{study}/provenance.json",
+        runs=RUNS,
+        sidecars=[f"{run}.yaml" for run in RUNS],
+        library=library("manifest"),
+    output:
+        manifest=report(
+            "results/{study}/manifest.sha256",
+            caption="../report/provenance.rst",
+            category="Provenance",
+            labels={"file": "manifest"},
+        ),
+    log:
+        "logs/{study}/manifest.log",
+    benchmark:
+        "results/{study}/benchmarks/manifest.tsv"
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+        gpu=0,
+    script:
+        "../scripts/manifest.py"

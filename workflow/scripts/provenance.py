@@ -1,0 +1,22 @@
+"""Record where the study's results come from; what differs from time to time is read here and is no parameter."""
+
+from pathlib import Path
+
+from headrank.files import write_json
+from headrank.provenance import record
+from headrank.stage import stage
+
+
+def main(output, configuration, repository, models, skip):
+    write_json(output, record(Path(output).parent, configuration, repository, models, skip))
+
+
+if __name__ == "__main__":
+    with stage(snakemake.log[0]):
+        main(
+            snakemake.output.provenance,
+            snakemake.params.configuration,
+            Path(snakemake.scriptdir).resolve().parents[1],
+            snakemake.params.models,
+            snakemake.params.skip,
+        )

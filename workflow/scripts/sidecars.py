@@ -1,0 +1,24 @@
+"""Put metadata beside every TREC run: what made it, from what, in the ir_metadata schema."""
+
+import json
+from pathlib import Path
+
+import yaml
+
+from headrank.files import write_text
+from headrank.runs import read_tag
+from headrank.sidecars import sidecar
+from headrank.stage import stage
+
+
+def main(provenance, runs, sidecars):
+    root = Path(provenance).parent
+    told = json.loads(Path(provenance).read_text(encoding="utf-8"))
+    for run, target in zip(runs, sidecars, strict=True):
+        content = sidecar(Path(run).relative_to(root).as_posix(), read_tag(run), told)
+        write_text(target, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110))
+
+
+if __name__ == "__main__":
+    with stage(snakemake.log[0]):
+        main(snakemake.input.provenance, snakemake.input.runs, snakemake.output)
