@@ -56,8 +56,10 @@ class LowerStates:
         self.layer = layer
         self.room = room
         self.folder = folder
-        applies = layer > 0 and room > 0 and not _drops_out(backbone)
-        self.left = {i: n for i, n in uses.items() if n > 1} if applies else {}
+        self.left = {i: n for i, n in uses.items() if n > 1}
+        self.reason = self._against()
+        if self.reason:
+            self.left = {}
         self._memory: dict[int, Tensor] = {}
         self._disk: dict[int, Path] = {}
         self._place: Path | None = None
@@ -65,14 +67,8 @@ class LowerStates:
 
     def describe(self, examples: Iterable[Example]) -> str:
         """One line for the log: what is kept, and why nothing is if nothing is."""
-        if not self.room:
-            return "every pass begins at the first layer (training.cache_gib is 0)"
-        if not self.layer:
-            return "every pass begins at the first layer, which is adapted too (training.modules)"
-        if not self.left:
-            return (
-                f"every pass begins at the first layer: no states that enter layer {self.layer} serve twice"
-            )
+        if self.reason:
+            return f"every pass begins at the first layer: {self.reason}"
         parameter = next(self.backbone.model.parameters())
         width = self.backbone.model.config.hidden_size * parameter.element_size()  # type: ignore[union-attr,operator]
         size = sum(tokens(e) for e in {e.list_id: e for e in examples}.values() if e.list_id in self.left)
@@ -105,6 +101,16 @@ class LowerStates:
         if self._place is not None:
             shutil.rmtree(self._place, ignore_errors=True)
             self._place = None
+
+    def _against(self) -> str:
+        """Why nothing can be gained, if so."""
+        if not self.room:
+            return "training.cache_gib is 0"
+        if not self.layer:
+            return "it is adapted too (training.modules)"
+        if _drops_out(self.backbone):
+            return f"the model has dropout of its own below layer {self.layer}"
+        return "" if self.left else f"no states that enter layer {self.layer}, the first adapted, serve twice"
 
     def _find(self, key: int) -> Tensor | None:
         if key in self._disk:
@@ -150,7 +156,7 @@ def _empty(folder: Path | None) -> Path:
 
 
 def _drops_out(backbone: Backbone) -> bool:
-    """Whether the model itself has dropout, so that in training the lower states are no function of the prompt."""
+    """Whether the model itself drops units in training: then its lower states are no function of the prompt."""
     config: Any = backbone.model.config
     values = {k: v for k, v in config.to_dict().items() if "dropout" in k or "pdrop" in k}
     return any(isinstance(v, int | float) and v > 0 for v in values.values())

@@ -21,15 +21,16 @@ class TooLarge(InputError):
 
 
 @contextmanager
-def fits(example: Example) -> Iterator[None]:
-    """Raises TooLarge, naming the list, where the memory runs out."""
+def fits(example: Example, saving: bool = False) -> Iterator[None]:
+    """Raises TooLarge, naming the list, where the memory runs out; saving: gradient checkpointing is on."""
     try:
         yield
     except torch.OutOfMemoryError as error:
+        tried = " even with gradient checkpointing" if saving else ""
         raise TooLarge(
             f"training: list {example.list_id} of query {example.qid} ({tokens(example)} tokens) does not fit the"
-            " device's memory: give fewer or shorter passages (headrank.lists.size, headrank.prompt.truncate_words)"
-            " or bfloat16 weights (dtype)"
+            f" device's memory{tried}: give fewer or shorter passages (headrank.lists.size,"
+            " headrank.prompt.truncate_words), or bfloat16 weights (dtype)"
         ) from error
 
 

@@ -129,7 +129,8 @@ class Checkpoint:
         with torch.no_grad():
             for name, parameter in self.parameters.items():
                 parameter.copy_(tensors[f"adapter.{name}"])
-        self.schedule.load_state_dict(state["schedule"])
+        # The factor is a function of the step: of the schedule itself only where it stands was kept.
+        self.schedule.load_state_dict({**state["schedule"], "lr_lambdas": [None]})
         groups = self.optimiser.state_dict()["param_groups"]
         for group, rate in zip(groups, state["schedule"]["_last_lr"], strict=True):
             group["lr"] = rate

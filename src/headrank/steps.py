@@ -76,7 +76,7 @@ class Stepper:
         self.optimiser.zero_grad(set_to_none=True)
         rows = []
         for example in batch:
-            with fits(example):
+            with fits(example, self.saving):
                 entrance = self.lower.entrance(example)
                 scores = score_list(self.backbone, self.heads, example.prompt, self.settings, entrance)
                 if self.settings.pairs.remine == "step":
