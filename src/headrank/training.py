@@ -118,8 +118,12 @@ class _Run:
         )
         self.rng = np.random.default_rng([t.seed, 10])
         self.best = Best(t.early_stopping if plan.held else "none", list(named.values()))
-        device = next(backbone.model.parameters()).device
-        self.meter, random = Meter(device), RandomState(device)
+        weight = next(backbone.model.parameters())
+        if weight.dtype == torch.float16:
+            logger.warning(
+                "float16 loses small gradients on their way down; bfloat16 and float32 do not (dtype)"
+            )
+        self.meter, random = Meter(weight.device), RandomState(weight.device)
         reads = plan.reads(2 if settings.pairs.remine == "epoch" else 1)
         self.lower = LowerStates(backbone, first_adapted(model), reads, t.cache_gib * 2**30, folder)
         self.stepper = Stepper(backbone, heads, settings, self.lower, list(named.values()), optimiser, random)

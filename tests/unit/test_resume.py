@@ -32,7 +32,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "remined": {"pairs": {"remine": "epoch"}},
     "lower": {"training": {"modules": "chosen-qk"}},
     "saving": {"training": {"gradient_checkpointing": True}},
-    "patient": {"training": {"patience": 1, "early_stopping": "loss", "learning_rate": 2.0}},
+    "patient": {"training": {"patience": 1, "learning_rate": 2.0}},
 }
 
 
@@ -122,7 +122,7 @@ def kill(name: str, folder: Path, place: str, count: int) -> None:
         ("remined", "mining", 12, 3),  # while pairs are mined at the second epoch's beginning
         ("lower", "list", 15, 4),
         ("saving", "list", 15, 4),
-        ("patient", "held-out", 2, 2),
+        ("patient", "held-out", 3, 6),
     ],
 )
 def test_a_killed_run_goes_on_to_the_same_bytes(

@@ -71,7 +71,7 @@ def test_the_fallback_outlives_a_kill(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("asked", [False, True])
 def test_a_list_that_never_fits_is_named(asked: bool, monkeypatch: pytest.MonkeyPatch):
-    large = examples()[7]
+    large = examples()[8]
 
     def fails(*_: Any) -> bool:
         return True
@@ -81,7 +81,7 @@ def test_a_list_that_never_fits_is_named(asked: bool, monkeypatch: pytest.Monkey
     with pytest.raises(InputError) as caught:
         train(truncated(), HEADS, [large], settings)
     assert str(caught.value) == (
-        f"training: list 7 of query {large.qid} ({tokens(large)} tokens) does not fit the device's memory even with"
+        f"training: list 8 of query {large.qid} ({tokens(large)} tokens) does not fit the device's memory even with"
         " gradient checkpointing: give fewer or shorter passages (headrank.lists.size,"
         " headrank.prompt.truncate_words), or bfloat16 weights (dtype)"
     )
@@ -185,8 +185,8 @@ def test_gradient_checkpointing_gives_identical_gradients(dropout: float):
     assert all(torch.equal(saving[name], value) for name, value in plain.items())
 
 
-def in_16_bits(**changes: Any) -> tuple[Backbone, Trained]:
-    backbone = load_backbone(checkpoint("qwen3"), depth=HEADS.depth, dtype="bfloat16")
+def in_16_bits(dtype: str = "bfloat16", **changes: Any) -> tuple[Backbone, Trained]:
+    backbone = load_backbone(checkpoint("qwen3"), depth=HEADS.depth, dtype=dtype)
     return backbone, train(backbone, HEADS, examples(), make_settings(training=changes))
 
 
@@ -238,3 +238,11 @@ def test_the_lower_layers_run_twice_after_the_fallback(monkeypatch: pytest.Monke
     with count_calls({"mlp": layer.mlp}) as calls:
         train(backbone, HEADS, examples(), make_settings(training={"epochs": 1, "heldout_share": 0.0}))
     assert calls["mlp"] == 24
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_float16_is_warned_of(dtype: str, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.WARNING)
+    in_16_bits(dtype, epochs=1)
+    warned = [r for r in caplog.records if "float16 loses small gradients" in r.getMessage()]
+    assert len(warned) == (dtype == "float16")
