@@ -20,6 +20,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from headrank.entrance import Entrance, begun_at
 from headrank.packing import Segment, packed_attention
 
 IMPLEMENTATION = "headrank"
@@ -148,32 +149,63 @@ AttentionInterface.register(IMPLEMENTATION, _attention)
 AttentionMaskInterface.register(IMPLEMENTATION, sdpa_mask)
 
 
-def run(decoder: nn.Module, sequences: Sequence[Sequence[int]], capture: Capture) -> Capture:
+def run(
+    decoder: nn.Module,
+    sequences: Sequence[Sequence[int]],
+    capture: Capture,
+    entrance: Entrance | None = None,
+) -> Capture:
     """One forward pass of ``decoder`` (a model without its LM head) over packed segments.
 
     sequences: the token ids of each segment, prefix and branches one behind the other, in the order of
-    ``capture.segments``. Returns ``capture``, filled. Gradients flow into its tensors unless disabled outside.
+    ``capture.segments``. entrance: where the pass begins, at the first layer if None. Returns ``capture``, filled.
+    Gradients flow into its tensors unless disabled outside.
     """
-    device = next(decoder.parameters()).device
-    positions = [position for segment in capture.segments for position in segment.positions()]
-    ids = torch.tensor([i for sequence in sequences for i in sequence], device=device)
-    if len(ids) != len(positions):
-        raise ValueError(f"{len(ids)} token ids for segments of {len(positions)} tokens")
-    with suppress(_ReadingDone), _states_read(decoder, capture):
-        decoder(
-            input_ids=ids[None],
-            position_ids=torch.tensor(positions, device=device)[None],
-            # A four-dimensional mask is handed through as it is, so that no tokens x tokens mask is made.
-            attention_mask=torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device),
-            use_cache=False,
-            headrank_capture=capture,
-        )
+    with suppress(_ReadingDone), _states_read(decoder, capture), begun_at(decoder, entrance):
+        _forward(decoder, sequences, capture)
     missing = set(capture.heads) - set(capture.mass)
     if capture.states_layer is not None and not capture.states:
         missing.add(capture.states_layer)
     if missing:
         raise ValueError(f"layers {sorted(missing)} were not reached: the model has too few layers")
     return capture
+
+
+@torch.no_grad()
+def states_entering(
+    decoder: nn.Module, sequences: Sequence[Sequence[int]], segments: Sequence[Segment], layer: int
+) -> Tensor:
+    """(1, T, hidden): the hidden states of packed segments that enter ``layer``, from where on nothing is run."""
+    layers: Any = decoder.layers
+    found: list[Tensor] = []
+
+    def take(_: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        found.append(arguments[0] if arguments else named["hidden_states"])
+        raise _ReadingDone
+
+    hook = layers[layer].register_forward_pre_hook(take, with_kwargs=True)
+    try:
+        with suppress(_ReadingDone):
+            _forward(decoder, sequences, Capture(segments, [], {}))
+    finally:
+        hook.remove()
+    return found[0]
+
+
+def _forward(decoder: nn.Module, sequences: Sequence[Sequence[int]], capture: Capture) -> None:
+    device = next(decoder.parameters()).device
+    positions = [position for segment in capture.segments for position in segment.positions()]
+    ids = torch.tensor([i for sequence in sequences for i in sequence], device=device)
+    if len(ids) != len(positions):
+        raise ValueError(f"{len(ids)} token ids for segments of {len(positions)} tokens")
+    decoder(
+        input_ids=ids[None],
+        position_ids=torch.tensor(positions, device=device)[None],
+        # A four-dimensional mask is handed through as it is, so that no tokens x tokens mask is made.
+        attention_mask=torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device),
+        use_cache=False,
+        headrank_capture=capture,
+    )
 
 
 @contextmanager

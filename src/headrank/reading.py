@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from headrank.attention import Capture, Read, run
+from headrank.attention import Capture, Read, run, states_entering
 from headrank.backbone import Backbone
+from headrank.entrance import Entrance
 from headrank.errors import InputError
 from headrank.packing import Segment
 from headrank.prompt import Prompt
@@ -43,11 +44,14 @@ def read_prompts(
     sources: Iterable[Source],
     tokens_per_pass: int = 0,
     states_layer: int | None = None,
+    entrance: Entrance | None = None,
 ) -> Iterator[Reading]:
     """Read prompts one pass at a time; a pass holds as many prompts as fit ``tokens_per_pass`` (at least one).
 
-    The pass ends inside the deepest layer of ``heads``; ``states_layer``, if any, must not lie deeper. Gradients flow
-    unless the caller disables them. Raises InputError for a prompt with more tokens than the model has positions.
+    The pass ends inside the deepest layer of ``heads``; ``states_layer``, if any, must not lie deeper. It begins at
+    ``entrance``, which holds the states of the one prompt that is read (``prompt_states``), if one is given; no layer
+    below it can be read. Gradients flow unless the caller disables them. Raises InputError for a prompt with more
+    tokens than the model has positions.
     """
     limit = _positions(backbone)
     wanted = list(dict.fromkeys(sources))
@@ -63,12 +67,12 @@ def read_prompts(
             )
         length = len(prompt.prefix) + len(prompt.query.ids) + len(prompt.null.ids)
         if batch and size + length > tokens_per_pass:
-            yield from _read_batch(backbone, batch, heads, wanted, states_layer)
+            yield from _read_batch(backbone, batch, heads, wanted, states_layer, entrance)
             batch, size = [], 0
         batch.append(prompt)
         size += length
     if batch:
-        yield from _read_batch(backbone, batch, heads, wanted, states_layer)
+        yield from _read_batch(backbone, batch, heads, wanted, states_layer, entrance)
 
 
 def _positions(backbone: Backbone) -> float:
@@ -80,12 +84,33 @@ def _positions(backbone: Backbone) -> float:
     return max(getattr(config, "max_position_embeddings", float("inf")), scaled)
 
 
+def prompt_states(backbone: Backbone, prompt: Prompt, branches: Sequence[str], layer: int) -> Tensor:
+    """(1, tokens, hidden): the hidden states of a prompt with these branches that enter ``layer``; no gradient."""
+    segments, sequences = _packed([prompt], branches)
+    return states_entering(backbone.decoder, sequences, segments, layer)
+
+
+def _packed(prompts: Sequence[Prompt], branches: Sequence[str]) -> tuple[list[Segment], list[list[int]]]:
+    """Prompts one behind the other: their segments and token ids."""
+    segments: list[Segment] = []
+    sequences: list[list[int]] = []
+    start = 0
+    for prompt in prompts:
+        parts = [getattr(prompt, branch) for branch in branches]
+        lengths = tuple(len(part.ids) for part in parts)
+        segments.append(Segment(start, len(prompt.prefix), lengths, prompt.blocks, prompt.kept))
+        start += segments[-1].length
+        sequences.append([*prompt.prefix, *(i for part in parts for i in part.ids)])
+    return segments, sequences
+
+
 def _read_batch(
     backbone: Backbone,
     prompts: Sequence[Prompt],
     heads: Sequence[Head],
     sources: Sequence[Source],
     states_layer: int | None,
+    entrance: Entrance | None,
 ) -> Iterator[Reading]:
     branches = list(dict.fromkeys(branch for branch, _ in sources))
     by_layer: dict[int, list[int]] = {}
@@ -93,20 +118,14 @@ def _read_batch(
     for layer, head in heads:
         place.append((layer, len(by_layer.setdefault(layer, []))))
         by_layer[layer].append(head)
-    segments: list[Segment] = []
-    reads: list[Read] = []
-    sequences: list[list[int]] = []
-    start = 0
-    for index, prompt in enumerate(prompts):
-        parts = [getattr(prompt, branch) for branch in branches]
-        lengths = tuple(len(part.ids) for part in parts)
-        segments.append(Segment(start, len(prompt.prefix), lengths, prompt.blocks, prompt.kept))
-        start += segments[-1].length
-        sequences.append([*prompt.prefix, *(i for part in parts for i in part.ids)])
-        for branch, span in sources:
-            number = branches.index(branch)
-            reads.append(Read(index, number, *parts[number].rows(span)))
-    capture = run(backbone.decoder, sequences, Capture(segments, reads, by_layer, states_layer=states_layer))
+    segments, sequences = _packed(prompts, branches)
+    reads = [
+        Read(index, branches.index(branch), *getattr(prompt, branch).rows(span))
+        for index, prompt in enumerate(prompts)
+        for branch, span in sources
+    ]
+    capture = Capture(segments, reads, by_layer, states_layer=states_layer)
+    run(backbone.decoder, sequences, capture, entrance)
     for index, prompt in enumerate(prompts):
         mass, states = {}, {}
         for offset, source in enumerate(sources):

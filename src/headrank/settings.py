@@ -141,8 +141,11 @@ class TrainingSettings:
     seed: int = 0
     heldout_share: float = 0.2
     early_stopping: Literal["none", "loss", "pair_accuracy", "ndcg"] = "ndcg"
+    patience: int | None = None
     queries: int | None = None
     gradient_checkpointing: bool = False
+    checkpoint_every: int = 50
+    cache_gib: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from headrank.adapter import attach_lora, check_adapter, save_adapter
 from headrank.backbone import load_backbone
 from headrank.errors import InputError
 from headrank.heads import HeadSet
+from headrank.objective import score_list
 from headrank.rerankers import headrank, rerank_together
 from headrank.rerankers.candidates import Candidates
 from headrank.settings import Settings, TrainingSettings, to_mapping
-from headrank.training import score_list
 
 HEADS = HeadSet("headrank", "tiny", 4, 4, ((2, 1), (1, 2)), (1.0, 0.5), provenance={"note": "x"})
 SETTINGS = Settings()

@@ -12,12 +12,12 @@ from support import KINDS, eager_model, passages, tiny_backbone
 from headrank.collections import Document
 from headrank.errors import InputError
 from headrank.heads import HeadSet
+from headrank.objective import score_list
 from headrank.packing import Segment
 from headrank.prompt import Prompt, PromptBuilder
 from headrank.reading import read_prompts
 from headrank.rerankers import Candidates, rerank_together, trained
 from headrank.settings import EncodingSettings, Settings
-from headrank.training import score_list
 
 HEADS = HeadSet("best-layer", "tiny", 4, 4, ((2, 0), (2, 1), (2, 2), (2, 3)), (1.0,) * 4)
 SETTINGS = Settings.from_mapping(

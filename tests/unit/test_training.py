@@ -3,123 +3,41 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from support import builder, checkpoint, count_calls
+from trainable import (
+    COMPRANK,
+    HEADS,
+    QRRANKER,
+    QUERIES,
+    adapter_weights,
+    examples,
+    fit,
+    make_settings,
+    reader,
+    truncated,
+    world,
+)
 
-from headrank import training
+from headrank import steps, training
 from headrank.adapter import save_adapter, target_modules
 from headrank.backbone import Backbone, load_backbone
-from headrank.collections import Document
 from headrank.errors import InputError
-from headrank.examples import Example, make_examples, split_queries
-from headrank.extract import collect_features
-from headrank.heads import HeadSet
-from headrank.lists import build_lists, by_list
-from headrank.pairs import mine_list, mine_pairs
-from headrank.prompt import PromptBuilder
+from headrank.examples import make_examples, split_queries
+from headrank.lists import by_list
+from headrank.objective import score_list
+from headrank.pairs import mine_list
 from headrank.rerankers import headrank, rerank_together, trained
 from headrank.rerankers.candidates import Candidates
-from headrank.settings import EncodingSettings, Settings, to_mapping
-from headrank.training import cosine_factor, score_list, train
-
-HEADS = HeadSet("headrank", "tiny", 4, 4, ((2, 1), (1, 2)), (1.0, 0.5))
-QUERIES = {f"q{i:02}": f"which {i}" for i in range(12)}
-SETTINGS: dict[str, Any] = {
-    "lists": {"size": 6, "per_grade": 2, "per_query_per_epoch": 1},
-    "pairs": {"strategy": "adjacent"},
-    "training": {
-        "epochs": 2,
-        "batch_lists": 4,
-        "learning_rate": 0.01,
-        "lora_r": 4,
-        "lora_alpha": 8,
-        "heldout_share": 0.25,
-        "early_stopping": "none",
-    },
-}
-
-
-# What makes HeadRank's loop another method's.
-QRRANKER: dict[str, dict[str, Any]] = {
-    "loss": {"form": "group-contrastive", "score": "mass"},
-    "regulariser": {"form": "none"},
-}
-COMPRANK: dict[str, dict[str, Any]] = {
-    "encoding": {"documents": "independent", "compression": "segment", "keep": 3},
-    "loss": {"form": "pointer"},
-    "regulariser": {"form": "none"},
-}
-
-
-def make_settings(**changes: dict[str, Any]) -> Settings:
-    sections = {name: {**SETTINGS.get(name, {}), **changes.get(name, {})} for name in {*SETTINGS, *changes}}
-    return Settings.from_mapping(sections)
-
-
-@cache
-def world() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Document]]:
-    """Lists whose relevant documents hold one letter many times; that letter is in no other document."""
-    rng = np.random.default_rng(0)
-
-    def text(relevant: bool) -> str:
-        return "".join(rng.choice(list("zzy" if relevant else "abcdef"), 8))
-
-    documents = {f"d{i:02}": Document(f"d{i:02}", "", text(i % 3 == 0)) for i in range(36)}
-    ids = list(documents)
-    qrels = {}
-    for qid in QUERIES:
-        judged = [
-            *rng.choice(ids[::3], 3, replace=False),
-            *rng.choice([d for d in ids if d not in ids[::3]], 6, False),
-        ]
-        qrels[qid] = {str(d): int(d in ids[::3]) for d in judged}
-    settings = make_settings()
-    lists = build_lists(QUERIES, qrels, {}, documents, settings.lists, samples=2, seed=0)
-    backbone = load_backbone(checkpoint("qwen3"))
-    prompts = {
-        str(i): (QUERIES[group["qid"].iloc[0]], [documents[d] for d in group["docid"]])
-        for i, group in by_list(lists).items()
-    }
-    features = collect_features(backbone, builder(), prompts, "query", "text")
-    pairs, base = mine_pairs(features, lists, HEADS, settings.mass, "log-mean", settings.pairs, 0)
-    return lists, pairs, base, documents
-
-
-@cache
-def examples(documents: Any = "joint") -> tuple[Example, ...]:
-    lists, pairs, base, passages = world()
-    return tuple(make_examples(lists, pairs, base, QUERIES, passages, reader(documents)))
-
-
-def reader(documents: Any) -> PromptBuilder:
-    encoding = EncodingSettings(**{**COMPRANK["encoding"], "documents": documents})
-    return PromptBuilder(load_backbone(checkpoint("qwen3")).tokenizer, encoding=encoding)
-
-
-def truncated() -> Backbone:
-    return load_backbone(checkpoint("qwen3"), depth=HEADS.depth)
-
-
-def fit(
-    chosen: Sequence[Example] | None = None, **changes: dict[str, Any]
-) -> tuple[Backbone, Any, pd.DataFrame]:
-    backbone = truncated()
-    model, curve = train(backbone, HEADS, chosen or examples(), make_settings(**changes))
-    return backbone, model, curve
-
-
-def adapter_weights(model: Any) -> dict[str, torch.Tensor]:
-    return {name: p.detach().clone() for name, p in model.named_parameters() if p.requires_grad}
+from headrank.settings import to_mapping
+from headrank.training import cosine_factor, train
 
 
 def test_examples_join_lists_pairs_and_frozen_scores():
@@ -253,13 +171,13 @@ def test_gradient_checkpointing_runs_the_lower_layers_twice():
 
 def test_each_epoch_sees_its_own_samples(monkeypatch: pytest.MonkeyPatch):
     seen: list[int] = []
-    original = training._loss
+    original = steps.list_loss
 
     def watch(*arguments: Any) -> Any:
         seen.append(arguments[1].list_id)
         return original(*arguments)
 
-    monkeypatch.setattr(training, "_loss", watch)
+    monkeypatch.setattr(steps, "list_loss", watch)
     fit(training={"epochs": 3, "heldout_share": 0.0})
     samples = {e.list_id: e.sample for e in examples()}
     epochs = [seen[i : i + 12] for i in range(0, 36, 12)]
@@ -275,7 +193,7 @@ def test_pairs_can_be_mined_anew(monkeypatch: pytest.MonkeyPatch):
         calls.append(scores)
         return mine_list(grades, scores, settings, rng)
 
-    monkeypatch.setattr("headrank.training.mine_list", watch)
+    monkeypatch.setattr("headrank.objective.mine_list", watch)
     counts = {}
     for option in ("never", "epoch", "step"):
         calls.clear()

@@ -14,6 +14,7 @@ rule train:
         heads="results/{study}/adapters/{backbone}/{variant}/heads.json",
         description="results/{study}/adapters/{backbone}/{variant}/headrank_config.json",
         curve="results/{study}/adapters/{backbone}/{variant}/curve.csv",
+        steps="results/{study}/adapters/{backbone}/{variant}/steps.csv",
     log:
         "logs/{study}/train/{backbone}/{variant}.log",
     benchmark:
@@ -28,6 +29,8 @@ rule train:
     params:
         model=MODEL,
         queries=training_queries,
+        # Not an output: what a killed job has left there is what the next one starts from.
+        unfinished="results/{study}/adapters/{backbone}/.unfinished-{variant}",
         seed=config["seed"],
         settings=settings(
             "prompt",

@@ -13,12 +13,13 @@ from headrank.files import write_text
 from headrank.heads import HeadSet
 from headrank.lists import subset_queries
 from headrank.prompt import PromptBuilder
+from headrank.resume import forget
 from headrank.settings import Settings
 from headrank.stage import stage
 from headrank.training import train
 
 
-def main(inputs, given, queries, seed, model, outputs):
+def main(inputs, given, queries, seed, model, unfinished, outputs):
     settings = Settings.from_mapping(given)
     heads = HeadSet.load(inputs.heads)
     backbone = load_backbone(inputs.backbone, heads.depth, model["dtype"], model["device"])
@@ -33,9 +34,11 @@ def main(inputs, given, queries, seed, model, outputs):
         read_passages(inputs.passages),
         PromptBuilder(backbone.tokenizer, settings.prompt, encoding=settings.encoding),
     )
-    adapter, curve = train(backbone, heads, examples, settings)
-    save_adapter(adapter, Path(outputs.adapter).parent, backbone, heads, given)
-    write_text(outputs.curve, curve.to_csv(index=False, lineterminator="\n"))
+    trained = train(backbone, heads, examples, settings, Path(unfinished))
+    save_adapter(trained.model, Path(outputs.adapter).parent, backbone, heads, given)
+    write_text(outputs.curve, trained.curve.to_csv(index=False, lineterminator="\n"))
+    write_text(outputs.steps, trained.steps.to_csv(index=False, lineterminator="\n"))
+    forget(Path(unfinished))
 
 
 if __name__ == "__main__":
@@ -47,5 +50,6 @@ if __name__ == "__main__":
             snakemake.params.queries,
             snakemake.params.seed,
             snakemake.params.model,
+            snakemake.params.unfinished,
             snakemake.output,
         )

@@ -1,0 +1,43 @@
+"""Where a forward pass begins: at a layer whose incoming hidden states are known already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """The first layer that runs, and the states that enter it, (1, T, hidden), of all packed tokens in order."""
+
+    layer: int
+    states: Tensor
+
+
+@contextmanager
+def begun_at(decoder: nn.Module, entrance: Entrance | None) -> Iterator[None]:
+    """Lets the decoder's forward passes leave out the layers below the entrance, and hands its states to that layer.
+
+    Token ids are still embedded, but nothing reads the embeddings: models that scale them need no care.
+    """
+    if entrance is None:
+        yield
+        return
+    layers: Any = decoder.layers
+
+    def replace(_: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        if arguments:
+            return (entrance.states, *arguments[1:]), named
+        return arguments, {**named, "hidden_states": entrance.states}
+
+    hook = layers[entrance.layer].register_forward_pre_hook(replace, with_kwargs=True)
+    decoder.layers = layers[entrance.layer :]
+    try:
+        yield
+    finally:
+        decoder.layers = layers
+        hook.remove()

@@ -1,0 +1,138 @@
+"""What training makes small: the scores of one list (R8), its loss, and both over held-out lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from headrank.backbone import Backbone
+from headrank.entrance import Entrance
+from headrank.evaluation import evaluate
+from headrank.examples import Example
+from headrank.extract import headrank_kernel
+from headrank.heads import HeadSet
+from headrank.hidden import BRANCH, LowerStates
+from headrank.losses import (
+    group_contrastive_loss,
+    list_scores,
+    pair_accuracy,
+    pointer_loss,
+    preference_loss,
+    regulariser,
+)
+from headrank.memory import fits
+from headrank.pairs import mine_list
+from headrank.prompt import Prompt
+from headrank.reading import read_prompts
+from headrank.scoring import head_scores, list_normalise
+from headrank.settings import MassSettings, Settings
+
+
+def score_list(
+    backbone: Backbone, heads: HeadSet, prompt: Prompt, settings: Settings, entrance: Entrance | None = None
+) -> Tensor:
+    """f of R8 by prompt position, (documents,), under the model as it is; differentiable."""
+    source = (BRANCH, settings.query_span)
+    reading = next(iter(read_prompts(backbone, [prompt], heads.heads, [source], entrance=entrance)))
+    kernel = headrank_kernel(settings.query_span, settings.document_span)
+    return list_scores(shares(head_scores(reading, kernel), reading.prompt, settings), settings.loss.score)
+
+
+def shares(mass: Tensor, prompt: Prompt, settings: Settings) -> Tensor:
+    """R4's list-normalised shares of raw head masses, (heads, documents); raw masses where those are the scores."""
+    mass_settings: MassSettings = settings.mass
+    if mass_settings.length_alpha:
+        spans = prompt.documents(settings.document_span)
+        lengths = torch.tensor([max(stop - start, 1) for start, stop in spans], device=mass.device)
+        mass = mass / lengths.to(mass.dtype) ** mass_settings.length_alpha
+    return mass if settings.loss.score == "mass" else list_normalise(mass, mass_settings.epsilon)
+
+
+def list_loss(scores: Tensor, example: Example, settings: Settings) -> tuple[Tensor, dict[str, float]]:
+    """The loss of one list, and the numbers of its row of the curve."""
+    device = scores.device
+    base, pairs = example.base.to(device), example.pairs.to(device)
+    grades = example.grades.to(device)
+    if settings.loss.form == "group-contrastive":
+        preference = group_contrastive_loss(scores, grades, settings.loss)
+    elif settings.loss.form == "pointer":
+        preference = pointer_loss(scores, grades, settings.loss)
+    else:
+        preference = preference_loss(scores, base, pairs, settings.loss)
+    term = regulariser(scores, base, grades, settings.pairs.middle_zone, settings.regulariser)
+    weight = 0.0 if settings.regulariser.form == "none" else settings.regulariser.weight
+    loss = preference + weight * term
+    row = {
+        "loss": loss.item(),
+        "preference": preference.item(),
+        "regulariser": term.item(),
+        "pair_accuracy": pair_accuracy(scores.detach(), pairs),
+    }
+    return loss, row
+
+
+def remine(
+    backbone: Backbone,
+    heads: HeadSet,
+    examples: Sequence[Example],
+    settings: Settings,
+    seed: Sequence[int],
+    lower: LowerStates | None = None,
+) -> list[Example]:
+    """The examples with pairs mined anew under the current model (R7's option)."""
+    backbone.model.eval()
+    return [
+        with_pairs(e, _frozen_scores(backbone, heads, e, settings, lower), settings, seed)
+        for e in tqdm(examples, desc="mining", unit="list")
+    ]
+
+
+def with_pairs(example: Example, scores: Tensor, settings: Settings, seed: Sequence[int]) -> Example:
+    """The example with the pairs that R7 mines on these scores."""
+    rng = np.random.default_rng([*seed, example.list_id])
+    found = scores.detach().double().cpu().numpy()
+    pairs = mine_list(example.grades.numpy(), found, settings.pairs, rng)
+    return replace(example, pairs=torch.from_numpy(pairs))
+
+
+def measure(
+    backbone: Backbone,
+    heads: HeadSet,
+    examples: Sequence[Example],
+    settings: Settings,
+    lower: LowerStates | None = None,
+) -> dict[str, float]:
+    """Mean loss, its parts, pair accuracy and nDCG@10 over held-out lists, without gradients or dropout.
+
+    nDCG takes the whole list, best score first (ties by prompt position), unjudged documents as irrelevant. Accuracy
+    on hard pairs alone would praise any change: most of them are inverted at the start.
+    """
+    backbone.model.eval()
+    run, qrels, rows = {}, {}, []
+    for example in tqdm(examples, desc="held-out", unit="list", leave=False):
+        scores = _frozen_scores(backbone, heads, example, settings, lower)
+        rows.append(list_loss(scores, example, settings)[1])
+        values, name = scores.double().cpu().numpy(), str(example.list_id)
+        run[name] = [(str(i), float(values[i])) for i in np.argsort(-values, kind="stable")]
+        qrels[name] = {str(i): int(g) for i, g in enumerate(example.grades) if g >= 0}
+    return {**mean_row(rows), "ndcg": float(evaluate(run, qrels, ["ndcg@10"])["value"].mean())}
+
+
+@torch.no_grad()
+def _frozen_scores(
+    backbone: Backbone, heads: HeadSet, example: Example, settings: Settings, lower: LowerStates | None
+) -> Tensor:
+    with fits(example):
+        entrance = lower.entrance(example) if lower else None
+        return score_list(backbone, heads, example.prompt, settings, entrance)
+
+
+def mean_row(rows: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The mean of each number over lists."""
+    # A list without pairs has no accuracy; it must not make the mean undefined.
+    return {name: float(np.nanmean([row[name] for row in rows])) for name in rows[0]}

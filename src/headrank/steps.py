@@ -1,0 +1,93 @@
+"""One optimiser step over a few lists, and what is done when one of them does not fit the memory."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from headrank.backbone import Backbone
+from headrank.errors import InputError
+from headrank.examples import Example
+from headrank.heads import HeadSet
+from headrank.hidden import LowerStates
+from headrank.memory import RandomState, TooLarge, checkpoint_layers, fits
+from headrank.objective import list_loss, mean_row, score_list, with_pairs
+from headrank.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+class Stepper:
+    """Takes optimiser steps; ``saving`` tells whether gradient checkpointing is on."""
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        heads: HeadSet,
+        settings: Settings,
+        lower: LowerStates,
+        parameters: Sequence[Tensor],
+        optimiser: torch.optim.Optimizer,
+        random: RandomState,
+    ) -> None:
+        self.backbone, self.heads, self.settings, self.lower = backbone, heads, settings, lower
+        self.parameters, self.optimiser, self.random = parameters, optimiser, random
+        self.saving = False
+
+    def save_memory(self) -> None:
+        """Gradient checkpointing from here on."""
+        self.saving = True
+        checkpoint_layers(self.backbone, self.heads.deepest)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def step(self, batch: Sequence[Example], number: int) -> dict[str, float]:
+        """One step; returns the batch's mean row of the curve.
+
+        The first list that does not fit switches gradient checkpointing on and has the step repeated, with the same
+        dropout; with it on, TooLarge is raised. Raises InputError for a loss or gradient that is not finite.
+        """
+        before = self.random.read()
+        try:
+            rows = self._backward(batch, number)
+        except TooLarge as error:
+            if self.saving:
+                raise
+            logger.warning("step %d is repeated with gradient checkpointing, on from here: %s", number, error)
+            rows = []
+        # Behind the handler, where nothing holds the tensors of the failed pass any longer.
+        if not rows:
+            self.save_memory()
+            self.random.write(before)
+            rows = self._backward(batch, number)
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.training.clip)
+        if not torch.isfinite(norm):
+            lists = ", ".join(str(e.list_id) for e in batch)
+            raise InputError(f"training: the gradient is not finite at step {number}, lists {lists}")
+        self.optimiser.step()
+        return mean_row(rows)
+
+    def _backward(self, batch: Sequence[Example], number: int) -> list[dict[str, float]]:
+        """The gradient of the batch's mean loss, list by list."""
+        self.optimiser.zero_grad(set_to_none=True)
+        rows = []
+        for example in batch:
+            with fits(example, self.saving):
+                entrance = self.lower.entrance(example)
+                scores = score_list(self.backbone, self.heads, example.prompt, self.settings, entrance)
+                if self.settings.pairs.remine == "step":
+                    example = with_pairs(
+                        example, scores, self.settings, [self.settings.training.seed, number]
+                    )
+                loss, row = list_loss(scores, example, self.settings)
+                if not math.isfinite(row["loss"]):
+                    raise InputError(
+                        f"training: the loss is not finite at step {number}, list {example.list_id}"
+                    )
+                (loss / len(batch)).backward()
+            rows.append(row)
+        return rows
