@@ -90,7 +90,7 @@ def test_no_words_and_unknown_words_find_nothing(tmp_path: Path) -> None:
 def test_a_damaged_index_is_refused(tmp_path: Path, name: str) -> None:
     build_index(documents(20), tmp_path)
     (tmp_path / name).write_bytes(b"{}"[: 2 if name.endswith("json") else 0])
-    with pytest.raises(InputError, match="damaged one .*build it again"):
+    with pytest.raises(InputError, match=r"damaged one .*build it again"):
         Bm25Index(tmp_path)
 
 

@@ -34,7 +34,7 @@ FIRST_STAGES = {
     for name, spec in config["collections"].items()
 }
 # Only the rules that download may use a network; this is inherited by every job.
-os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.update(HF_HUB_OFFLINE="1")
 ENCODER = config["first_stage"]["encoder"] or "none"
 ENCODING = ("pooling", "query_prefix", "document_prefix", "max_tokens", "batch")
 ENCODING = {key: config["first_stage"][key] for key in ENCODING}
