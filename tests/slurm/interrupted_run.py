@@ -5,6 +5,7 @@ tests/slurm/run.sh starts the cluster and then this; by its name, ordinary runs 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -22,12 +24,25 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIGURATION = Path(os.environ.get("HEADRANK_SLURM_STUDY", REPOSITORY / "config" / "mini.yaml"))
 STUDY = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))
 RESULTS = Path("results") / STUDY["name"]
+# The directory of the cluster, where run.sh finds which processes to end should this one be killed.
+NOTES = Path(os.environ["SLURM_CONF"]).parent
 # Seconds for one run of the study. Nothing here waits without a limit: a run that hangs is killed.
 LIMIT = 3000
 # Kept near the defaults of the profile but for waiting times: file system and controller are one machine.
 HURRY = ("--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "20")
 # Rules that are not worth a submission, so that they run beside the controller.
-LOCAL = {"head_map", "routes", "curves", "query_curve", "cost", "formatting", "timing", "table", "figure", "all"}
+LOCAL = {
+    "head_map",
+    "routes",
+    "curves",
+    "query_curve",
+    "cost",
+    "formatting",
+    "timing",
+    "table",
+    "figure",
+    "all",
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +77,10 @@ class Log:
     def steps(self) -> tuple[int, int]:
         """Jobs done and jobs in all."""
         return max(
-            ((int(done), int(total)) for done, total in re.findall(r"^(\d+) of (\d+) steps", self.text, re.M)),
+            (
+                (int(done), int(total))
+                for done, total in re.findall(r"^(\d+) of (\d+) steps", self.text, re.M)
+            ),
             default=(0, 0),
         )
 
@@ -98,17 +116,19 @@ def command(directory: Path, *arguments: str | Path, configuration: Path = CONFI
 def start(log: Path, words: list[str]) -> subprocess.Popen[bytes]:
     """Start Snakemake as the leader of a process group, by which its children are found when it is gone."""
     with log.open("wb") as stream:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             words, cwd=REPOSITORY, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
         )
+    (NOTES / f"group-{process.pid}").touch()
+    return process
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
+    for note in NOTES.glob(f"group-{process.pid}"):
+        note.unlink()
 
 
 def run(log: Path, words: list[str]) -> Log:
@@ -152,8 +172,8 @@ def stamps(directory: Path, paths: list[str]) -> dict[str, tuple[int, int]]:
 
 @pytest.fixture(scope="session")
 def state() -> Path:
-    """The directory of the cluster that run.sh has started."""
-    return Path(os.environ["SLURM_CONF"]).parent
+    """The directory of the cluster that run.sh has started, with its record of ended jobs."""
+    return NOTES
 
 
 @pytest.fixture(scope="session")
@@ -272,7 +292,9 @@ def test_what_a_rule_asks_for_is_what_slurm_was_asked_for(state: Path, history: 
     assert seen == {"train", "detect"} & {job.rule for job in jobs.values()} != set()
 
 
-@pytest.mark.parametrize("pattern", ["tables/*.csv", "tables/*.md", "tables/*.tex", "figures/*", "runs/*/*/*.trec"])
+@pytest.mark.parametrize(
+    "pattern", ["tables/*.csv", "tables/*.md", "tables/*.tex", "figures/*", "runs/*/*/*.trec"]
+)
 def test_results_are_those_of_a_local_run_byte_for_byte(local: Path, history: History, pattern: str) -> None:
     here, there = (
         {str(p.relative_to(place / RESULTS)): p.read_bytes() for p in (place / RESULTS).glob(pattern)}
@@ -289,7 +311,9 @@ def test_jobs_that_ask_for_a_gpu_take_turns_on_it(state: Path, history: History,
     configuration = tmp_path / "gpu.yaml"
     configuration.write_text(yaml.safe_dump({**STUDY, "device": "auto"}, sort_keys=False), encoding="utf-8")
     pools = ["training", *(["detection"] if STUDY.get("detect_on") else [])]
-    targets = [RESULTS / "features" / next(iter(STUDY["backbones"])) / f"{pool}.safetensors" for pool in pools]
+    targets = [
+        RESULTS / "features" / next(iter(STUDY["backbones"])) / f"{pool}.safetensors" for pool in pools
+    ]
     # The profile's groups are of other rules; another device is another parameter, so the jobs are run again.
     words = [*targets, "--workflow-profile", "profiles/slurm", *HURRY]
     log = run(state / "gpu.log", command(history.directory, *words, configuration=configuration))
@@ -299,4 +323,4 @@ def test_jobs_that_ask_for_a_gpu_take_turns_on_it(state: Path, history: History,
     assert {gpus[slurm_id] for slurm_id in log.submitted} == {"gres:gpu:1"}
     times = sorted((completed(state)[s]["StartTime"], completed(state)[s]["EndTime"]) for s in log.submitted)
     assert len(times) == len(targets)
-    assert all(end <= start for (_, end), (start, _) in zip(times, times[1:], strict=False))
+    assert all(end <= start for (_, end), (start, _) in pairwise(times))

@@ -45,9 +45,11 @@ pid=
 finish() {
     status=$?
     trap - EXIT INT TERM HUP
-    # The study's own processes are in groups of their own, which Python kills; if it was killed itself, they end
-    # with their cluster.
     if [ -n "$pid" ]; then kill -KILL "$pid" 2>/dev/null || true; fi
+    # Left only where pytest was killed: Snakemake would go on asking a cluster that is gone.
+    for group in "$state"/group-*; do
+        if [ -e "$group" ]; then kill -KILL -- "-${group##*-}" 2>/dev/null || true; fi
+    done
     "$here/cluster.sh" down "$state" || true
     if [ "$status" != 0 ]; then
         echo "error: the test on Slurm failed; logs are in $state" >&2
