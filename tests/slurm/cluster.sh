@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # A Slurm cluster of this one machine, with a GPU that is none, for tests:
 #
-#   cluster.sh up DIRECTORY        start it; afterwards: export SLURM_CONF=DIRECTORY/slurm.conf
+#   cluster.sh up DIRECTORY        start it
 #   cluster.sh down DIRECTORY      cancel its jobs and stop it
 #
-# Everything of it, keys, sockets and logs, is in DIRECTORY; a Slurm that the machine may have is left alone. It needs
-# slurmctld, slurmd and munged, and neither systemd nor a database. Keep DIRECTORY's path short, a socket is in it.
+# Everything of it, keys, sockets and logs, is in DIRECTORY, but for the link /run/slurm/conf, by which commands of Slurm
+# find it: SLURM_CONF does not do, as Snakemake's plugin keeps it from what it starts within a job. A machine that belongs
+# to a cluster is left alone. It needs slurmctld, slurmd and munged, and neither systemd nor a database. Keep DIRECTORY's
+# path short, a socket is in it.
 set -euo pipefail
 
 die() {
@@ -16,6 +18,23 @@ die() {
 # Numbers in place of free ports: two of these clusters cannot run on one machine, and the second says so.
 CONTROLLER_PORT=36817
 NODE_PORT=36818
+
+alive() {
+    [ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null
+}
+
+# Where commands of Slurm look when there is no /etc/slurm/slurm.conf.
+LINK=/run/slurm/conf
+
+publish() {
+    [ ! -e /etc/slurm/slurm.conf ] || die "this machine has a Slurm of its own (/etc/slurm/slurm.conf); use another one"
+    if [ -e "$LINK" ]; then
+        # A link that a killed test has left behind is no cluster.
+        [ -L "$LINK" ] && ! alive "$LINK/slurmctld.pid" || die "this machine has a Slurm of its own ($LINK); use another one"
+    fi
+    mkdir -p "$(dirname "$LINK")"
+    ln -sfn "$state" "$LINK"
+}
 
 configure() {
     local host user
@@ -72,6 +91,7 @@ up() {
     for program in munged slurmctld slurmd sinfo; do
         command -v "$program" >/dev/null || die "$program is missing; on Debian: apt-get install slurm-wlm munge"
     done
+    publish
     configure
     munged --key-file="$state/munge/key" --socket="$state/munge/socket" --pid-file="$state/munge/pid" \
         --log-file="$state/munge/log" --seed-file="$state/munge/seed"
@@ -87,10 +107,6 @@ up() {
     done
     tail -n 20 "$state"/*.log "$state/munge/log" >&2
     die "the cluster does not come up; see the logs above"
-}
-
-alive() {
-    [ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null
 }
 
 down() {
@@ -112,12 +128,14 @@ down() {
         done
         if alive "$pid"; then kill -KILL "$(cat "$pid")" || true; fi
     done
+    if [ "$(readlink "$LINK")" = "$state" ]; then rm "$LINK"; fi
 }
 
 [ $# -eq 2 ] || die "usage: cluster.sh up|down DIRECTORY"
 mkdir -p "$2"
 state=$(cd "$2" && pwd)
-export SLURM_CONF=$state/slurm.conf
+# Another cluster's, of the shell that this was started from.
+unset SLURM_CONF
 PATH=$PATH:/usr/sbin:/sbin
 case $1 in
 up) up ;;

@@ -25,7 +25,7 @@ CONFIGURATION = Path(os.environ.get("HEADRANK_SLURM_STUDY", REPOSITORY / "config
 STUDY = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))
 RESULTS = Path("results") / STUDY["name"]
 # The directory of the cluster, where run.sh finds which processes to end should this one be killed.
-NOTES = Path(os.environ["SLURM_CONF"]).parent
+NOTES = Path(os.environ["HEADRANK_SLURM_STATE"])
 # Seconds for one run of the study. Nothing here waits without a limit: a run that hangs is killed.
 LIMIT = 3000
 # Kept near the defaults of the profile but for waiting times: file system and controller are one machine.
@@ -87,7 +87,7 @@ class Log:
     @property
     def submitted(self) -> dict[str, str]:
         """Slurm's number -> Snakemake's, which for a group is its name."""
-        pattern = r"^(?:Group job|Job) (\S+) .*has been submitted with SLURM jobid (\d+)"
+        pattern = r"^Job (\S+) has been submitted with SLURM jobid (\d+)"
         return {slurm: number for number, slurm in re.findall(pattern, self.text, re.MULTILINE)}
 
     @property
@@ -272,7 +272,7 @@ def test_every_job_but_the_light_ones_went_through_slurm(state: Path, history: H
     assert beside == LOCAL
     for log in (history.killed, history.resumed):
         sent = {n for n, job in log.jobs.items() if job.rule not in LOCAL}
-        grouped = re.findall(r"^group job (\S+) ", log.text, re.MULTILINE)
+        grouped = re.findall(r"Group job (\S+) \(jobs in", log.text, re.MULTILINE)
         single = {int(number) for number in log.submitted.values() if number.isdigit()}
         assert single <= sent
         assert len(log.submitted) == len(single) + len(grouped)

@@ -62,7 +62,8 @@ trap finish EXIT
 trap 'exit 130' INT TERM HUP
 
 "$here/cluster.sh" up "$state"
-export SLURM_CONF=$state/slurm.conf
+unset SLURM_CONF
+export HEADRANK_SLURM_STATE=$state
 # Model jobs of the mini study have one thread; without this PyTorch would take all cores for each.
 export OMP_NUM_THREADS=1
 # In the background, so that a signal to this script is handled at once and the cluster taken down.
