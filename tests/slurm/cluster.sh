@@ -4,10 +4,10 @@
 #   cluster.sh up DIRECTORY        start it
 #   cluster.sh down DIRECTORY      cancel its jobs and stop it
 #
-# Everything of it, keys, sockets and logs, is in DIRECTORY, but for the link /run/slurm/conf, by which commands of Slurm
-# find it: SLURM_CONF does not do, as Snakemake's plugin keeps it from what it starts within a job. A machine that belongs
-# to a cluster is left alone. It needs slurmctld, slurmd and munged, and neither systemd nor a database. Keep DIRECTORY's
-# path short, a socket is in it.
+# Everything of it, keys, sockets and logs, is in DIRECTORY, but for the link /run/slurm/conf, by which commands of
+# Slurm find it: SLURM_CONF does not do, as Snakemake's plugin keeps it from what it starts within a job. A machine
+# that belongs to a cluster is left alone. It needs slurmctld, slurmd and munged, and neither systemd nor a database.
+# Keep DIRECTORY's path short, a socket is in it.
 set -euo pipefail
 
 die() {
@@ -30,7 +30,8 @@ publish() {
     [ ! -e /etc/slurm/slurm.conf ] || die "this machine has a Slurm of its own (/etc/slurm/slurm.conf); use another one"
     if [ -e "$LINK" ]; then
         # A link that a killed test has left behind is no cluster.
-        [ -L "$LINK" ] && ! alive "$LINK/slurmctld.pid" || die "this machine has a Slurm of its own ($LINK); use another one"
+        [ -L "$LINK" ] && ! alive "$LINK/slurmctld.pid" ||
+            die "this machine has a Slurm of its own ($LINK); use another one"
     fi
     mkdir -p "$(dirname "$LINK")"
     ln -sfn "$state" "$LINK"

@@ -27,7 +27,7 @@ RESULTS = Path("results") / STUDY["name"]
 # The directory of the cluster, where run.sh finds which processes to end should this one be killed.
 NOTES = Path(os.environ["HEADRANK_SLURM_STATE"])
 # Seconds for one run of the study. Nothing here waits without a limit: a run that hangs is killed.
-LIMIT = 3000
+LIMIT = 2400
 # Kept near the defaults of the profile but for waiting times: file system and controller are one machine.
 HURRY = ("--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "20")
 # Rules that are not worth a submission, so that they run beside the controller.
@@ -68,6 +68,10 @@ class Log:
             outputs = fields.get("output", "")
             found[int(fields["jobid"])] = Job(block[2], tuple(outputs.split(", ")) if outputs else ())
         return found
+
+    def rules(self, start: str) -> list[str]:
+        """Rules of the jobs whose announcements begin so."""
+        return re.findall(rf"^{start}(\w+):$", self.text, re.MULTILINE)
 
     @property
     def finished(self) -> list[int]:
@@ -265,17 +269,18 @@ def test_every_job_but_the_light_ones_went_through_slurm(state: Path, history: H
     for log in (history.killed, history.resumed):
         assert log.submitted
         assert {records[slurm]["Name"] for slurm in log.submitted} == {log.name}
-    assert {records[slurm]["JobState"] for slurm in history.orphans} == {"CANCELLED"}
+    # One may have come to its end before it was cancelled.
+    ends = {records[slurm]["JobState"] for slurm in history.orphans}
+    assert "CANCELLED" in ends <= {"CANCELLED", "COMPLETED"}
     assert {records[slurm]["JobState"] for slurm in history.resumed.submitted} == {"COMPLETED"}
-    # Each job was announced beside the controller, which runs light ones itself and submits all others.
-    beside = set(re.findall(r"^localrule (\w+):", history.killed.text + history.resumed.text, re.MULTILINE))
-    assert beside == LOCAL
+    # Jobs are announced as they are started: light ones beside the controller, others alone or within a group.
+    light = {*history.killed.rules("localrule "), *history.resumed.rules("localrule ")}
+    assert light == LOCAL
     for log in (history.killed, history.resumed):
-        sent = {n for n, job in log.jobs.items() if job.rule not in LOCAL}
-        grouped = re.findall(r"Group job (\S+) \(jobs in", log.text, re.MULTILINE)
-        single = {int(number) for number in log.submitted.values() if number.isdigit()}
-        assert single <= sent
-        assert len(log.submitted) == len(single) + len(grouped)
+        assert not LOCAL & {*log.rules("rule "), *log.rules("    rule ")}
+        sent = len(log.rules("rule ")) + len(re.findall(r"Group job \S+ \(jobs in", log.text))
+        # The kill may have come between the last announcements and their submission.
+        assert len(log.submitted) == sent or (log is history.killed and len(log.submitted) < sent)
 
 
 def test_what_a_rule_asks_for_is_what_slurm_was_asked_for(state: Path, history: History) -> None:

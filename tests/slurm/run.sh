@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The mini study through a real Slurm: `make test-slurm` runs it. It starts a cluster of this machine and stops it at the
-# end, whatever happens. Where Slurm is missing, root installs Debian's.
+# The mini study through a real Slurm: `make test-slurm` runs it. It starts a cluster of this machine and stops it
+# at the end, whatever happens. Where Slurm is missing, root installs Debian's.
 #
 #   HEADRANK_LOCAL_RUN     directory in which the study has been run locally; without it that is done first
 #   HEADRANK_SLURM_STUDY   the study's configuration, by default config/mini.yaml
@@ -37,7 +37,7 @@ install_slurm() {
 }
 
 "$python" -c 'import snakemake_executor_plugin_slurm' 2>/dev/null ||
-    die "the plugin for Slurm is missing; run 'make test-slurm', or: $python -m pip install -c constraints.txt '.[slurm]'"
+    die "the plugin for Slurm is missing; run 'make test-slurm', which installs it"
 there || install_slurm
 
 state=${HEADRANK_SLURM_KEEP:-$(mktemp -d "${TMPDIR:-/tmp}/headrank-slurm-XXXXXX")}
@@ -67,6 +67,6 @@ export HEADRANK_SLURM_STATE=$state
 # Model jobs of the mini study have one thread; without this PyTorch would take all cores for each.
 export OMP_NUM_THREADS=1
 # In the background, so that a signal to this script is handled at once and the cluster taken down.
-timeout -s KILL 5400 "$python" -m pytest "$here/interrupted_run.py" "$@" &
+timeout -s KILL 4000 "$python" -m pytest "$here/interrupted_run.py" "$@" &
 pid=$!
 wait "$pid"
