@@ -45,7 +45,8 @@ pid=
 finish() {
     status=$?
     trap - EXIT INT TERM HUP
-    if [ -n "$pid" ]; then kill -KILL "$pid" 2>/dev/null || true; fi
+    # timeout leads a process group of its own, pytest in it.
+    if [ -n "$pid" ]; then kill -KILL -- "-$pid" 2>/dev/null || true; fi
     # Left only where pytest was killed: Snakemake would go on asking a cluster that is gone.
     for group in "$state"/group-*; do
         if [ -e "$group" ]; then kill -KILL -- "-${group##*-}" 2>/dev/null || true; fi
