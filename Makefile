@@ -1,6 +1,6 @@
 # make demo       the whole paper in miniature: tables and figures under results/mini/
 # make test       the tests, one whole mini run among them, and the linters
-# make test-slurm the mini study through a real Slurm on this machine (Debian, as root: it installs Slurm), killed and resumed
+# make test-slurm  the mini run through a real Slurm, killed and resumed (root on Debian)
 # make lint       the linters alone
 # make real-text  the same pipeline on real collections (see config/README.md for their place)
 # make clean      removes the environment and everything built
