@@ -1,5 +1,6 @@
 # make demo       the whole paper in miniature: tables and figures under results/mini/
 # make test       the tests, one whole mini run among them, and the linters
+# make test-slurm  the mini run through a real Slurm, killed and resumed (root on Debian)
 # make lint       the linters alone
 # make real-text  the same pipeline on real collections (see config/README.md for their place)
 # make clean      removes the environment and everything built
@@ -13,13 +14,16 @@ RUN := $(BIN)/python -m
 SNAKEMAKE := $(RUN) snakemake --cores $(CORES)
 
 .DELETE_ON_ERROR:
-.PHONY: demo test lint real-text clean
+.PHONY: demo test test-slurm lint real-text clean
 
 demo: .venv/installed
 	$(SNAKEMAKE) --configfile config/mini.yaml
 
 test: .venv/installed lint
 	$(RUN) pytest
+
+test-slurm: .venv/installed .venv/installed-slurm
+	tests/slurm/run.sh
 
 lint: .venv/installed
 	$(RUN) ruff check .
@@ -43,6 +47,10 @@ real-text: .venv/installed
 	"$(PYTHON)" -m venv .venv
 	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[workflow,test]'
 	touch .venv/installed
+
+.venv/installed-slurm: .venv/installed
+	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[slurm]'
+	touch .venv/installed-slurm
 
 clean:
 	rm -rf .venv .snakemake logs .pytest_cache .mypy_cache .ruff_cache .hypothesis

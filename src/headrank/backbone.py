@@ -19,6 +19,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from headrank.attention import IMPLEMENTATION
 from headrank.errors import InputError
+from headrank.gpus import choose_device
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
@@ -85,7 +86,8 @@ def load_backbone(
     In float32 the adapter is merged into the weights. In 16 bits it stays beside them: rounding the sum to 8 bits of
     mantissa would swallow most of what training changed.
 
-    dtype: "auto" (the checkpoint's own), "float32", "bfloat16" or "float16"; device: "auto", "cpu", "cuda", ...
+    dtype: "auto" (the checkpoint's own), "float32", "bfloat16" or "float16"; device: "auto" (a GPU that no other
+    process of this library has taken, or else the CPU), "cpu", "cuda", ...
     Weights come from safetensors files only and no remote code is run.
     """
     path = str(path)
@@ -127,7 +129,7 @@ def load_backbone(
     if adapter is not None:
         model = _add_adapter(model, Path(adapter))
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = choose_device()
     try:
         model = model.to(device)
     except (RuntimeError, AssertionError) as error:

@@ -44,6 +44,7 @@ rule head_map:
         "logs/{study}/head_map.log",
     benchmark:
         "results/{study}/benchmarks/head_map.tsv"
+    localrule: True
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -138,6 +139,7 @@ rule routes:
         "logs/{study}/routes.log",
     benchmark:
         "results/{study}/benchmarks/routes.tsv"
+    localrule: True
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -161,6 +163,7 @@ rule curves:
         "logs/{study}/curves.log",
     benchmark:
         "results/{study}/benchmarks/curves.tsv"
+    localrule: True
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -186,6 +189,7 @@ rule query_curve:
         "logs/{study}/query_curve.log",
     benchmark:
         "results/{study}/benchmarks/query_curve.tsv"
+    localrule: True
     conda:
         "../../envs/evaluate.yaml"
     threads: 1

@@ -119,6 +119,7 @@ rule cost:
         "logs/{study}/cost.log",
     benchmark:
         "results/{study}/benchmarks/cost.tsv"
+    localrule: True
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -146,6 +147,7 @@ rule formatting:
         "logs/{study}/formatting.log",
     benchmark:
         "results/{study}/benchmarks/formatting.tsv"
+    localrule: True
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -172,6 +174,7 @@ rule timing:
         "logs/{study}/timing.log",
     benchmark:
         "results/{study}/benchmarks/timing.tsv"
+    localrule: True
     conda:
         "../../envs/evaluate.yaml"
     threads: 1

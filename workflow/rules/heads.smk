@@ -61,6 +61,7 @@ rule link_backbone:
         "results/{study}/benchmarks/link_backbone/{backbone}.tsv"
     wildcard_constraints:
         backbone=one_of(having(MODELS, "source", "local")),
+    localrule: True
     conda:
         "../../envs/model.yaml"
     threads: 1
@@ -84,6 +85,7 @@ rule fetch_backbone:
     wildcard_constraints:
         backbone=one_of(having(MODELS, "source", "hub")),
     retries: 2
+    localrule: True
     conda:
         "../../envs/model.yaml"
     threads: 1

@@ -17,6 +17,7 @@ rule table:
         "results/{study}/benchmarks/table/{table}.tsv"
     wildcard_constraints:
         table=one_of(TABLES),
+    localrule: True
     conda:
         "../../envs/plot.yaml"
     threads: 1
@@ -48,6 +49,7 @@ rule figure:
         "results/{study}/benchmarks/figure/{figure}.tsv"
     wildcard_constraints:
         figure=one_of(FIGURES),
+    localrule: True
     conda:
         "../../envs/plot.yaml"
     threads: 1

@@ -1,0 +1,80 @@
+"""The profiles name rules, resources and options that there are; tests/slurm runs the one for Slurm on a cluster."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import REPOSITORY, configuration, snakemake
+
+PROFILES = REPOSITORY / "profiles"
+NAMES = sorted(path.name for path in PROFILES.iterdir())
+
+
+def profile(name: str) -> dict[str, Any]:
+    content = yaml.safe_load((PROFILES / name / "profile.yaml").read_text(encoding="utf-8"))
+    assert isinstance(content, dict)
+    return content
+
+
+def rules() -> dict[str, str]:
+    """Name and text of every rule."""
+    texts = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "workflow" / "rules").glob("*.smk")]
+    return {
+        name: body
+        for text in texts
+        for name, body in re.findall(r"^rule (\w+):\n((?:\n|[ ].*\n)+)", text, re.MULTILINE)
+    }
+
+
+def test_what_holds_for_every_run_stands_in_every_profile() -> None:
+    assert NAMES == ["default", "slurm", "workstation"]
+    default = profile("default")
+    for name in NAMES:
+        own = profile(name)
+        assert "downloads=1" in own["resources"]
+        assert {k: own[k] for k in default if k != "resources"} == {
+            k: v for k, v in default.items() if k != "resources"
+        }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_entry_has_a_comment(name: str) -> None:
+    lines = (PROFILES / name / "profile.yaml").read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines):
+        if re.match(r"[a-z]", line):
+            # Above it, or within it above the first of its own entries.
+            around = [lines[number - 1], *lines[number + 1 : number + 2]]
+            assert any(near.lstrip().startswith("#") for near in around), f"{name}: {line}"
+
+
+def test_resources_that_profiles_count_are_asked_for_by_rules() -> None:
+    asked = {key for body in rules().values() for key in re.findall(r"^        (\w+)=", body, re.MULTILINE)}
+    for name in NAMES:
+        assert {entry.split("=")[0] for entry in profile(name)["resources"]} <= asked
+
+
+def test_groups_are_of_rules_that_go_to_the_queue() -> None:
+    known = rules()
+    assert len(known) > 30
+    for entry in profile("slurm")["groups"]:
+        assert "localrule: True" not in known[entry.split("=")[0]]
+
+
+def test_rules_beside_the_controller_are_light() -> None:
+    light = {name: body for name, body in rules().items() if "localrule: True" in body}
+    assert {"table", "figure", "timing"} <= set(light)
+    for name, body in light.items():
+        assert "gpu=0" in body, name
+        assert int(re.findall(r"mem_mb=(\d+)", body)[0]) <= 2000, name
+
+
+def test_a_workstation_plans_the_same_jobs(tmp_path: Path) -> None:
+    arguments = ("-n", "--configfile", configuration("mini"))
+    plain = snakemake(*arguments, directory=tmp_path)
+    there = snakemake("--workflow-profile", PROFILES / "workstation", *arguments, directory=tmp_path)
+    assert there.code == 0, there.err[-2000:]
+    assert there.jobs == plain.jobs
