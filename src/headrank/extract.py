@@ -81,7 +81,7 @@ def stack_all(parts: Mapping[str, Sequence[NDArray[np.float32]]]) -> dict[str, N
     stacked = {}
     for name, rows in parts.items():
         if name in ("token_entropy", "states"):
-            stacked[name] = np.stack(rows)
+            stacked[name] = np.stack(rows) if rows else np.zeros((0, 0), dtype=np.float32)
         elif name == "lengths":
             stacked[name] = stack_lists([row[None] for row in rows])[:, 0]
         else:

@@ -109,6 +109,10 @@ TIMED = [
     "frozen",
     "rerank",
     "generate",
+    "gather_features",
+    "gather_frozen",
+    "gather_rerank",
+    "gather_generate",
 ]
 # Without variants there is nothing to show in these.
 EVALUATED = ["main"]

@@ -45,7 +45,9 @@ TRAINED = {"headrank": {}, **SEEDED, **config["trained_baselines"], **config["va
 ABLATED = config["ablation"]["backbone"] or next(iter(config["backbones"]))
 # Without a GPU none is asked of the scheduler.
 GPU = 0 if config["device"] == "cpu" else 1
-MODEL = {key: config[key] for key in ("device", "dtype", "tokens_per_pass")}
+MODEL = {key: config[key] for key in ("device", "dtype")}
+SHARDS = config["shards"]
+SHARD_NAMES = [f"{number}-of-{SHARDS}" for number in range(1, SHARDS + 1)]
 # The repository as seen from the working directory, so that recorded paths stay the same when it is moved.
 ROOT = os.path.relpath(Path(str(workflow.current_basedir)).resolve().parents[1])
 
@@ -69,6 +71,7 @@ wildcard_constraints:
     backbone=one_of(MODELS),
     variant=one_of(TRAINED),
     pool=one_of(POOLS),
+    shard=one_of(SHARD_NAMES),
 
 
 def overlaid(base, over):
@@ -226,10 +229,15 @@ def downloads():
     ]
 
 
-def model_memory(wildcards):
-    """MB for one model job; the mini world's models are tiny."""
+def model_memory(wildcards, attempt):
+    """MB for one model job, more when it is tried again; the mini world's models are tiny."""
     planted = config["backbones"][wildcards.backbone]["source"] in ("planted", "realtext")
-    return 2000 if planted else 48000
+    return attempt * (2000 if planted else 48000)
+
+
+def tokens_per_pass(wildcards, attempt):
+    """Tokens of one forward pass, half as many when a job is tried again."""
+    return config["tokens_per_pass"] >> (attempt - 1)
 
 
 def pool_files(name):

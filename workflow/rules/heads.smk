@@ -140,11 +140,11 @@ rule features:
         backbone="results/{study}/backbones/{backbone}",
         library=library("features"),
     output:
-        features="results/{study}/features/{backbone}/{pool}.safetensors",
+        features=in_parts("results/{study}/features/{backbone}/{pool}.safetensors"),
     log:
-        "logs/{study}/features/{backbone}/{pool}.log",
+        of_shard("logs/{study}/features/{backbone}/{pool}.log"),
     benchmark:
-        "results/{study}/benchmarks/features/{backbone}/{pool}.tsv"
+        of_shard("results/{study}/benchmarks/features/{backbone}/{pool}.tsv")
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -152,11 +152,13 @@ rule features:
         mem_mb=model_memory,
         runtime=720,
         gpu=GPU,
+        tokens_per_pass=tokens_per_pass,
     params:
         settings=settings("prompt", "query_span", "document_span", "routehead"),
         # RouteHead learns from what the query looks like to the model.
         states=lambda wildcards: ROUTED and wildcards.pool == "training",
         model=MODEL,
+        shard=shard_of,
     script:
         "../scripts/features.py"
 

@@ -9,16 +9,22 @@ rule frozen:
         checked=ancient("results/{study}/metrics/first-stage.parquet"),
         library=library("frozen"),
     output:
-        runs=expand("results/{{study}}/runs/{{backbone}}/{d}/{m}.trec", d=config["benchmarks"], m=FROZEN),
-        rankings=expand(
-            "results/{{study}}/runs/{{backbone}}/{d}/{m}.parquet", d=config["benchmarks"], m=FROZEN
+        runs=expand(
+            in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.trec"), d=config["benchmarks"], m=FROZEN
         ),
-        masses=expand("results/{{study}}/runs/{{backbone}}/{d}/masses.safetensors", d=config["benchmarks"]),
-        routes=expand("results/{{study}}/runs/{{backbone}}/{d}/routes.parquet", d=config["benchmarks"]),
+        rankings=expand(
+            in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.parquet"), d=config["benchmarks"], m=FROZEN
+        ),
+        masses=expand(
+            in_parts("results/{{study}}/runs/{{backbone}}/{d}/masses.safetensors"), d=config["benchmarks"]
+        ),
+        routes=expand(
+            in_parts("results/{{study}}/runs/{{backbone}}/{d}/routes.parquet"), d=config["benchmarks"]
+        ),
     log:
-        "logs/{study}/frozen/{backbone}.log",
+        of_shard("logs/{study}/frozen/{backbone}.log"),
     benchmark:
-        "results/{study}/benchmarks/frozen/{backbone}.tsv"
+        of_shard("results/{study}/benchmarks/frozen/{backbone}.tsv")
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -26,10 +32,12 @@ rule frozen:
         mem_mb=model_memory,
         runtime=720,
         gpu=GPU,
+        tokens_per_pass=tokens_per_pass,
     params:
         benchmarks=config["benchmarks"],
         methods=FROZEN,
         model=MODEL,
+        shard=shard_of,
         settings=settings(
             "prompt", "query_span", "document_span", "candidates", "mass", "loss", "inference", "baselines"
         ),
@@ -47,12 +55,16 @@ rule rerank:
         description="results/{study}/adapters/{backbone}/{variant}/headrank_config.json",
         library=library("rerank"),
     output:
-        runs=expand("results/{{study}}/runs/{{backbone}}/{d}/{{variant}}.trec", d=config["benchmarks"]),
-        rankings=expand("results/{{study}}/runs/{{backbone}}/{d}/{{variant}}.parquet", d=config["benchmarks"]),
+        runs=expand(
+            in_parts("results/{{study}}/runs/{{backbone}}/{d}/{{variant}}.trec"), d=config["benchmarks"]
+        ),
+        rankings=expand(
+            in_parts("results/{{study}}/runs/{{backbone}}/{d}/{{variant}}.parquet"), d=config["benchmarks"]
+        ),
     log:
-        "logs/{study}/rerank/{backbone}/{variant}.log",
+        of_shard("logs/{study}/rerank/{backbone}/{variant}.log"),
     benchmark:
-        "results/{study}/benchmarks/rerank/{backbone}/{variant}.tsv"
+        of_shard("results/{study}/benchmarks/rerank/{backbone}/{variant}.tsv")
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -60,8 +72,10 @@ rule rerank:
         mem_mb=model_memory,
         runtime=720,
         gpu=GPU,
+        tokens_per_pass=tokens_per_pass,
     params:
         model=MODEL,
+        shard=shard_of,
         settings=settings(
             "prompt", "encoding", "query_span", "document_span", "candidates", "mass", "loss", "inference"
         ),
@@ -79,24 +93,24 @@ rule generate:
         library=library("generate"),
     output:
         runs=expand(
-            "results/{{study}}/runs/{{backbone}}/{d}/{m}.trec",
+            in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.trec"),
             d=config["benchmarks"],
             m=WRITTEN or ["none"],
         ),
         rankings=expand(
-            "results/{{study}}/runs/{{backbone}}/{d}/{m}.parquet",
+            in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.parquet"),
             d=config["benchmarks"],
             m=WRITTEN or ["none"],
         ),
         calls=expand(
-            "results/{{study}}/runs/{{backbone}}/{d}/{m}.calls.jsonl.gz",
+            in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.calls.jsonl.gz"),
             d=config["benchmarks"],
             m=WRITTEN or ["none"],
         ),
     log:
-        "logs/{study}/generate/{backbone}.log",
+        of_shard("logs/{study}/generate/{backbone}.log"),
     benchmark:
-        "results/{study}/benchmarks/generate/{backbone}.tsv"
+        of_shard("results/{study}/benchmarks/generate/{backbone}.tsv")
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -112,6 +126,7 @@ rule generate:
         },
         depth=lookup("headrank/candidates/depth", within=config),
         model=MODEL,
+        shard=shard_of,
     script:
         "../scripts/generate.py"
 
@@ -126,24 +141,24 @@ rule judge:
         library=library("generate"),
     output:
         runs=expand(
-            "results/{{study}}/runs/{{backbone}}/{d}/{m}.trec",
+            in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.trec"),
             d=config["benchmarks"],
             m=["qwen3-reranker"],
         ),
         rankings=expand(
-            "results/{{study}}/runs/{{backbone}}/{d}/{m}.parquet",
+            in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.parquet"),
             d=config["benchmarks"],
             m=["qwen3-reranker"],
         ),
         calls=expand(
-            "results/{{study}}/runs/{{backbone}}/{d}/{m}.calls.jsonl.gz",
+            in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.calls.jsonl.gz"),
             d=config["benchmarks"],
             m=["qwen3-reranker"],
         ),
     log:
-        "logs/{study}/judge/{backbone}.log",
+        of_shard("logs/{study}/judge/{backbone}.log"),
     benchmark:
-        "results/{study}/benchmarks/judge/{backbone}.tsv"
+        of_shard("results/{study}/benchmarks/judge/{backbone}.tsv")
     wildcard_constraints:
         backbone=one_of(JUDGED),
     conda:
@@ -161,5 +176,6 @@ rule judge:
         },
         depth=lookup("headrank/candidates/depth", within=config),
         model=MODEL,
+        shard=shard_of,
     script:
         "../scripts/generate.py"

@@ -1,6 +1,6 @@
 """Rerank with every method that leaves the backbone as it is: the fair ones share one forward pass per query.
 
-One job reads the model once and serves all benchmarks.
+One job reads the model once and serves all benchmarks, or its shard of their queries.
 """
 
 from pathlib import Path
@@ -18,10 +18,11 @@ from headrank.rerankers.registry import FAITHFUL, Parts, build
 from headrank.routing.router import Router
 from headrank.runs import write_run
 from headrank.settings import Settings
+from headrank.shards import blocks_of, join_features, join_frames
 from headrank.stage import stage
 
 
-def main(inputs, benchmarks, names, settings, model, masses_paths):
+def main(inputs, benchmarks, names, settings, model, tokens_per_pass, shard, masses_paths):
     settings = Settings.from_mapping(settings)
     backbone = load_backbone(inputs.backbone, dtype=model["dtype"], device=model["device"])
     builder = PromptBuilder(backbone.tokenizer, settings.prompt)
@@ -29,16 +30,28 @@ def main(inputs, benchmarks, names, settings, model, masses_paths):
     router = Router.load(inputs.router) if inputs.router else None
     methods = build(names, Parts(backbone, builder, heads, settings, router))
     faithful = [name for name in names if name in FAITHFUL]
-    passes = model["tokens_per_pass"]
-    for name, run, target in zip(benchmarks, inputs.candidates, masses_paths, strict=True):
+    for offset, (name, run, target) in enumerate(
+        zip(benchmarks, inputs.candidates, masses_paths, strict=True)
+    ):
         candidates = read_candidates_of(Path(run).parent, settings.candidates.depth)
-        frames, masses, routes = rerank_frozen(backbone, builder, methods, candidates, settings, passes)
-        frames |= rerank_faithful(faithful, backbone, heads, candidates, settings.prompt, name, passes)
-        for method, frame in frames.items():
+        parts = []
+        # A shard may have no query of a small benchmark; its files are then empty.
+        for block in blocks_of(candidates, *shard, offset) or [[]]:
+            frames, masses, routes = rerank_frozen(
+                backbone, builder, methods, block, settings, tokens_per_pass
+            )
+            frames |= rerank_faithful(
+                faithful, backbone, heads, block, settings.prompt, name, tokens_per_pass
+            )
+            parts.append((frames, masses, routes))
+        qids = [qid for _, masses, _ in parts for qid in masses.ids]
+        for method in names:
+            frame = join_frames([frames[method] for frames, _, _ in parts], qids)
             write_run(Path(target).with_name(f"{method}.trec"), as_run(frame), method)
             write_parquet(Path(target).with_name(f"{method}.parquet"), frame)
+        routes = join_frames([routes for _, _, routes in parts], qids, every=False)
         write_parquet(Path(target).with_name("routes.parquet"), routes)
-        masses.save(target)
+        join_features([masses for _, masses, _ in parts], qids).save(target)
 
 
 if __name__ == "__main__":
@@ -50,5 +63,7 @@ if __name__ == "__main__":
             snakemake.params.methods,
             snakemake.params.settings,
             snakemake.params.model,
+            snakemake.resources.tokens_per_pass,
+            snakemake.params.shard,
             snakemake.output.masses,
         )

@@ -1,6 +1,6 @@
 """Rerank with the generative references; every answer of the model is kept beside the run.
 
-One job reads the model once and serves all methods and benchmarks.
+One job reads the model once and serves all methods and benchmarks, or its shard of their queries.
 """
 
 from pathlib import Path
@@ -14,22 +14,30 @@ from headrank.generative.rerank import rerank_generative
 from headrank.generative.settings import GenerativeSettings
 from headrank.rerankers import as_run, read_candidates_of
 from headrank.runs import write_run
+from headrank.shards import blocks_of, join_frames
 from headrank.specs import read_spec
 from headrank.stage import stage
 
 
-def main(inputs, names, queries, given, depth, model, rankings):
+def main(inputs, names, queries, given, depth, model, shard, rankings):
     settings = read_spec(GenerativeSettings, given, "generative")
     backbone = load_backbone(inputs.backbone, dtype=model["dtype"], device=model["device"])
     places = {Path(path).parent.name: Path(path).parent for path in rankings}
-    for run in inputs.candidates:
+    for offset, run in enumerate(inputs.candidates):
         candidates = read_candidates_of(Path(run).parent, depth)[:queries]
+        # A shard may have no query of a small benchmark; its files are then empty.
+        blocks = blocks_of(candidates, *shard, offset) or [[]]
+        qids = [c.qid for block in blocks for c in block]
         place = places[Path(run).parent.name]
         for name in names:
-            ranked, calls = rerank_generative(name, backbone, candidates, settings)
+            parts = [rerank_generative(name, backbone, block, settings) for block in blocks]
+            ranked = join_frames([frame for frame, _ in parts], qids)
             write_run(place / f"{name}.trec", as_run(ranked), name)
             write_parquet(place / f"{name}.parquet", ranked)
-            write_calls(place / f"{name}.calls.jsonl.gz", calls)
+            write_calls(
+                place / f"{name}.calls.jsonl.gz",
+                join_frames([calls for _, calls in parts], qids, every=False),
+            )
 
 
 if __name__ == "__main__":
@@ -42,5 +50,6 @@ if __name__ == "__main__":
             snakemake.params.settings,
             snakemake.params.depth,
             snakemake.params.model,
+            snakemake.params.shard,
             snakemake.output.rankings,
         )

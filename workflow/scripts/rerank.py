@@ -1,6 +1,6 @@
 """Rerank with a trained adapter: one pass per query, no deeper than the deepest chosen head (R11).
 
-One job reads the model once and serves all benchmarks.
+One job reads the model once and serves all benchmarks, or its shard of their queries.
 """
 
 from pathlib import Path
@@ -14,21 +14,27 @@ from headrank.prompt import PromptBuilder
 from headrank.rerankers import as_run, read_candidates_of, rerank_together, trained
 from headrank.runs import write_run
 from headrank.settings import Settings
+from headrank.shards import blocks_of, join_frames
 from headrank.stage import stage
 
 
-def main(inputs, variant, settings, model, rankings):
+def main(inputs, variant, settings, model, tokens_per_pass, shard, rankings):
     settings = Settings.from_mapping(settings)
     adapter = Path(inputs.adapter).parent
     heads = check_adapter(adapter, inputs.backbone)
     backbone = load_backbone(inputs.backbone, heads.depth, model["dtype"], model["device"], adapter=adapter)
     builder = PromptBuilder(backbone.tokenizer, settings.prompt, encoding=settings.encoding)
     method = trained(heads, settings, variant)
-    for run, target in zip(inputs.candidates, rankings, strict=True):
+    order = settings.candidates.order
+    for offset, (run, target) in enumerate(zip(inputs.candidates, rankings, strict=True)):
         candidates = read_candidates_of(Path(run).parent, settings.candidates.depth)
-        ranked = rerank_together(
-            backbone, builder, [method], candidates, settings.candidates.order, model["tokens_per_pass"]
-        )[variant]
+        # A shard may have no query of a small benchmark; its files are then empty.
+        blocks = blocks_of(candidates, *shard, offset) or [[]]
+        parts = [
+            rerank_together(backbone, builder, [method], block, order, tokens_per_pass)[variant]
+            for block in blocks
+        ]
+        ranked = join_frames(parts, [c.qid for block in blocks for c in block])
         write_run(Path(target).with_suffix(".trec"), as_run(ranked), variant)
         write_parquet(target, ranked)
 
@@ -41,5 +47,7 @@ if __name__ == "__main__":
             snakemake.wildcards.variant,
             snakemake.params.settings,
             snakemake.params.model,
+            snakemake.resources.tokens_per_pass,
+            snakemake.params.shard,
             snakemake.output.rankings,
         )

@@ -1,0 +1,17 @@
+"""Put the features that shards have read together, in the order of the lists."""
+
+import pandas as pd
+
+from headrank.features import Features
+from headrank.shards import join_features
+from headrank.stage import stage
+
+
+def main(parts, lists, output):
+    ids = [str(number) for number in sorted(pd.read_parquet(lists, columns=["list_id"])["list_id"].unique())]
+    join_features([Features.load(part) for part in parts], ids).save(output)
+
+
+if __name__ == "__main__":
+    with stage(snakemake.log[0]):
+        main(snakemake.input.parts, snakemake.input.lists, snakemake.output.features)
