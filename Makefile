@@ -14,7 +14,7 @@ RUN := $(BIN)/python -m
 SNAKEMAKE := $(RUN) snakemake --cores $(CORES)
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slurm lint real-text clean
+.PHONY: demo test test-slurm lint real-text keys clean
 
 demo: .venv/installed
 	$(SNAKEMAKE) --configfile config/mini.yaml
@@ -34,6 +34,9 @@ lint: .venv/installed
 	for config in config mini; do \
 	    $(RUN) snakemake --lint --configfile config/$$config.yaml || exit 1; \
 	done
+
+keys: .venv/installed
+	$(BIN)/python workflow/schemas/document.py
 
 real-text: .venv/installed
 	$(SNAKEMAKE) --configfile config/real-text.yaml

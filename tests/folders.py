@@ -31,7 +31,7 @@ def configuration(**changes: Any) -> dict[str, Any]:
         },
         "train_on": ["made"],
         "detect_on": ["known"],
-        "benchmarks": ["own"],
+        "panel": ["own"],
         "backbones": {"small": {"source": "local", "path": "/models/small", "reranker": None}},
         "rerankers": {},
         "methods": ["icr", "core", "qrhead-own", "headrank-untrained"],

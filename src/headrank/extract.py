@@ -12,9 +12,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from headrank.backbone import Backbone
+from headrank.errors import InputError
 from headrank.features import Features, stack_lists
 from headrank.prompt import PromptBuilder
-from headrank.reading import Reading, read_prompts
+from headrank.reading import PromptTooLong, Reading, read_prompts
 from headrank.scoring import Kernel, document_index, head_scores, head_tokens, tokens_to_scores
 
 if TYPE_CHECKING:
@@ -64,7 +65,11 @@ def collect_features(
     if states_layer is not None:
         parts["states"] = []
     readings = read_prompts(backbone, prompts, backbone.all_heads(), sources, tokens_per_pass, states_layer)
-    for reading in tqdm(readings, total=len(lists), desc="features", unit="list"):
+    for number in tqdm(lists, desc="features", unit="list"):
+        try:
+            reading = next(readings)
+        except PromptTooLong as error:
+            raise InputError(f"list {number} (query {lists[number][0]!r}): {error}") from None
         for name, kernel in kernels.items():
             parts[name].append(head_scores(reading, kernel).cpu().numpy())
         parts["icr_layers"].append(layer_scores(reading, QRHEAD_DETECTION, backbone.n_heads).cpu().numpy())
@@ -80,8 +85,10 @@ def stack_all(parts: Mapping[str, Sequence[NDArray[np.float32]]]) -> dict[str, N
     """Stack each feature over the lists: vectors per head as they are, lists of unequal length padded with NaN."""
     stacked = {}
     for name, rows in parts.items():
-        if name in ("token_entropy", "states"):
-            stacked[name] = np.stack(rows) if rows else np.zeros((0, 0), dtype=np.float32)
+        if name in ("token_entropy", "states", "lengths") and not rows:
+            stacked[name] = np.zeros((0, 0), dtype=np.float32)
+        elif name in ("token_entropy", "states"):
+            stacked[name] = np.stack(rows)
         elif name == "lengths":
             stacked[name] = stack_lists([row[None] for row in rows])[:, 0]
         else:

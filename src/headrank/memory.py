@@ -14,6 +14,7 @@ import torch
 from headrank.backbone import Backbone
 from headrank.errors import InputError
 from headrank.examples import Example
+from headrank.reading import PromptTooLong
 
 
 class TooLarge(InputError):
@@ -25,7 +26,7 @@ def fits(example: Example, saving: bool = False) -> Iterator[None]:
     """Raises TooLarge, naming the list, where the memory runs out; saving: gradient checkpointing is on."""
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except (torch.OutOfMemoryError, PromptTooLong) as error:
         tried = " even with gradient checkpointing" if saving else ""
         raise TooLarge(
             f"training: list {example.list_id} of query {example.qid} ({tokens(example)} tokens) does not fit the"

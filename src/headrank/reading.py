@@ -6,7 +6,8 @@ heads for each query span that some method wants.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +21,13 @@ from headrank.errors import InputError
 from headrank.packing import Segment
 from headrank.prompt import Prompt
 
+log = logging.getLogger(__name__)
 Head = tuple[int, int]
 Source = tuple[str, str]  # (branch: "query" or "null", query span)
+
+
+class PromptTooLong(InputError):
+    """A prompt for which the device's memory does not suffice, even alone."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +56,16 @@ def read_prompts(
 
     The pass ends inside the deepest layer of ``heads``; ``states_layer``, if any, must not lie deeper. It begins at
     ``entrance``, which holds the states of the one prompt that is read (``prompt_states``), if one is given; no layer
-    below it can be read. Gradients flow unless the caller disables them. Raises InputError for a prompt with more
-    tokens than the model has positions.
+    below it can be read. Gradients flow unless the caller disables them. A pass that does not fit the device's memory
+    is split in halves, and later ones hold no more than the half that fitted. Raises InputError for a prompt with more
+    tokens than the model has positions, PromptTooLong for one that does not fit the memory alone.
     """
     limit = _positions(backbone)
     wanted = list(dict.fromkeys(sources))
+
+    def read(prompts: Sequence[Prompt]) -> list[Reading]:
+        return list(_read_batch(backbone, prompts, heads, wanted, states_layer, entrance))
+
     batch: list[Prompt] = []
     size = 0
     for prompt in prompts:
@@ -65,14 +76,44 @@ def read_prompts(
                 f"a prompt of {longest} tokens does not fit the {limit:.0f} positions of {backbone.name}:"
                 " give fewer candidates or cut passages to fewer words"
             )
-        length = len(prompt.prefix) + len(prompt.query.ids) + len(prompt.null.ids)
+        length = _length(prompt)
         if batch and size + length > tokens_per_pass:
-            yield from _read_batch(backbone, batch, heads, wanted, states_layer, entrance)
+            tokens_per_pass = yield from _as_fits(read, batch, tokens_per_pass)
             batch, size = [], 0
         batch.append(prompt)
         size += length
     if batch:
-        yield from _read_batch(backbone, batch, heads, wanted, states_layer, entrance)
+        yield from _as_fits(read, batch, tokens_per_pass)
+
+
+def _as_fits(
+    read: Callable[[Sequence[Prompt]], list[Reading]], prompts: Sequence[Prompt], tokens_per_pass: int
+) -> Generator[Reading, None, int]:
+    """The readings of one pass, or of as many as memory asks for; returns what later passes may hold."""
+    readings = None
+    try:
+        readings = read(prompts)
+    except torch.OutOfMemoryError as error:
+        if len(prompts) == 1:
+            raise PromptTooLong(
+                f"a prompt of {_length(prompts[0])} tokens does not fit the device's memory: give fewer candidates, "
+                "cut passages to fewer words or take a device with more memory"
+            ) from error
+    if readings is not None:
+        yield from readings
+        return tokens_per_pass
+    # Only here does the failed pass no longer hold its memory.
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    half = len(prompts) // 2
+    log.warning("a pass of %d prompts does not fit the device's memory; halved", len(prompts))
+    first = yield from _as_fits(read, prompts[:half], sum(map(_length, prompts[:half])))
+    second = yield from _as_fits(read, prompts[half:], first)
+    return min(tokens_per_pass, second)
+
+
+def _length(prompt: Prompt) -> int:
+    return len(prompt.prefix) + len(prompt.query.ids) + len(prompt.null.ids)
 
 
 def _positions(backbone: Backbone) -> float:

@@ -16,7 +16,7 @@ STUDY = {
     "dtype": "float32",
     "threads": 1,
     "train_on": ["c"],
-    "benchmarks": ["c"],
+    "panel": ["c"],
     "backbones": {"b": {"source": "local", "path": "model"}},
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -177,7 +178,7 @@ REALTEXT = {"source": "realtext", "tokenizer": "none", "realtext": {"planted": [
         ({"averages": {"mean": ["in-domain"]}}, "averages.mean: the name belongs to another column", ""),
         ({"averages": {"in-domain": ["in-domain"]}}, "averages.in-domain: the name belongs to another column", ""),
         ({"averages": {"none": []}}, "averages.none: [] should be non-empty", ""),
-        ({"collections__mean": SYNTHETIC, "benchmarks": ["mean"]}, "benchmarks: 'mean' is the name", ""),
+        ({"collections__mean": SYNTHETIC, "panel": ["mean"]}, "panel: 'mean' is the name", ""),
         ({"collections__training": {**SYNTHETIC, "run": "no.trec"}}, "collections.training.run: no", "no.trec; set"),
         ({"backbones__small": REALTEXT}, "backbones.small.tokenizer: no ", "none/tokenizer.json; set the key data"),
     ],
@@ -222,3 +223,16 @@ def test_no_configuration_repeats_a_default_of_the_method(name: str) -> None:
     for section, values in config.get("headrank", {}).items():
         for key, value in values.items() if isinstance(values, dict) else ():
             assert value != known[section][key], f"{name}.yaml: headrank.{section}.{key} is the default"
+
+
+def test_the_readme_lists_every_key_as_the_schema_has_it() -> None:
+    path = REPOSITORY / "workflow" / "schemas" / "document.py"
+    spec = importlib.util.spec_from_file_location("document", path)
+    assert spec is not None
+    assert spec.loader is not None
+    document = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(document)
+    text = (REPOSITORY / "config" / "README.md").read_text(encoding="utf-8")
+    assert document.documented(text) == text, "run `make keys`"
+    for key in ("`collections.NAME.published.ndcg`", "`headrank.training.checkpoint_every`", "`shards`"):
+        assert f"| {key} |" in text

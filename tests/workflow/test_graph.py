@@ -93,13 +93,13 @@ def test_the_paper_has_its_211_training_queries_and_three_scales() -> None:
     assert [config["collections"][name]["judged"] for name in config["train_on"]] == [53, 76, 82]
     assert len(config["seeds"]) + 1 == 3
     assert list(config["backbones"]) == ["qwen3-0.6b", "qwen3-1.7b", "qwen3-4b"]
-    assert len(config["benchmarks"]) == 16
+    assert len(config["panel"]) == 16
     assert {name: len(set(members)) for name, members in config["averages"].items()} == {
         "core14": 14,
         "open14": 14,
     }
-    assert set(config["averages"]["core14"]) == set(config["benchmarks"]) - {"dl19", "dl20"}
-    assert set(config["averages"]["open14"]) == set(config["benchmarks"]) - {"msmarco", "quora"}
+    assert set(config["averages"]["core14"]) == set(config["panel"]) - {"dl19", "dl20"}
+    assert set(config["averages"]["open14"]) == set(config["panel"]) - {"msmarco", "quora"}
 
 
 def test_the_catalogue_agrees_with_what_the_configuration_says_of_its_collections() -> None:

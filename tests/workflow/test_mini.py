@@ -18,7 +18,7 @@ from headrank.runs import read_run
 pytestmark = pytest.mark.mini
 
 CONFIG = yaml.safe_load(configuration("mini").read_text(encoding="utf-8"))
-BACKBONES, BENCHMARKS = list(CONFIG["backbones"]), CONFIG["benchmarks"]
+BACKBONES, BENCHMARKS = list(CONFIG["backbones"]), CONFIG["panel"]
 TABLES = (
     "main",
     "claims",

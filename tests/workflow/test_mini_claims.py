@@ -22,7 +22,7 @@ from headrank.settings import Settings
 pytestmark = pytest.mark.mini
 
 CONFIG = yaml.safe_load(configuration("mini").read_text(encoding="utf-8"))
-BACKBONES, BENCHMARKS = list(CONFIG["backbones"]), CONFIG["benchmarks"]
+BACKBONES, BENCHMARKS = list(CONFIG["backbones"]), CONFIG["panel"]
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)

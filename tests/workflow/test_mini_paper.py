@@ -14,7 +14,7 @@ from headrank.published import CLAIMS
 pytestmark = pytest.mark.mini
 
 CONFIG = yaml.safe_load(configuration("mini").read_text(encoding="utf-8"))
-BACKBONES, BENCHMARKS = list(CONFIG["backbones"]), CONFIG["benchmarks"]
+BACKBONES, BENCHMARKS = list(CONFIG["backbones"]), CONFIG["panel"]
 
 
 def table(directory: Path, name: str) -> pd.DataFrame:

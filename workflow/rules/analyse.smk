@@ -4,7 +4,7 @@ rule claims:
         metrics="results/{study}/metrics/main.parquet",
         costs="results/{study}/metrics/cost.parquet",
         formats="results/{study}/metrics/format.parquet",
-        qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["benchmarks"]),
+        qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["panel"]),
         heads=expand("results/{{study}}/heads/{b}/headrank.json", b=config["backbones"]),
         library=library("claims"),
     output:
@@ -63,12 +63,12 @@ rule depth:
         features="results/{study}/features/{backbone}/training.safetensors",
         lists="results/{study}/lists/training.parquet",
         heads="results/{study}/heads/{backbone}/headrank.json",
-        masses=expand("results/{{study}}/runs/{{backbone}}/{d}/masses.safetensors", d=config["benchmarks"]),
+        masses=expand("results/{{study}}/runs/{{backbone}}/{d}/masses.safetensors", d=config["panel"]),
         rankings=expand(
-            "results/{{study}}/runs/{{backbone}}/{d}/headrank-untrained.parquet", d=config["benchmarks"]
+            "results/{{study}}/runs/{{backbone}}/{d}/headrank-untrained.parquet", d=config["panel"]
         ),
-        trained=expand("results/{{study}}/runs/{{backbone}}/{d}/headrank.trec", d=config["benchmarks"]),
-        qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["benchmarks"]),
+        trained=expand("results/{{study}}/runs/{{backbone}}/{d}/headrank.trec", d=config["panel"]),
+        qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["panel"]),
         library=library("depth"),
     output:
         curve="results/{study}/metrics/depth/{backbone}.parquet",
@@ -95,14 +95,12 @@ rule depth:
 rule controls:
     input:
         heads="results/{study}/heads/{backbone}/headrank.json",
-        masses=expand("results/{{study}}/runs/{{backbone}}/{d}/masses.safetensors", d=config["benchmarks"]),
+        masses=expand("results/{{study}}/runs/{{backbone}}/{d}/masses.safetensors", d=config["panel"]),
         rankings=expand(
-            "results/{{study}}/runs/{{backbone}}/{d}/headrank-untrained.parquet", d=config["benchmarks"]
+            "results/{{study}}/runs/{{backbone}}/{d}/headrank-untrained.parquet", d=config["panel"]
         ),
-        qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["benchmarks"]),
-        references=expand(
-            "results/{{study}}/runs/{{backbone}}/{d}/{m}.trec", d=config["benchmarks"], m=REFERENCES
-        ),
+        qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["panel"]),
+        references=expand("results/{{study}}/runs/{{backbone}}/{d}/{m}.trec", d=config["panel"], m=REFERENCES),
         library=library("controls"),
     output:
         layers="results/{study}/metrics/controls/{backbone}-layers.parquet",
@@ -120,7 +118,7 @@ rule controls:
         runtime=120,
         gpu=0,
     params:
-        benchmarks=config["benchmarks"],
+        benchmarks=config["panel"],
         settings=settings("mass", "loss", "candidates"),
         cutoff=lookup("evaluation/cutoff", within=config),
         draws=lookup("evaluation/draws", within=config),

@@ -52,13 +52,13 @@ OPTIONS = {
         "metric": NDCG,
         "baseline": config["evaluation"]["baseline"],
         "backbones": BACKBONES,
-        "benchmarks": config["benchmarks"],
+        "benchmarks": config["panel"],
         "averages": config["averages"],
         "alpha": ALPHA,
     },
     ("table", "ablation"): {
         "metric": NDCG,
-        "benchmarks": config["benchmarks"],
+        "benchmarks": config["panel"],
         "averages": config["averages"],
         "alpha": ALPHA,
     },
@@ -67,7 +67,7 @@ OPTIONS = {
         "seeds": {"headrank": config["headrank"]["training"]["seed"], **dict(zip(SEEDED, config["seeds"]))},
         "metric": NDCG,
         "backbones": BACKBONES,
-        "benchmarks": config["benchmarks"],
+        "benchmarks": config["panel"],
     },
     ("table", "selectivity"): {"backbones": BACKBONES},
     ("table", "homogenisation"): {"backbones": BACKBONES},
@@ -76,9 +76,9 @@ OPTIONS = {
     ("figure", "heads"): {"backbones": BACKBONES, "statistic": "selection", "label": "selection score"},
     ("figure", "head_maps"): {"backbones": BACKBONES[:4], "methods": CRITERIA},
     ("figure", "overlap"): {"backbones": BACKBONES, "methods": CRITERIA},
-    ("figure", "routes"): {"backbones": BACKBONES, "benchmarks": config["benchmarks"]},
-    ("figure", "controls"): {"metric": NDCG, "backbones": BACKBONES, "benchmarks": config["benchmarks"]},
-    ("table", "controls"): {"metric": NDCG, "backbones": BACKBONES, "benchmarks": config["benchmarks"]},
+    ("figure", "routes"): {"backbones": BACKBONES, "benchmarks": config["panel"]},
+    ("figure", "controls"): {"metric": NDCG, "backbones": BACKBONES, "benchmarks": config["panel"]},
+    ("table", "controls"): {"metric": NDCG, "backbones": BACKBONES, "benchmarks": config["panel"]},
     ("figure", "depth"): {"backbones": BACKBONES, "metric": NDCG},
     ("figure", "training"): {"backbones": BACKBONES},
     ("figure", "queries"): {"metric": NDCG},
@@ -87,8 +87,8 @@ OPTIONS = {
 # Methods that write an answer which a program has to read.
 WRITING = ["rankgpt", "rankgpt-single", "setwise", "setwise-single"]
 # What the paper's claims are judged on: the study's own mean, and its averages.
-PANELS = {"mean": config["benchmarks"], **config["averages"]}
-ROUTE_CELLS = [(b, d) for b in BACKBONES for d in config["benchmarks"]]
+PANELS = {"mean": config["panel"], **config["averages"]}
+ROUTE_CELLS = [(b, d) for b in BACKBONES for d in config["panel"]]
 ZONE = {key: config["evaluation"][key] for key in ("zone", "relevant_from", "irrelevant")}
 RESAMPLING = {"n_resamples": config["evaluation"]["resamples"], "alpha": ALPHA, "seed": config["seed"]}
 # Methods that the controls of head choice are drawn beside.
@@ -125,7 +125,7 @@ EVALUATED += ["seeds"] if SEEDED else []
 def cells(scope):
     """(backbone, benchmark, method) of each ranking by a model that a metrics file covers."""
     backbones = BACKBONES if scope in ("main", "seeds") else [ABLATED]
-    return [(b, d, m) for b in backbones for d in config["benchmarks"] for m in SHOWN[scope] if runs_on(m, b)]
+    return [(b, d, m) for b in backbones for d in config["panel"] for m in SHOWN[scope] if runs_on(m, b)]
 
 
 def runs_on(method, backbone):
@@ -135,7 +135,7 @@ def runs_on(method, backbone):
 def told_cells(wildcards):
     """The cells of the main table, and those of generative methods that it leaves out."""
     more = [m for m in GENERATIVE if m not in GENERATED]
-    places = [(b, d) for b in BACKBONES for d in config["benchmarks"]]
+    places = [(b, d) for b in BACKBONES for d in config["panel"]]
     return cells("main") + [(b, d, m) for b, d in places for m in more if runs_on(m, b)]
 
 
@@ -156,7 +156,7 @@ def models_of_claims():
 
 def claimed(wildcards):
     """Rankings before and after training, of which the claims compare the middle zones."""
-    places = expand(f"results/{STUDY}/runs/{{b}}/{{d}}", b=BACKBONES, d=config["benchmarks"])
+    places = expand(f"results/{STUDY}/runs/{{b}}/{{d}}", b=BACKBONES, d=config["panel"])
     return {
         "trained": [f"{place}/headrank.parquet" for place in places],
         "untrained": [f"{place}/headrank-untrained.parquet" for place in places],

@@ -38,7 +38,7 @@ os.environ.update(HF_HUB_OFFLINE="1")
 ENCODER = config["first_stage"]["encoder"] or "none"
 ENCODING = ("pooling", "query_prefix", "document_prefix", "max_tokens", "batch")
 ENCODING = {key: config["first_stage"][key] for key in ENCODING}
-USED = list(dict.fromkeys([*config["train_on"], *config["detect_on"], *config["benchmarks"]]))
+USED = list(dict.fromkeys([*config["train_on"], *config["detect_on"], *config["panel"]]))
 # Everything that is trained, by the keys in which it differs from HeadRank.
 SEEDED = {f"headrank-seed-{seed}": {"training": {"seed": seed}} for seed in config["seeds"]}
 TRAINED = {"headrank": {}, **SEEDED, **config["trained_baselines"], **config["variants"]}
@@ -67,7 +67,7 @@ def having(specs, key, value):
 wildcard_constraints:
     study=re.escape(STUDY),
     collection=one_of(config["collections"]),
-    benchmark=one_of(config["benchmarks"]),
+    benchmark=one_of(config["panel"]),
     backbone=one_of(MODELS),
     variant=one_of(TRAINED),
     pool=one_of(POOLS),

@@ -85,7 +85,7 @@ def check_names(schema):
     """Refuse names that nothing defines."""
     uses = [("train_on", config["train_on"], "collections")]
     uses.append(("detect_on", config["detect_on"], "collections"))
-    uses.append(("benchmarks", config["benchmarks"], "collections"))
+    uses.append(("panel", config["panel"], "collections"))
     uses.append(("ablation.variants", config["ablation"]["variants"], "variants"))
     uses.append(("ablation.queries", config["ablation"]["queries"], "variants"))
     if config["ablation"]["backbone"] is not None:
@@ -126,15 +126,15 @@ def check_names(schema):
         refuse(
             f"seeds: {config['headrank']['training']['seed']} is HeadRank's own, headrank.training.seed; drop it"
         )
-    if "mean" in config["benchmarks"]:
-        refuse("benchmarks: 'mean' is the name of the tables' last column; choose another")
+    if "mean" in config["panel"]:
+        refuse("panel: 'mean' is the name of the tables' last column; choose another")
     for name, members in config["averages"].items():
-        if name == "mean" or name in config["benchmarks"]:
+        if name == "mean" or name in config["panel"]:
             refuse(f"averages.{name}: the name belongs to another column of the tables; choose another")
         for member in members:
-            if member not in config["benchmarks"]:
+            if member not in config["panel"]:
                 refuse(
-                    f"averages.{name}: {member!r} is not among the benchmarks; {near(member, config['benchmarks'])}"
+                    f"averages.{name}: {member!r} is not among the benchmarks; {near(member, config['panel'])}"
                 )
     for name in config["ablation"]["queries"]:
         if not config["variants"][name].get("training", {}).get("queries"):

@@ -1,8 +1,8 @@
 rule evaluate:
     input:
         runs=runs_of,
-        candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["benchmarks"]),
-        qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["benchmarks"]),
+        candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["panel"]),
+        qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["panel"]),
         library=library("evaluate"),
     output:
         metrics="results/{study}/metrics/{scope}.parquet",
@@ -55,7 +55,7 @@ rule significance:
 rule selectivity:
     input:
         rankings=rankings_of,
-        qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["benchmarks"]),
+        qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["panel"]),
         library=library("selectivity"),
     output:
         selectivity="results/{study}/metrics/selectivity-{scope}.parquet",
@@ -83,7 +83,7 @@ rule selectivity:
 rule homogenisation:
     input:
         rankings=rankings_of,
-        qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["benchmarks"]),
+        qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["panel"]),
         library=library("homogenisation"),
     output:
         profile="results/{study}/metrics/homogenisation.parquet",
@@ -139,7 +139,7 @@ rule formatting:
     input:
         rankings=told_rankings,
         calls=told_calls,
-        candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["benchmarks"]),
+        candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["panel"]),
         library=library("formatting"),
     output:
         counts="results/{study}/metrics/format.parquet",

@@ -107,7 +107,7 @@ rule lists:
         qrels="results/{study}/{pool}/qrels.trec",
         candidates="results/{study}/{pool}/candidates.trec",
         passages="results/{study}/{pool}/passages.jsonl",
-        tests=expand("results/{{study}}/collections/{b}/queries.jsonl", b=config["benchmarks"]),
+        tests=expand("results/{{study}}/collections/{b}/queries.jsonl", b=config["panel"]),
         # No model reads the candidates of a first stage that is not what it should be.
         checked=ancient("results/{study}/metrics/first-stage.parquet"),
         library=library("lists"),

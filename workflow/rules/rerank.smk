@@ -1,26 +1,22 @@
 rule frozen:
     input:
         backbone="results/{study}/backbones/{backbone}",
-        queries=expand("results/{{study}}/collections/{d}/queries.jsonl", d=config["benchmarks"]),
-        candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["benchmarks"]),
-        passages=expand("results/{{study}}/collections/{d}/passages.jsonl", d=config["benchmarks"]),
+        queries=expand("results/{{study}}/collections/{d}/queries.jsonl", d=config["panel"]),
+        candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["panel"]),
+        passages=expand("results/{{study}}/collections/{d}/passages.jsonl", d=config["panel"]),
         heads=expand("results/{{study}}/heads/{{backbone}}/{m}.json", m=[*DETECTED, "headrank"]),
         router="results/{study}/routers/{backbone}/router.safetensors" if ROUTED else [],
         checked=ancient("results/{study}/metrics/first-stage.parquet"),
         library=library("frozen"),
     output:
-        runs=expand(
-            in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.trec"), d=config["benchmarks"], m=FROZEN
-        ),
+        runs=expand(in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.trec"), d=config["panel"], m=FROZEN),
         rankings=expand(
-            in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.parquet"), d=config["benchmarks"], m=FROZEN
+            in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.parquet"), d=config["panel"], m=FROZEN
         ),
         masses=expand(
-            in_parts("results/{{study}}/runs/{{backbone}}/{d}/masses.safetensors"), d=config["benchmarks"]
+            in_parts("results/{{study}}/runs/{{backbone}}/{d}/masses.safetensors"), d=config["panel"]
         ),
-        routes=expand(
-            in_parts("results/{{study}}/runs/{{backbone}}/{d}/routes.parquet"), d=config["benchmarks"]
-        ),
+        routes=expand(in_parts("results/{{study}}/runs/{{backbone}}/{d}/routes.parquet"), d=config["panel"]),
     log:
         of_shard("logs/{study}/frozen/{backbone}.log"),
     benchmark:
@@ -34,7 +30,7 @@ rule frozen:
         gpu=GPU,
         tokens_per_pass=tokens_per_pass,
     params:
-        benchmarks=config["benchmarks"],
+        benchmarks=config["panel"],
         methods=FROZEN,
         model=MODEL,
         shard=shard_of,
@@ -48,18 +44,16 @@ rule frozen:
 rule rerank:
     input:
         backbone="results/{study}/backbones/{backbone}",
-        queries=expand("results/{{study}}/collections/{d}/queries.jsonl", d=config["benchmarks"]),
-        candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["benchmarks"]),
-        passages=expand("results/{{study}}/collections/{d}/passages.jsonl", d=config["benchmarks"]),
+        queries=expand("results/{{study}}/collections/{d}/queries.jsonl", d=config["panel"]),
+        candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["panel"]),
+        passages=expand("results/{{study}}/collections/{d}/passages.jsonl", d=config["panel"]),
         adapter="results/{study}/adapters/{backbone}/{variant}/adapter_model.safetensors",
         description="results/{study}/adapters/{backbone}/{variant}/headrank_config.json",
         library=library("rerank"),
     output:
-        runs=expand(
-            in_parts("results/{{study}}/runs/{{backbone}}/{d}/{{variant}}.trec"), d=config["benchmarks"]
-        ),
+        runs=expand(in_parts("results/{{study}}/runs/{{backbone}}/{d}/{{variant}}.trec"), d=config["panel"]),
         rankings=expand(
-            in_parts("results/{{study}}/runs/{{backbone}}/{d}/{{variant}}.parquet"), d=config["benchmarks"]
+            in_parts("results/{{study}}/runs/{{backbone}}/{d}/{{variant}}.parquet"), d=config["panel"]
         ),
     log:
         of_shard("logs/{study}/rerank/{backbone}/{variant}.log"),
@@ -86,25 +80,25 @@ rule rerank:
 rule generate:
     input:
         backbone="results/{study}/backbones/{backbone}",
-        queries=expand("results/{{study}}/collections/{d}/queries.jsonl", d=config["benchmarks"]),
-        candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["benchmarks"]),
-        passages=expand("results/{{study}}/collections/{d}/passages.jsonl", d=config["benchmarks"]),
+        queries=expand("results/{{study}}/collections/{d}/queries.jsonl", d=config["panel"]),
+        candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["panel"]),
+        passages=expand("results/{{study}}/collections/{d}/passages.jsonl", d=config["panel"]),
         checked=ancient("results/{study}/metrics/first-stage.parquet"),
         library=library("generate"),
     output:
         runs=expand(
             in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.trec"),
-            d=config["benchmarks"],
+            d=config["panel"],
             m=WRITTEN or ["none"],
         ),
         rankings=expand(
             in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.parquet"),
-            d=config["benchmarks"],
+            d=config["panel"],
             m=WRITTEN or ["none"],
         ),
         calls=expand(
             in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.calls.jsonl.gz"),
-            d=config["benchmarks"],
+            d=config["panel"],
             m=WRITTEN or ["none"],
         ),
     log:
@@ -134,25 +128,25 @@ rule generate:
 rule judge:
     input:
         backbone=lambda wildcards: f"results/{STUDY}/backbones/{reranker_of(wildcards.backbone)}",
-        queries=expand("results/{{study}}/collections/{d}/queries.jsonl", d=config["benchmarks"]),
-        candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["benchmarks"]),
-        passages=expand("results/{{study}}/collections/{d}/passages.jsonl", d=config["benchmarks"]),
+        queries=expand("results/{{study}}/collections/{d}/queries.jsonl", d=config["panel"]),
+        candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["panel"]),
+        passages=expand("results/{{study}}/collections/{d}/passages.jsonl", d=config["panel"]),
         checked=ancient("results/{study}/metrics/first-stage.parquet"),
         library=library("generate"),
     output:
         runs=expand(
             in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.trec"),
-            d=config["benchmarks"],
+            d=config["panel"],
             m=["qwen3-reranker"],
         ),
         rankings=expand(
             in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.parquet"),
-            d=config["benchmarks"],
+            d=config["panel"],
             m=["qwen3-reranker"],
         ),
         calls=expand(
             in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.calls.jsonl.gz"),
-            d=config["benchmarks"],
+            d=config["panel"],
             m=["qwen3-reranker"],
         ),
     log:

@@ -93,7 +93,7 @@ def _model(directory: Path, spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _collections(directory: Path, configuration: Mapping[str, Any]) -> dict[str, Any]:
-    roles = {"training": "train_on", "detection": "detect_on", "benchmark": "benchmarks"}
+    roles = {"training": "train_on", "detection": "detect_on", "benchmark": "panel"}
     found = {}
     for name, spec in configuration["collections"].items():
         mine = [role for role, key in roles.items() if name in configuration[key]]

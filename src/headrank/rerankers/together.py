@@ -14,7 +14,7 @@ from headrank.backbone import Backbone
 from headrank.errors import InputError
 from headrank.heads import Head
 from headrank.prompt import Prompt, PromptBuilder
-from headrank.reading import Reading, read_prompts
+from headrank.reading import PromptTooLong, Reading, read_prompts
 from headrank.rerankers.candidates import Candidates, prompt_order
 from headrank.rerankers.method import Method
 
@@ -53,10 +53,14 @@ def read_candidates(
 
     states = next(iter(layers), None)
     readings = read_prompts(backbone, prompts(), heads, sources, tokens_per_pass, states)
-    each = zip(candidates, orders, readings, strict=True)
     # A single query, as a search stack asks for it, needs no bar.
     alone = len(candidates) == 1
-    for c, places, reading in tqdm(each, total=len(candidates), desc="rerank", unit="query", disable=alone):
+    each = zip(candidates, orders, strict=True)
+    for c, places in tqdm(each, total=len(candidates), desc="rerank", unit="query", disable=alone):
+        try:
+            reading = next(readings)
+        except PromptTooLong as error:
+            raise InputError(f"query {c.qid!r}: {error}") from None
         yield c, places, reading, heads
 
 
