@@ -48,7 +48,7 @@ def build_index(
             raise InputError("documents: the collection is empty, nothing to index")
         np.save(target / _DOCIDS, distinct(docids))
         docids.clear()
-        index = bm25s.BM25(method="lucene", k1=k1, b=b, csc_backend="numpy")
+        index = bm25s.BM25(method="lucene", k1=k1, b=b, csc_backend="scipy")
         if len(tokens.flat):
             index.index(tokens, create_empty_token=False, show_progress=False)
             index.save(target, show_progress=False)

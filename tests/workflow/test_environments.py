@@ -32,7 +32,12 @@ DISTRIBUTIONS = {
 AT_NEED = {
     "collection": ["ir_datasets"],
     "passages": ["ir_datasets"],
+    "fetch_collection": ["ir_datasets"],
+    "fetch_backbone": ["huggingface_hub"],
+    "index": ["bm25s", "Stemmer", "ir_datasets", "scipy"],
+    "embed": ["transformers", "ir_datasets"],
     "retrieve": ["bm25s", "Stemmer", "ir_datasets"],
+    "retrieve_dense": ["transformers", "tokenizers"],
     "evaluate": ["pytrec_eval"],
     "depth": ["pytrec_eval", "scipy"],
     "significance": ["scipy", "statsmodels"],
@@ -55,7 +60,7 @@ def rules() -> list[tuple[str, str, Path]]:
     """(rule, script, environment) of every rule, read from the rule files."""
     found = []
     for path in RULES:
-        for block in re.split(r"^rule ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+        for block in re.split(r"^ *rule ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
             environments = re.findall(r'conda:\s+"([^"]+)"', block)
             scripts = re.findall(r'script:\s+"\.\./scripts/(\w+)\.py"', block)
             assert len(environments) == len(scripts) == 1, block.split(":")[0]
@@ -81,7 +86,7 @@ def constraints() -> dict[str, str]:
 
 
 # Two rules that do the same with other weights.
-SHARED = {"judge": "generate"}
+SHARED = {"gather_frozen": "gather", "judge": "generate"}
 
 
 def test_each_rule_has_a_script_of_its_own_name_and_an_environment() -> None:
@@ -188,7 +193,7 @@ UNWATCHED = {"__init__", "collections", "errors", "files", "runs", "settings", "
 def test_rules_watch_the_library_files_that_their_scripts_load() -> None:
     """Every rule asks for its own script's files, and gets all that the script loads when it starts."""
     for path in RULES:
-        for block in re.split(r"^rule ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+        for block in re.split(r"^ *rule ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
             script = re.search(r'script:\s+"\.\./scripts/(\w+)\.py"', block)
             if script:
                 assert f'library=library("{script[1]}")' in block, block.split(":")[0]

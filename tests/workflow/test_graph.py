@@ -136,6 +136,8 @@ def test_a_dense_first_stage_takes_an_encoder_and_no_bm25_index(tmp_path: Path) 
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     jobs = snakemake("-n", "--configfile", path, directory=tmp_path).jobs
     assert jobs["embed"] == 3  # DL 2020 shares the vectors of DL 2019
+    assert jobs["retrieve_dense"] == 4
+    assert "retrieve" not in jobs
     assert "index" not in jobs
     assert jobs["fetch_backbone"] == 2
 

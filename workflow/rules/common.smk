@@ -199,8 +199,9 @@ def index_of(wildcards):
     return f"results/{STUDY}/indexes/{name}/{stage}" if stage in ("bm25", "dense") else []
 
 
-def encoder_of(wildcards):
-    return f"results/{STUDY}/backbones/{ENCODER}" if FIRST_STAGES[wildcards.collection] == "dense" else []
+def staged(*stages):
+    """Collections whose candidates come from one of these."""
+    return [name for name, stage in FIRST_STAGES.items() if stage in stages]
 
 
 def index_memory(wildcards, attempt):

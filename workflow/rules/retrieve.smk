@@ -57,7 +57,6 @@ rule retrieve:
         queries="results/{study}/collections/{collection}/queries.jsonl",
         source=fetched,
         index=index_of,
-        encoder=encoder_of,
         run=given_run,
         library=library("retrieve"),
     output:
@@ -67,6 +66,8 @@ rule retrieve:
         "logs/{study}/retrieve/{collection}.log",
     benchmark:
         "results/{study}/benchmarks/retrieve/{collection}.tsv"
+    wildcard_constraints:
+        collection=one_of(staged("bm25", "official", "run")),
     conda:
         "../../envs/retrieve.yaml"
     threads: 1
@@ -80,9 +81,39 @@ rule retrieve:
         depth=first_stage_depth,
         check_depth=check_depth,
         drop_same_id=lookup("collections/{collection}/drop_same_id", within=config),
-        encoder=ENCODING,
     script:
         "../scripts/retrieve.py"
+
+
+rule retrieve_dense:
+    input:
+        queries="results/{study}/collections/{collection}/queries.jsonl",
+        index=index_of,
+        encoder=f"results/{STUDY}/backbones/{ENCODER}",
+        library=library("retrieve_dense"),
+    output:
+        first_stage="results/{study}/collections/{collection}/first-stage.trec",
+        candidates="results/{study}/collections/{collection}/candidates.trec",
+    log:
+        "logs/{study}/retrieve_dense/{collection}.log",
+    benchmark:
+        "results/{study}/benchmarks/retrieve_dense/{collection}.tsv"
+    wildcard_constraints:
+        collection=one_of(staged("dense")),
+    conda:
+        "../../envs/model.yaml"
+    threads: config["threads"]
+    resources:
+        mem_mb=16000,
+        runtime=240,
+        gpu=0,
+    params:
+        depth=first_stage_depth,
+        check_depth=check_depth,
+        drop_same_id=lookup("collections/{collection}/drop_same_id", within=config),
+        encoder=ENCODING,
+    script:
+        "../scripts/retrieve_dense.py"
 
 
 rule first_stage:

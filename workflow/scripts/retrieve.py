@@ -1,4 +1,4 @@
-"""First stage: the best documents of an index, the collection's official candidates, or a run that is given.
+"""First stage: the best documents of a BM25 index, the collection's official candidates, or a run that is given.
 
 ``first-stage.trec`` is as deep as its comparison with published figures asks for, ``candidates.trec`` what is reranked.
 """
@@ -12,7 +12,7 @@ from headrank.runs import check_candidates, read_run, write_run
 from headrank.stage import stage
 
 
-def given(name, spec, stage_name, run_path, known, drop_same_id):
+def given(name, spec, run_path, known, drop_same_id):
     """Candidates that were retrieved elsewhere, of the queries that are known."""
     run = read_run(run_path) if run_path else open_collection(name, spec).official()
     run = {qid: ranked for qid, ranked in run.items() if qid in known}
@@ -21,23 +21,14 @@ def given(name, spec, stage_name, run_path, known, drop_same_id):
     return run
 
 
-def opened(stage_name, index, encoder, settings):
-    if stage_name == "bm25":
-        return Bm25Index(index)
-    from headrank.dense import DenseIndex, Encoder, EncoderSettings
-
-    return DenseIndex(index, Encoder(encoder, EncoderSettings(**settings), "cpu"))
-
-
 def main(name, inputs, stage_name, params, outputs):
     known = open_collection(name, {"source": "local", "path": str(Path(inputs.queries).parent)}).queries()
     deepest = max(params.depth, params.check_depth)
-    if stage_name in ("bm25", "dense"):
-        index = opened(stage_name, inputs.index, inputs.encoder, params.encoder)
-        run = retrieve(index, known, deepest, params.drop_same_id)
+    if stage_name == "bm25":
+        run = retrieve(Bm25Index(inputs.index), known, deepest, params.drop_same_id)
     else:
         path = next(iter(inputs.run), None)
-        run = cut(given(name, params.spec, stage_name, path, known, params.drop_same_id), deepest)
+        run = cut(given(name, params.spec, path, known, params.drop_same_id), deepest)
     tag = "first-stage" if stage_name == "run" else stage_name
     write_run(outputs.first_stage, run, tag)
     write_run(outputs.candidates, cut(run, params.depth), tag)

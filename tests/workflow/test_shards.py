@@ -1,0 +1,71 @@
+"""A study in shards: the same results, byte for byte, as in one piece."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import configuration, snakemake
+
+SHARDS = 3
+
+
+@pytest.fixture(scope="module")
+def small_study() -> dict[str, Any]:
+    """The mini study cut down to one backbone, two benchmarks and one method of every kind of model job."""
+    config: dict[str, Any] = yaml.safe_load(configuration("mini").read_text(encoding="utf-8"))
+    for key in ("ablation", "variants", "trained_baselines", "averages"):
+        config.pop(key, None)
+    config["backbones"] = {"small": config["backbones"]["small"]}
+    config["panel"] = ["in-domain", "other-topics"]
+    config["detect_on"] = []
+    config["methods"] = ["icr", "core", "routehead", "core-faithful", "headrank-untrained"]
+    config["generative"] = {"methods": ["first", "qwen3-reranker"]}
+    config["evaluation"] = {**config.get("evaluation", {}), "baseline": "core"}
+    config["collections"]["training"]["synthetic"]["queries"] = 30
+    config["headrank"]["training"] |= {"epochs": 1}
+    return config
+
+
+def run(config: dict[str, Any], directory: Path) -> dict[str, bytes]:
+    """Run a study; its runs, tables, heads and metrics as bytes."""
+    directory.mkdir()
+    path = directory / "study.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    done = snakemake("--cores", "all", "--configfile", path, directory=directory)
+    assert done.code == 0, done.err[-4000:]
+    results = directory / "results" / "mini"
+    kept = [
+        path
+        for pattern in (
+            "runs/**/*",
+            "tables/*",
+            "heads/**/*",
+            "metrics/**/*",
+            "features/**/*",
+            "collections/**/*",
+        )
+        for path in results.glob(pattern)
+        # Time differs from run to run.
+        if path.is_file() and path.stem != "timing"
+    ]
+    return {path.relative_to(results).as_posix(): path.read_bytes() for path in kept}
+
+
+def test_results_are_the_same_in_one_piece_and_in_shards(small_study: dict[str, Any], tmp_path: Path) -> None:
+    whole = run(small_study, tmp_path / "whole")
+    parts = run({**small_study, "shards": SHARDS}, tmp_path / "parts")
+    assert {name for name in whole if name.startswith("runs/")}
+    assert set(parts) == set(whole)
+    assert [name for name in whole if parts[name] != whole[name]] == []
+
+    # A part that is lost is made again, that shard alone.
+    results = tmp_path / "parts" / "results" / "mini"
+    (results / "shards" / f"2-of-{SHARDS}" / "runs" / "small" / "in-domain" / "icr.trec").unlink()
+    (results / "runs" / "small" / "in-domain" / "icr.parquet").unlink()
+    study = tmp_path / "parts" / "study.yaml"
+    jobs = snakemake("-n", "--configfile", study, directory=tmp_path / "parts").jobs
+    assert jobs["frozen"] == jobs["gather_frozen"] == 1
+    assert not {"features", "train", "rerank", "generate"} & set(jobs)
