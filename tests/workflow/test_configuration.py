@@ -58,6 +58,7 @@ def test_no_object_of_the_schema_takes_unknown_keys() -> None:
         ".collections",
         ".backbones",
         ".rerankers",
+        ".encoders",
         ".trained_baselines",
         ".variants",
     }
