@@ -21,6 +21,7 @@ from tqdm.auto import tqdm
 from headrank.collections import Document
 from headrank.errors import InputError
 from headrank.files import write_json
+from headrank.gpus import choose_device
 from headrank.indexing import best, distinct
 
 _VECTORS, _DOCIDS, _SETTINGS = "vectors.npy", "docids.npy", "dense.json"
@@ -52,7 +53,7 @@ class Encoder:
         from transformers import AutoModel, AutoTokenizer
 
         if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
+            device = choose_device()
         try:
             model: Any = AutoModel.from_pretrained(
                 str(path),

@@ -1,18 +1,18 @@
 rule claims:
     input:
         unpack(claimed),
-        metrics="results/{study}/metrics/main.parquet",
-        costs="results/{study}/metrics/cost.parquet",
-        formats="results/{study}/metrics/format.parquet",
-        qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["panel"]),
-        heads=expand("results/{{study}}/heads/{b}/headrank.json", b=config["backbones"]),
+        metrics=RESULTS + "metrics/main.parquet",
+        costs=RESULTS + "metrics/cost.parquet",
+        formats=RESULTS + "metrics/format.parquet",
+        qrels=expand(RESULTS + "collections/{d}/qrels.trec", d=config["panel"]),
+        heads=expand(RESULTS + "heads/{b}/headrank.json", b=config["backbones"]),
         library=library("claims"),
     output:
-        claims="results/{study}/metrics/claims.parquet",
+        claims=RESULTS + "metrics/claims.parquet",
     log:
-        "logs/{study}/claims.log",
+        LOGS + "claims.log",
     benchmark:
-        "results/{study}/benchmarks/claims.tsv"
+        RESULTS + "benchmarks/claims.tsv"
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -37,13 +37,13 @@ rule head_map:
         heads=heads_of,
         library=library("head_map"),
     output:
-        scores="results/{study}/metrics/heads.parquet",
-        criteria="results/{study}/metrics/heads-criteria.parquet",
-        selected="results/{study}/metrics/heads-selected.parquet",
+        scores=RESULTS + "metrics/heads.parquet",
+        criteria=RESULTS + "metrics/heads-criteria.parquet",
+        selected=RESULTS + "metrics/heads-selected.parquet",
     log:
-        "logs/{study}/head_map.log",
+        LOGS + "head_map.log",
     benchmark:
-        "results/{study}/benchmarks/head_map.tsv"
+        RESULTS + "benchmarks/head_map.tsv"
     localrule: True
     conda:
         "../../envs/evaluate.yaml"
@@ -60,23 +60,21 @@ rule head_map:
 
 rule depth:
     input:
-        features="results/{study}/features/{backbone}/training.safetensors",
-        lists="results/{study}/lists/training.parquet",
-        heads="results/{study}/heads/{backbone}/headrank.json",
-        masses=expand("results/{{study}}/runs/{{backbone}}/{d}/masses.safetensors", d=config["panel"]),
-        rankings=expand(
-            "results/{{study}}/runs/{{backbone}}/{d}/headrank-untrained.parquet", d=config["panel"]
-        ),
-        trained=expand("results/{{study}}/runs/{{backbone}}/{d}/headrank.trec", d=config["panel"]),
-        qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["panel"]),
+        features=RESULTS + "features/{backbone}/training.safetensors",
+        lists=RESULTS + "lists/training.parquet",
+        heads=RESULTS + "heads/{backbone}/headrank.json",
+        masses=expand(RESULTS + "runs/{{backbone}}/{d}/masses.safetensors", d=config["panel"]),
+        rankings=expand(RESULTS + "runs/{{backbone}}/{d}/headrank-untrained.parquet", d=config["panel"]),
+        trained=expand(RESULTS + "runs/{{backbone}}/{d}/headrank.trec", d=config["panel"]),
+        qrels=expand(RESULTS + "collections/{d}/qrels.trec", d=config["panel"]),
         library=library("depth"),
     output:
-        curve="results/{study}/metrics/depth/{backbone}.parquet",
-        marks="results/{study}/metrics/depth/{backbone}-marks.parquet",
+        curve=RESULTS + "metrics/depth/{backbone}.parquet",
+        marks=RESULTS + "metrics/depth/{backbone}-marks.parquet",
     log:
-        "logs/{study}/depth/{backbone}.log",
+        LOGS + "depth/{backbone}.log",
     benchmark:
-        "results/{study}/benchmarks/depth/{backbone}.tsv"
+        RESULTS + "benchmarks/depth/{backbone}.tsv"
     conda:
         "../../envs/model.yaml"
     threads: 1
@@ -94,22 +92,20 @@ rule depth:
 
 rule controls:
     input:
-        heads="results/{study}/heads/{backbone}/headrank.json",
-        masses=expand("results/{{study}}/runs/{{backbone}}/{d}/masses.safetensors", d=config["panel"]),
-        rankings=expand(
-            "results/{{study}}/runs/{{backbone}}/{d}/headrank-untrained.parquet", d=config["panel"]
-        ),
-        qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["panel"]),
-        references=expand("results/{{study}}/runs/{{backbone}}/{d}/{m}.trec", d=config["panel"], m=REFERENCES),
+        heads=RESULTS + "heads/{backbone}/headrank.json",
+        masses=expand(RESULTS + "runs/{{backbone}}/{d}/masses.safetensors", d=config["panel"]),
+        rankings=expand(RESULTS + "runs/{{backbone}}/{d}/headrank-untrained.parquet", d=config["panel"]),
+        qrels=expand(RESULTS + "collections/{d}/qrels.trec", d=config["panel"]),
+        references=expand(RESULTS + "runs/{{backbone}}/{d}/{m}.trec", d=config["panel"], m=REFERENCES),
         library=library("controls"),
     output:
-        layers="results/{study}/metrics/controls/{backbone}-layers.parquet",
-        draws="results/{study}/metrics/controls/{backbone}-draws.parquet",
-        references="results/{study}/metrics/controls/{backbone}-references.parquet",
+        layers=RESULTS + "metrics/controls/{backbone}-layers.parquet",
+        draws=RESULTS + "metrics/controls/{backbone}-draws.parquet",
+        references=RESULTS + "metrics/controls/{backbone}-references.parquet",
     log:
-        "logs/{study}/controls/{backbone}.log",
+        LOGS + "controls/{backbone}.log",
     benchmark:
-        "results/{study}/benchmarks/controls/{backbone}.tsv"
+        RESULTS + "benchmarks/controls/{backbone}.tsv"
     conda:
         "../../envs/model.yaml"
     threads: 1
@@ -129,14 +125,14 @@ rule controls:
 
 rule routes:
     input:
-        routes=[f"results/{STUDY}/runs/{b}/{d}/routes.parquet" for b, d in ROUTE_CELLS],
+        routes=[f"{RESULTS}runs/{b}/{d}/routes.parquet" for b, d in ROUTE_CELLS],
         library=library("routes"),
     output:
-        routes="results/{study}/metrics/routes.parquet",
+        routes=RESULTS + "metrics/routes.parquet",
     log:
-        "logs/{study}/routes.log",
+        LOGS + "routes.log",
     benchmark:
-        "results/{study}/benchmarks/routes.tsv"
+        RESULTS + "benchmarks/routes.tsv"
     localrule: True
     conda:
         "../../envs/evaluate.yaml"
@@ -153,14 +149,14 @@ rule routes:
 
 rule curves:
     input:
-        curves=expand("results/{{study}}/adapters/{b}/headrank/curve.csv", b=config["backbones"]),
+        curves=expand(RESULTS + "adapters/{b}/headrank/curve.csv", b=config["backbones"]),
         library=library("curves"),
     output:
-        curves="results/{study}/metrics/training.parquet",
+        curves=RESULTS + "metrics/training.parquet",
     log:
-        "logs/{study}/curves.log",
+        LOGS + "curves.log",
     benchmark:
-        "results/{study}/benchmarks/curves.tsv"
+        RESULTS + "benchmarks/curves.tsv"
     localrule: True
     conda:
         "../../envs/evaluate.yaml"
@@ -177,16 +173,16 @@ rule curves:
 
 rule query_curve:
     input:
-        metrics="results/{study}/metrics/queries.parquet",
-        lists="results/{study}/lists/training.parquet",
+        metrics=RESULTS + "metrics/queries.parquet",
+        lists=RESULTS + "lists/training.parquet",
         library=library("query_curve"),
     output:
-        curve="results/{study}/metrics/query-curve.parquet",
-        references="results/{study}/metrics/query-references.parquet",
+        curve=RESULTS + "metrics/query-curve.parquet",
+        references=RESULTS + "metrics/query-references.parquet",
     log:
-        "logs/{study}/query_curve.log",
+        LOGS + "query_curve.log",
     benchmark:
-        "results/{study}/benchmarks/query_curve.tsv"
+        RESULTS + "benchmarks/query_curve.tsv"
     localrule: True
     conda:
         "../../envs/evaluate.yaml"

@@ -140,13 +140,13 @@ def told_cells(wildcards):
 
 
 def told_rankings(wildcards):
-    return [f"results/{STUDY}/runs/{b}/{d}/{m}.parquet" for b, d, m in told_cells(wildcards)]
+    return [f"{RESULTS}runs/{b}/{d}/{m}.parquet" for b, d, m in told_cells(wildcards)]
 
 
 def told_calls(wildcards):
     """What generative methods answered, in the cells' order."""
     each = told_cells(wildcards)
-    return [f"results/{STUDY}/runs/{b}/{d}/{m}.calls.jsonl.gz" for b, d, m in each if m in GENERATIVE]
+    return [f"{RESULTS}runs/{b}/{d}/{m}.calls.jsonl.gz" for b, d, m in each if m in GENERATIVE]
 
 
 def models_of_claims():
@@ -156,7 +156,7 @@ def models_of_claims():
 
 def claimed(wildcards):
     """Rankings before and after training, of which the claims compare the middle zones."""
-    places = expand(f"results/{STUDY}/runs/{{b}}/{{d}}", b=BACKBONES, d=config["panel"])
+    places = expand(f"{RESULTS}runs/{{b}}/{{d}}", b=BACKBONES, d=config["panel"])
     return {
         "trained": [f"{place}/headrank.parquet" for place in places],
         "untrained": [f"{place}/headrank-untrained.parquet" for place in places],
@@ -170,16 +170,16 @@ def cells_of(wildcards):
 
 def rankings_of(wildcards):
     """The rankings of the cells, in their order."""
-    return [f"results/{STUDY}/runs/{b}/{d}/{m}.parquet" for b, d, m in cells_of(wildcards)]
+    return [f"{RESULTS}runs/{b}/{d}/{m}.parquet" for b, d, m in cells_of(wildcards)]
 
 
 def runs_of(wildcards):
     """The runs of the cells, in their order."""
-    return [f"results/{STUDY}/runs/{b}/{d}/{m}.trec" for b, d, m in cells_of(wildcards)]
+    return [f"{RESULTS}runs/{b}/{d}/{m}.trec" for b, d, m in cells_of(wildcards)]
 
 
 def heads_of(wildcards):
-    return [f"results/{STUDY}/heads/{b}/{m}.json" for b, m in HEAD_CELLS]
+    return [f"{RESULTS}heads/{b}/{m}.json" for b, m in HEAD_CELLS]
 
 
 def compared(wildcards):
@@ -195,7 +195,7 @@ def compared(wildcards):
 def frames(files):
     """Argument -> metrics files, where one name may stand for a file per backbone."""
     return {
-        argument: expand(f"results/{STUDY}/metrics/{name}.parquet", backbone=BACKBONES)
+        argument: expand(f"{RESULTS}metrics/{name}.parquet", backbone=BACKBONES)
         for argument, name in files.items()
     }
 
@@ -224,8 +224,8 @@ def paper():
     absent |= {"success"} if not {*WRITING} & {*GENERATIVE} else set()
     absent |= {"overlap"} if len(CRITERIA) < 2 else set()
     figures = [name for name in FIGURES if name not in absent]
-    return expand(f"results/{STUDY}/tables/{{t}}.{{e}}", t=tables, e=["csv", "tex", "md"]) + expand(
-        f"results/{STUDY}/figures/{{f}}.{{e}}", f=figures, e=["pdf", "png"]
+    return expand(f"{RESULTS}tables/{{t}}.{{e}}", t=tables, e=["csv", "tex", "md"]) + expand(
+        f"{RESULTS}figures/{{f}}.{{e}}", f=figures, e=["pdf", "png"]
     )
 
 
@@ -234,12 +234,11 @@ USED_MODELS = list(dict.fromkeys([*BACKBONES, *JUDGES]))
 SCOPES = [cells(scope) for scope in EVALUATED]
 # Every ranking that is evaluated or counted, without repetition, and the candidates behind them.
 RUNS = dict.fromkeys(cell for scope in [*SCOPES, told_cells(None)] for cell in scope)
-RUNS = [f"results/{{study}}/runs/{b}/{d}/{m}.trec" for b, d, m in RUNS]
-RUNS += [f"results/{{study}}/collections/{c}/candidates.trec" for c in USED]
-RUNS += [f"results/{{study}}/{pool}/candidates.trec" for pool in DETECTED_ON]
+RUNS = [f"{RESULTS}runs/{b}/{d}/{m}.trec" for b, d, m in RUNS]
+RUNS += [f"{RESULTS}collections/{c}/candidates.trec" for c in USED]
+RUNS += [f"{RESULTS}{pool}/candidates.trec" for pool in DETECTED_ON]
 
 
 def evidence():
     """What says where the tables and figures come from, and that no file has changed since."""
-    names = ["results/{study}/provenance.json", "results/{study}/manifest.sha256"]
-    return expand([*names, *(f"{run}.yaml" for run in RUNS)], study=STUDY)
+    return [RESULTS + "provenance.json", RESULTS + "manifest.sha256", *(f"{run}.yaml" for run in RUNS)]

@@ -2,13 +2,13 @@ rule synthesize:
     input:
         library=library("synthesize"),
     output:
-        corpus="results/{study}/synthetic/{collection}/corpus.jsonl",
-        queries="results/{study}/synthetic/{collection}/queries.jsonl",
-        qrels="results/{study}/synthetic/{collection}/qrels.trec",
+        corpus=RESULTS + "synthetic/{collection}/corpus.jsonl",
+        queries=RESULTS + "synthetic/{collection}/queries.jsonl",
+        qrels=RESULTS + "synthetic/{collection}/qrels.trec",
     log:
-        "logs/{study}/synthesize/{collection}.log",
+        LOGS + "synthesize/{collection}.log",
     benchmark:
-        "results/{study}/benchmarks/synthesize/{collection}.tsv"
+        RESULTS + "benchmarks/synthesize/{collection}.tsv"
     wildcard_constraints:
         collection=one_of(having(config["collections"], "source", "synthetic")),
     conda:
@@ -28,11 +28,11 @@ rule fetch_collection:
     input:
         library=library("fetch_collection"),
     output:
-        source="results/{study}/collections/{collection}/source.json",
+        source=RESULTS + "collections/{collection}/source.json",
     log:
-        "logs/{study}/fetch_collection/{collection}.log",
+        LOGS + "fetch_collection/{collection}.log",
     benchmark:
-        "results/{study}/benchmarks/fetch_collection/{collection}.tsv"
+        RESULTS + "benchmarks/fetch_collection/{collection}.tsv"
     wildcard_constraints:
         collection=one_of(having(config["collections"], "source", "ir_datasets")),
     retries: 2
@@ -58,12 +58,12 @@ rule collection:
         shares=corpus_shared,
         library=library("collection"),
     output:
-        queries="results/{study}/collections/{collection}/queries.jsonl",
-        qrels="results/{study}/collections/{collection}/qrels.trec",
+        queries=RESULTS + "collections/{collection}/queries.jsonl",
+        qrels=RESULTS + "collections/{collection}/qrels.trec",
     log:
-        "logs/{study}/collection/{collection}.log",
+        LOGS + "collection/{collection}.log",
     benchmark:
-        "results/{study}/benchmarks/collection/{collection}.tsv"
+        RESULTS + "benchmarks/collection/{collection}.tsv"
     conda:
         "../../envs/retrieve.yaml"
     threads: 1
@@ -86,14 +86,14 @@ rule training_set:
         passages=pool_files("passages.jsonl"),
         library=library("training_set"),
     output:
-        queries="results/{study}/{pool}/queries.jsonl",
-        qrels="results/{study}/{pool}/qrels.trec",
-        candidates="results/{study}/{pool}/candidates.trec",
-        passages="results/{study}/{pool}/passages.jsonl",
+        queries=RESULTS + "{pool}/queries.jsonl",
+        qrels=RESULTS + "{pool}/qrels.trec",
+        candidates=RESULTS + "{pool}/candidates.trec",
+        passages=RESULTS + "{pool}/passages.jsonl",
     log:
-        "logs/{study}/training_set/{pool}.log",
+        LOGS + "training_set/{pool}.log",
     benchmark:
-        "results/{study}/benchmarks/training_set/{pool}.tsv"
+        RESULTS + "benchmarks/training_set/{pool}.tsv"
     conda:
         "../../envs/retrieve.yaml"
     threads: 1

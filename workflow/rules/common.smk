@@ -9,6 +9,9 @@ fill_defaults(SCHEMA, config, SCHEMA["$defs"])
 check_names(SCHEMA)
 
 STUDY = config["name"]
+# Written out, not a wildcard: Snakemake looks for a file's rule by the part of the path before the first wildcard.
+RESULTS = f"results/{STUDY}/"
+LOGS = f"logs/{STUDY}/"
 FROZEN = config["methods"]
 # Head sets of other methods that some method of this study needs, and HeadRank's own.
 NEEDED = {name.removeprefix("reattn-").removesuffix("-faithful") for name in FROZEN}
@@ -65,7 +68,6 @@ def having(specs, key, value):
 
 
 wildcard_constraints:
-    study=re.escape(STUDY),
     collection=one_of(config["collections"]),
     benchmark=one_of(config["panel"]),
     backbone=one_of(MODELS),
@@ -141,7 +143,7 @@ def collection_spec(wildcards):
     spec = config["collections"][wildcards.collection]
     if spec["source"] == "ir_datasets":
         return {"source": "ir_datasets", "id": spec["id"]}
-    made = f"results/{STUDY}/synthetic/{wildcards.collection}"
+    made = f"{RESULTS}synthetic/{wildcards.collection}"
     return {
         "source": "local",
         "path": made if spec["source"] == "synthetic" else os.path.join(DATA, spec["path"]),
@@ -167,7 +169,7 @@ def given_run(wildcards):
 def judged_files(wildcards):
     """Judgements of a training collection, whose judged documents go into training lists."""
     trained = wildcards.collection in [*config["train_on"], *config["detect_on"]]
-    return [f"results/{wildcards.study}/collections/{wildcards.collection}/qrels.trec"] if trained else []
+    return [f"{RESULTS}collections/{wildcards.collection}/qrels.trec"] if trained else []
 
 
 def reranker_of(backbone):
@@ -178,14 +180,14 @@ def reranker_of(backbone):
 def fetched(wildcards):
     """What ir_datasets had to download; nothing after it needs a network."""
     downloaded = config["collections"][wildcards.collection]["source"] == "ir_datasets"
-    return [f"results/{STUDY}/collections/{wildcards.collection}/source.json"] if downloaded else []
+    return [f"{RESULTS}collections/{wildcards.collection}/source.json"] if downloaded else []
 
 
 def corpus_shared(wildcards):
     """The download of the collection whose index this one uses."""
     other = config["collections"][wildcards.collection]["corpus"]
     shared = other and config["collections"][other]["source"] == "ir_datasets"
-    return [f"results/{STUDY}/collections/{other}/source.json"] if shared else []
+    return [f"{RESULTS}collections/{other}/source.json"] if shared else []
 
 
 def first_stage_of(wildcards):
@@ -196,7 +198,7 @@ def index_of(wildcards):
     """The index that a collection is searched in: its own, or that of the one that has the same documents."""
     stage = FIRST_STAGES[wildcards.collection]
     name = config["collections"][wildcards.collection]["corpus"] or wildcards.collection
-    return f"results/{STUDY}/indexes/{name}/{stage}" if stage in ("bm25", "dense") else []
+    return f"{RESULTS}indexes/{name}/{stage}" if stage in ("bm25", "dense") else []
 
 
 def staged(*stages):
@@ -225,8 +227,8 @@ def downloads():
     judging = [reranker_of(backbone) for backbone in JUDGED]
     encoding = [ENCODER] if "dense" in [FIRST_STAGES[name] for name in USED] else []
     models = dict.fromkeys([*config["backbones"], *judging, *encoding])
-    return [f"results/{STUDY}/collections/{name}/source.json" for name in collections] + [
-        f"results/{STUDY}/backbones/{name}" for name in models if MODELS[name]["source"] == "hub"
+    return [f"{RESULTS}collections/{name}/source.json" for name in collections] + [
+        f"{RESULTS}backbones/{name}" for name in models if MODELS[name]["source"] == "hub"
     ]
 
 
@@ -245,6 +247,6 @@ def pool_files(name):
     """A function of the wildcards: a file of each of the pool's collections."""
 
     def paths(wildcards):
-        return [f"results/{STUDY}/collections/{c}/{name}" for c in POOLS[wildcards.pool]]
+        return [f"{RESULTS}collections/{c}/{name}" for c in POOLS[wildcards.pool]]
 
     return paths

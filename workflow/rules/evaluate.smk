@@ -1,15 +1,15 @@
 rule evaluate:
     input:
         runs=runs_of,
-        candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["panel"]),
-        qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["panel"]),
+        candidates=expand(RESULTS + "collections/{d}/candidates.trec", d=config["panel"]),
+        qrels=expand(RESULTS + "collections/{d}/qrels.trec", d=config["panel"]),
         library=library("evaluate"),
     output:
-        metrics="results/{study}/metrics/{scope}.parquet",
+        metrics=RESULTS + "metrics/{scope}.parquet",
     log:
-        "logs/{study}/evaluate/{scope}.log",
+        LOGS + "evaluate/{scope}.log",
     benchmark:
-        "results/{study}/benchmarks/evaluate/{scope}.tsv"
+        RESULTS + "benchmarks/evaluate/{scope}.tsv"
     wildcard_constraints:
         scope="main|ablation|queries|seeds",
     conda:
@@ -28,14 +28,14 @@ rule evaluate:
 
 rule significance:
     input:
-        metrics="results/{study}/metrics/{scope}.parquet",
+        metrics=RESULTS + "metrics/{scope}.parquet",
         library=library("significance"),
     output:
-        tests="results/{study}/metrics/significance-{scope}.parquet",
+        tests=RESULTS + "metrics/significance-{scope}.parquet",
     log:
-        "logs/{study}/significance/{scope}.log",
+        LOGS + "significance/{scope}.log",
     benchmark:
-        "results/{study}/benchmarks/significance/{scope}.tsv"
+        RESULTS + "benchmarks/significance/{scope}.tsv"
     wildcard_constraints:
         scope="main|ablation",
     conda:
@@ -55,14 +55,14 @@ rule significance:
 rule selectivity:
     input:
         rankings=rankings_of,
-        qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["panel"]),
+        qrels=expand(RESULTS + "collections/{d}/qrels.trec", d=config["panel"]),
         library=library("selectivity"),
     output:
-        selectivity="results/{study}/metrics/selectivity-{scope}.parquet",
+        selectivity=RESULTS + "metrics/selectivity-{scope}.parquet",
     log:
-        "logs/{study}/selectivity/{scope}.log",
+        LOGS + "selectivity/{scope}.log",
     benchmark:
-        "results/{study}/benchmarks/selectivity/{scope}.tsv"
+        RESULTS + "benchmarks/selectivity/{scope}.tsv"
     wildcard_constraints:
         scope="main|ablation",
     conda:
@@ -83,15 +83,15 @@ rule selectivity:
 rule homogenisation:
     input:
         rankings=rankings_of,
-        qrels=expand("results/{{study}}/collections/{d}/qrels.trec", d=config["panel"]),
+        qrels=expand(RESULTS + "collections/{d}/qrels.trec", d=config["panel"]),
         library=library("homogenisation"),
     output:
-        profile="results/{study}/metrics/homogenisation.parquet",
-        measures="results/{study}/metrics/homogenisation-measures.parquet",
+        profile=RESULTS + "metrics/homogenisation.parquet",
+        measures=RESULTS + "metrics/homogenisation-measures.parquet",
     log:
-        "logs/{study}/homogenisation.log",
+        LOGS + "homogenisation.log",
     benchmark:
-        "results/{study}/benchmarks/homogenisation.tsv"
+        RESULTS + "benchmarks/homogenisation.tsv"
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -110,15 +110,15 @@ rule cost:
     input:
         rankings=told_rankings,
         calls=told_calls,
-        backbones=expand("results/{{study}}/backbones/{b}", b=config["backbones"]),
+        backbones=expand(RESULTS + "backbones/{b}", b=config["backbones"]),
         heads=heads_of,
         library=library("cost"),
     output:
-        cost="results/{study}/metrics/cost.parquet",
+        cost=RESULTS + "metrics/cost.parquet",
     log:
-        "logs/{study}/cost.log",
+        LOGS + "cost.log",
     benchmark:
-        "results/{study}/benchmarks/cost.tsv"
+        RESULTS + "benchmarks/cost.tsv"
     localrule: True
     conda:
         "../../envs/evaluate.yaml"
@@ -139,14 +139,14 @@ rule formatting:
     input:
         rankings=told_rankings,
         calls=told_calls,
-        candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["panel"]),
+        candidates=expand(RESULTS + "collections/{d}/candidates.trec", d=config["panel"]),
         library=library("formatting"),
     output:
-        counts="results/{study}/metrics/format.parquet",
+        counts=RESULTS + "metrics/format.parquet",
     log:
-        "logs/{study}/formatting.log",
+        LOGS + "formatting.log",
     benchmark:
-        "results/{study}/benchmarks/formatting.tsv"
+        RESULTS + "benchmarks/formatting.tsv"
     localrule: True
     conda:
         "../../envs/evaluate.yaml"
@@ -166,14 +166,14 @@ rule formatting:
 rule timing:
     input:
         # What is timed has run when these are there.
-        metrics=expand("results/{{study}}/metrics/{scope}.parquet", scope=EVALUATED),
+        metrics=expand(RESULTS + "metrics/{scope}.parquet", scope=EVALUATED),
         library=library("timing"),
     output:
-        timing="results/{study}/metrics/timing.parquet",
+        timing=RESULTS + "metrics/timing.parquet",
     log:
-        "logs/{study}/timing.log",
+        LOGS + "timing.log",
     benchmark:
-        "results/{study}/benchmarks/timing.tsv"
+        RESULTS + "benchmarks/timing.tsv"
     localrule: True
     conda:
         "../../envs/evaluate.yaml"
@@ -183,7 +183,7 @@ rule timing:
         runtime=10,
         gpu=0,
     params:
-        directory="results/{study}/benchmarks",
+        directory=RESULTS + "benchmarks",
         rules=TIMED,
     script:
         "../scripts/timing.py"

@@ -5,14 +5,14 @@ if SHARDS > 1:
     rule gather_frozen:
         input:
             parts=parts_of(FROZEN_FILES),
-            candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["panel"]),
+            candidates=expand(RESULTS + "collections/{d}/candidates.trec", d=config["panel"]),
             library=library("gather"),
         output:
             FROZEN_FILES,
         log:
-            "logs/{study}/gather_frozen/{backbone}.log",
+            LOGS + "gather_frozen/{backbone}.log",
         benchmark:
-            "results/{study}/benchmarks/gather_frozen/{backbone}.tsv"
+            RESULTS + "benchmarks/gather_frozen/{backbone}.tsv"
         conda:
             "../../envs/model.yaml"
         threads: 1
@@ -21,7 +21,7 @@ if SHARDS > 1:
             runtime=60,
             gpu=0,
         params:
-            parts=expand("results/{{study}}/shards/{shard}/runs", shard=SHARD_NAMES),
+            parts=expand(RESULTS + "shards/{shard}/runs", shard=SHARD_NAMES),
             queries=None,
         script:
             "../scripts/gather.py"
@@ -29,53 +29,53 @@ if SHARDS > 1:
     use rule gather_frozen as gather_rerank with:
         input:
             parts=parts_of(RERANKED_FILES),
-            candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["panel"]),
+            candidates=expand(RESULTS + "collections/{d}/candidates.trec", d=config["panel"]),
             library=library("gather"),
         output:
             RERANKED_FILES,
         log:
-            "logs/{study}/gather_rerank/{backbone}/{variant}.log",
+            LOGS + "gather_rerank/{backbone}/{variant}.log",
         benchmark:
-            "results/{study}/benchmarks/gather_rerank/{backbone}/{variant}.tsv"
+            RESULTS + "benchmarks/gather_rerank/{backbone}/{variant}.tsv"
 
     use rule gather_frozen as gather_generate with:
         input:
             parts=parts_of(GENERATED_FILES),
-            candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["panel"]),
+            candidates=expand(RESULTS + "collections/{d}/candidates.trec", d=config["panel"]),
             library=library("gather"),
         output:
             GENERATED_FILES,
         log:
-            "logs/{study}/gather_generate/{backbone}.log",
+            LOGS + "gather_generate/{backbone}.log",
         benchmark:
-            "results/{study}/benchmarks/gather_generate/{backbone}.tsv"
+            RESULTS + "benchmarks/gather_generate/{backbone}.tsv"
         params:
-            parts=expand("results/{{study}}/shards/{shard}/runs", shard=SHARD_NAMES),
+            parts=expand(RESULTS + "shards/{shard}/runs", shard=SHARD_NAMES),
             queries=config["generative"]["queries"],
 
     use rule gather_generate as gather_judge with:
         input:
             parts=parts_of(JUDGED_FILES),
-            candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["panel"]),
+            candidates=expand(RESULTS + "collections/{d}/candidates.trec", d=config["panel"]),
             library=library("gather"),
         output:
             JUDGED_FILES,
         log:
-            "logs/{study}/gather_judge/{backbone}.log",
+            LOGS + "gather_judge/{backbone}.log",
         benchmark:
-            "results/{study}/benchmarks/gather_judge/{backbone}.tsv"
+            RESULTS + "benchmarks/gather_judge/{backbone}.tsv"
 
     rule gather_features:
         input:
-            parts=parts_of(["results/{study}/features/{backbone}/{pool}.safetensors"]),
-            lists="results/{study}/lists/{pool}.parquet",
+            parts=parts_of([RESULTS + "features/{backbone}/{pool}.safetensors"]),
+            lists=RESULTS + "lists/{pool}.parquet",
             library=library("gather_features"),
         output:
-            features="results/{study}/features/{backbone}/{pool}.safetensors",
+            features=RESULTS + "features/{backbone}/{pool}.safetensors",
         log:
-            "logs/{study}/gather_features/{backbone}/{pool}.log",
+            LOGS + "gather_features/{backbone}/{pool}.log",
         benchmark:
-            "results/{study}/benchmarks/gather_features/{backbone}/{pool}.tsv"
+            RESULTS + "benchmarks/gather_features/{backbone}/{pool}.tsv"
         conda:
             "../../envs/evaluate.yaml"
         threads: 1

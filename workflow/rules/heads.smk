@@ -1,13 +1,13 @@
 rule plant_backbone:
     input:
-        passages=expand("results/{{study}}/collections/{c}/passages.jsonl", c=USED),
+        passages=expand(RESULTS + "collections/{c}/passages.jsonl", c=USED),
         library=library("plant_backbone"),
     output:
-        backbone=directory("results/{study}/backbones/{backbone}"),
+        backbone=directory(RESULTS + "backbones/{backbone}"),
     log:
-        "logs/{study}/plant_backbone/{backbone}.log",
+        LOGS + "plant_backbone/{backbone}.log",
     benchmark:
-        "results/{study}/benchmarks/plant_backbone/{backbone}.tsv"
+        RESULTS + "benchmarks/plant_backbone/{backbone}.tsv"
     wildcard_constraints:
         backbone=one_of(having(config["backbones"], "source", "planted")),
     conda:
@@ -25,15 +25,15 @@ rule plant_backbone:
 
 rule plant_realtext:
     input:
-        passages=expand("results/{{study}}/collections/{c}/passages.jsonl", c=USED),
+        passages=expand(RESULTS + "collections/{c}/passages.jsonl", c=USED),
         tokenizer=tokenizer_file,
         library=library("plant_realtext"),
     output:
-        backbone=directory("results/{study}/backbones/{backbone}"),
+        backbone=directory(RESULTS + "backbones/{backbone}"),
     log:
-        "logs/{study}/plant_realtext/{backbone}.log",
+        LOGS + "plant_realtext/{backbone}.log",
     benchmark:
-        "results/{study}/benchmarks/plant_realtext/{backbone}.tsv"
+        RESULTS + "benchmarks/plant_realtext/{backbone}.tsv"
     wildcard_constraints:
         backbone=one_of(having(config["backbones"], "source", "realtext")),
     conda:
@@ -54,11 +54,11 @@ rule link_backbone:
         config=checkpoint_config,
         library=library("link_backbone"),
     output:
-        backbone=directory("results/{study}/backbones/{backbone}"),
+        backbone=directory(RESULTS + "backbones/{backbone}"),
     log:
-        "logs/{study}/link_backbone/{backbone}.log",
+        LOGS + "link_backbone/{backbone}.log",
     benchmark:
-        "results/{study}/benchmarks/link_backbone/{backbone}.tsv"
+        RESULTS + "benchmarks/link_backbone/{backbone}.tsv"
     wildcard_constraints:
         backbone=one_of(having(MODELS, "source", "local")),
     localrule: True
@@ -77,11 +77,11 @@ rule fetch_backbone:
     input:
         library=library("fetch_backbone"),
     output:
-        backbone=directory("results/{study}/backbones/{backbone}"),
+        backbone=directory(RESULTS + "backbones/{backbone}"),
     log:
-        "logs/{study}/fetch_backbone/{backbone}.log",
+        LOGS + "fetch_backbone/{backbone}.log",
     benchmark:
-        "results/{study}/benchmarks/fetch_backbone/{backbone}.tsv"
+        RESULTS + "benchmarks/fetch_backbone/{backbone}.tsv"
     wildcard_constraints:
         backbone=one_of(having(MODELS, "source", "hub")),
     retries: 2
@@ -103,20 +103,20 @@ rule fetch_backbone:
 
 rule lists:
     input:
-        queries="results/{study}/{pool}/queries.jsonl",
-        qrels="results/{study}/{pool}/qrels.trec",
-        candidates="results/{study}/{pool}/candidates.trec",
-        passages="results/{study}/{pool}/passages.jsonl",
-        tests=expand("results/{{study}}/collections/{b}/queries.jsonl", b=config["panel"]),
+        queries=RESULTS + "{pool}/queries.jsonl",
+        qrels=RESULTS + "{pool}/qrels.trec",
+        candidates=RESULTS + "{pool}/candidates.trec",
+        passages=RESULTS + "{pool}/passages.jsonl",
+        tests=expand(RESULTS + "collections/{b}/queries.jsonl", b=config["panel"]),
         # No model reads the candidates of a first stage that is not what it should be.
-        checked=ancient("results/{study}/metrics/first-stage.parquet"),
+        checked=ancient(RESULTS + "metrics/first-stage.parquet"),
         library=library("lists"),
     output:
-        lists="results/{study}/lists/{pool}.parquet",
+        lists=RESULTS + "lists/{pool}.parquet",
     log:
-        "logs/{study}/lists/{pool}.log",
+        LOGS + "lists/{pool}.log",
     benchmark:
-        "results/{study}/benchmarks/lists/{pool}.tsv"
+        RESULTS + "benchmarks/lists/{pool}.tsv"
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -134,17 +134,17 @@ rule lists:
 
 rule features:
     input:
-        lists="results/{study}/lists/{pool}.parquet",
-        queries="results/{study}/{pool}/queries.jsonl",
-        passages="results/{study}/{pool}/passages.jsonl",
-        backbone="results/{study}/backbones/{backbone}",
+        lists=RESULTS + "lists/{pool}.parquet",
+        queries=RESULTS + "{pool}/queries.jsonl",
+        passages=RESULTS + "{pool}/passages.jsonl",
+        backbone=RESULTS + "backbones/{backbone}",
         library=library("features"),
     output:
-        features=in_parts("results/{study}/features/{backbone}/{pool}.safetensors"),
+        features=in_parts(RESULTS + "features/{backbone}/{pool}.safetensors"),
     log:
-        of_shard("logs/{study}/features/{backbone}/{pool}.log"),
+        of_shard(LOGS + "features/{backbone}/{pool}.log"),
     benchmark:
-        of_shard("results/{study}/benchmarks/features/{backbone}/{pool}.tsv")
+        of_shard(RESULTS + "benchmarks/features/{backbone}/{pool}.tsv")
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -165,15 +165,15 @@ rule features:
 
 rule detect:
     input:
-        features=expand("results/{{study}}/features/{{backbone}}/{p}.safetensors", p=DETECTED_ON),
-        lists=expand("results/{{study}}/lists/{p}.parquet", p=DETECTED_ON),
+        features=expand(RESULTS + "features/{{backbone}}/{p}.safetensors", p=DETECTED_ON),
+        lists=expand(RESULTS + "lists/{p}.parquet", p=DETECTED_ON),
         library=library("detect"),
     output:
-        expand("results/{{study}}/heads/{{backbone}}/{m}.json", m=DETECTED or ["none"]),
+        expand(RESULTS + "heads/{{backbone}}/{m}.json", m=DETECTED or ["none"]),
     log:
-        "logs/{study}/detect/{backbone}.log",
+        LOGS + "detect/{backbone}.log",
     benchmark:
-        "results/{study}/benchmarks/detect/{backbone}.tsv"
+        RESULTS + "benchmarks/detect/{backbone}.tsv"
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -190,15 +190,15 @@ rule detect:
 
 rule select:
     input:
-        features="results/{study}/features/{backbone}/training.safetensors",
-        lists="results/{study}/lists/training.parquet",
+        features=RESULTS + "features/{backbone}/training.safetensors",
+        lists=RESULTS + "lists/training.parquet",
         library=library("select"),
     output:
-        heads="results/{study}/heads/{backbone}/{variant}.json",
+        heads=RESULTS + "heads/{backbone}/{variant}.json",
     log:
-        "logs/{study}/select/{backbone}/{variant}.log",
+        LOGS + "select/{backbone}/{variant}.log",
     benchmark:
-        "results/{study}/benchmarks/select/{backbone}/{variant}.tsv"
+        RESULTS + "benchmarks/select/{backbone}/{variant}.tsv"
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -216,17 +216,17 @@ rule select:
 
 rule route:
     input:
-        features="results/{study}/features/{backbone}/training.safetensors",
-        lists="results/{study}/lists/training.parquet",
+        features=RESULTS + "features/{backbone}/training.safetensors",
+        lists=RESULTS + "lists/training.parquet",
         library=library("route"),
     output:
-        router="results/{study}/routers/{backbone}/router.safetensors",
-        heads="results/{study}/heads/{backbone}/routehead.json",
-        curve="results/{study}/routers/{backbone}/curve.csv",
+        router=RESULTS + "routers/{backbone}/router.safetensors",
+        heads=RESULTS + "heads/{backbone}/routehead.json",
+        curve=RESULTS + "routers/{backbone}/curve.csv",
     log:
-        "logs/{study}/route/{backbone}.log",
+        LOGS + "route/{backbone}.log",
     benchmark:
-        "results/{study}/benchmarks/route/{backbone}.tsv"
+        RESULTS + "benchmarks/route/{backbone}.tsv"
     conda:
         "../../envs/model.yaml"
     threads: 1

@@ -1,16 +1,16 @@
 rule mine:
     input:
-        features="results/{study}/features/{backbone}/training.safetensors",
-        lists="results/{study}/lists/training.parquet",
-        heads="results/{study}/heads/{backbone}/{variant}.json",
+        features=RESULTS + "features/{backbone}/training.safetensors",
+        lists=RESULTS + "lists/training.parquet",
+        heads=RESULTS + "heads/{backbone}/{variant}.json",
         library=library("mine"),
     output:
-        pairs="results/{study}/pairs/{backbone}/{variant}/pairs.parquet",
-        base="results/{study}/pairs/{backbone}/{variant}/base.parquet",
+        pairs=RESULTS + "pairs/{backbone}/{variant}/pairs.parquet",
+        base=RESULTS + "pairs/{backbone}/{variant}/base.parquet",
     log:
-        "logs/{study}/mine/{backbone}/{variant}.log",
+        LOGS + "mine/{backbone}/{variant}.log",
     benchmark:
-        "results/{study}/benchmarks/mine/{backbone}/{variant}.tsv"
+        RESULTS + "benchmarks/mine/{backbone}/{variant}.tsv"
     conda:
         "../../envs/evaluate.yaml"
     threads: 1

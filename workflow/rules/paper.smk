@@ -4,17 +4,17 @@ rule table:
         library=library("table"),
     output:
         csv=report(
-            "results/{study}/tables/{table}.csv",
+            RESULTS + "tables/{table}.csv",
             caption="../report/tables.rst",
             category="Tables",
             labels={"table": "{table}"},
         ),
-        tex="results/{study}/tables/{table}.tex",
-        md="results/{study}/tables/{table}.md",
+        tex=RESULTS + "tables/{table}.tex",
+        md=RESULTS + "tables/{table}.md",
     log:
-        "logs/{study}/table/{table}.log",
+        LOGS + "table/{table}.log",
     benchmark:
-        "results/{study}/benchmarks/table/{table}.tsv"
+        RESULTS + "benchmarks/table/{table}.tsv"
     wildcard_constraints:
         table=one_of(TABLES),
     localrule: True
@@ -36,17 +36,17 @@ rule figure:
         unpack(figure_frames),
         library=library("figure"),
     output:
-        pdf="results/{study}/figures/{figure}.pdf",
+        pdf=RESULTS + "figures/{figure}.pdf",
         png=report(
-            "results/{study}/figures/{figure}.png",
+            RESULTS + "figures/{figure}.png",
             caption="../report/figures.rst",
             category="Figures",
             labels={"figure": "{figure}"},
         ),
     log:
-        "logs/{study}/figure/{figure}.log",
+        LOGS + "figure/{figure}.log",
     benchmark:
-        "results/{study}/benchmarks/figure/{figure}.tsv"
+        RESULTS + "benchmarks/figure/{figure}.tsv"
     wildcard_constraints:
         figure=one_of(FIGURES),
     localrule: True

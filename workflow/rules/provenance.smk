@@ -8,24 +8,24 @@ rule provenance:
     input:
         # What is timed has run when these are there.
         artefacts=paper(),
-        models=expand("results/{{study}}/backbones/{b}", b=USED_MODELS),
+        models=expand(RESULTS + "backbones/{b}", b=USED_MODELS),
         collections=expand(
-            "results/{{study}}/collections/{c}/{f}",
+            RESULTS + "collections/{c}/{f}",
             c=USED,
             f=["queries.jsonl", "qrels.trec", "candidates.trec", "passages.jsonl"],
         ),
         library=library("provenance"),
     output:
         provenance=report(
-            "results/{study}/provenance.json",
+            RESULTS + "provenance.json",
             caption="../report/provenance.rst",
             category="Provenance",
             labels={"file": "provenance"},
         ),
     log:
-        "logs/{study}/provenance.log",
+        LOGS + "provenance.log",
     benchmark:
-        "results/{study}/benchmarks/provenance.tsv"
+        RESULTS + "benchmarks/provenance.tsv"
     conda:
         "../../envs/model.yaml"
     threads: 1
@@ -43,15 +43,15 @@ rule provenance:
 
 rule sidecars:
     input:
-        provenance="results/{study}/provenance.json",
+        provenance=RESULTS + "provenance.json",
         runs=RUNS,
         library=library("sidecars"),
     output:
         [f"{run}.yaml" for run in RUNS],
     log:
-        "logs/{study}/sidecars.log",
+        LOGS + "sidecars.log",
     benchmark:
-        "results/{study}/benchmarks/sidecars.tsv"
+        RESULTS + "benchmarks/sidecars.tsv"
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -67,21 +67,21 @@ rule manifest:
     input:
         # Everything else, so that nothing changes behind it.
         artefacts=paper(),
-        provenance="results/{study}/provenance.json",
+        provenance=RESULTS + "provenance.json",
         runs=RUNS,
         sidecars=[f"{run}.yaml" for run in RUNS],
         library=library("manifest"),
     output:
         manifest=report(
-            "results/{study}/manifest.sha256",
+            RESULTS + "manifest.sha256",
             caption="../report/provenance.rst",
             category="Provenance",
             labels={"file": "manifest"},
         ),
     log:
-        "logs/{study}/manifest.log",
+        LOGS + "manifest.log",
     benchmark:
-        "results/{study}/benchmarks/manifest.tsv"
+        RESULTS + "benchmarks/manifest.tsv"
     conda:
         "../../envs/evaluate.yaml"
     threads: 1

@@ -1,26 +1,22 @@
 rule frozen:
     input:
-        backbone="results/{study}/backbones/{backbone}",
-        queries=expand("results/{{study}}/collections/{d}/queries.jsonl", d=config["panel"]),
-        candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["panel"]),
-        passages=expand("results/{{study}}/collections/{d}/passages.jsonl", d=config["panel"]),
-        heads=expand("results/{{study}}/heads/{{backbone}}/{m}.json", m=[*DETECTED, "headrank"]),
-        router="results/{study}/routers/{backbone}/router.safetensors" if ROUTED else [],
-        checked=ancient("results/{study}/metrics/first-stage.parquet"),
+        backbone=RESULTS + "backbones/{backbone}",
+        queries=expand(RESULTS + "collections/{d}/queries.jsonl", d=config["panel"]),
+        candidates=expand(RESULTS + "collections/{d}/candidates.trec", d=config["panel"]),
+        passages=expand(RESULTS + "collections/{d}/passages.jsonl", d=config["panel"]),
+        heads=expand(RESULTS + "heads/{{backbone}}/{m}.json", m=[*DETECTED, "headrank"]),
+        router=RESULTS + "routers/{backbone}/router.safetensors" if ROUTED else [],
+        checked=ancient(RESULTS + "metrics/first-stage.parquet"),
         library=library("frozen"),
     output:
-        runs=expand(in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.trec"), d=config["panel"], m=FROZEN),
-        rankings=expand(
-            in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.parquet"), d=config["panel"], m=FROZEN
-        ),
-        masses=expand(
-            in_parts("results/{{study}}/runs/{{backbone}}/{d}/masses.safetensors"), d=config["panel"]
-        ),
-        routes=expand(in_parts("results/{{study}}/runs/{{backbone}}/{d}/routes.parquet"), d=config["panel"]),
+        runs=expand(in_parts(RESULTS + "runs/{{backbone}}/{d}/{m}.trec"), d=config["panel"], m=FROZEN),
+        rankings=expand(in_parts(RESULTS + "runs/{{backbone}}/{d}/{m}.parquet"), d=config["panel"], m=FROZEN),
+        masses=expand(in_parts(RESULTS + "runs/{{backbone}}/{d}/masses.safetensors"), d=config["panel"]),
+        routes=expand(in_parts(RESULTS + "runs/{{backbone}}/{d}/routes.parquet"), d=config["panel"]),
     log:
-        of_shard("logs/{study}/frozen/{backbone}.log"),
+        of_shard(LOGS + "frozen/{backbone}.log"),
     benchmark:
-        of_shard("results/{study}/benchmarks/frozen/{backbone}.tsv")
+        of_shard(RESULTS + "benchmarks/frozen/{backbone}.tsv")
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -43,22 +39,20 @@ rule frozen:
 
 rule rerank:
     input:
-        backbone="results/{study}/backbones/{backbone}",
-        queries=expand("results/{{study}}/collections/{d}/queries.jsonl", d=config["panel"]),
-        candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["panel"]),
-        passages=expand("results/{{study}}/collections/{d}/passages.jsonl", d=config["panel"]),
-        adapter="results/{study}/adapters/{backbone}/{variant}/adapter_model.safetensors",
-        description="results/{study}/adapters/{backbone}/{variant}/headrank_config.json",
+        backbone=RESULTS + "backbones/{backbone}",
+        queries=expand(RESULTS + "collections/{d}/queries.jsonl", d=config["panel"]),
+        candidates=expand(RESULTS + "collections/{d}/candidates.trec", d=config["panel"]),
+        passages=expand(RESULTS + "collections/{d}/passages.jsonl", d=config["panel"]),
+        adapter=RESULTS + "adapters/{backbone}/{variant}/adapter_model.safetensors",
+        description=RESULTS + "adapters/{backbone}/{variant}/headrank_config.json",
         library=library("rerank"),
     output:
-        runs=expand(in_parts("results/{{study}}/runs/{{backbone}}/{d}/{{variant}}.trec"), d=config["panel"]),
-        rankings=expand(
-            in_parts("results/{{study}}/runs/{{backbone}}/{d}/{{variant}}.parquet"), d=config["panel"]
-        ),
+        runs=expand(in_parts(RESULTS + "runs/{{backbone}}/{d}/{{variant}}.trec"), d=config["panel"]),
+        rankings=expand(in_parts(RESULTS + "runs/{{backbone}}/{d}/{{variant}}.parquet"), d=config["panel"]),
     log:
-        of_shard("logs/{study}/rerank/{backbone}/{variant}.log"),
+        of_shard(LOGS + "rerank/{backbone}/{variant}.log"),
     benchmark:
-        of_shard("results/{study}/benchmarks/rerank/{backbone}/{variant}.tsv")
+        of_shard(RESULTS + "benchmarks/rerank/{backbone}/{variant}.tsv")
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -79,32 +73,32 @@ rule rerank:
 
 rule generate:
     input:
-        backbone="results/{study}/backbones/{backbone}",
-        queries=expand("results/{{study}}/collections/{d}/queries.jsonl", d=config["panel"]),
-        candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["panel"]),
-        passages=expand("results/{{study}}/collections/{d}/passages.jsonl", d=config["panel"]),
-        checked=ancient("results/{study}/metrics/first-stage.parquet"),
+        backbone=RESULTS + "backbones/{backbone}",
+        queries=expand(RESULTS + "collections/{d}/queries.jsonl", d=config["panel"]),
+        candidates=expand(RESULTS + "collections/{d}/candidates.trec", d=config["panel"]),
+        passages=expand(RESULTS + "collections/{d}/passages.jsonl", d=config["panel"]),
+        checked=ancient(RESULTS + "metrics/first-stage.parquet"),
         library=library("generate"),
     output:
         runs=expand(
-            in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.trec"),
+            in_parts(RESULTS + "runs/{{backbone}}/{d}/{m}.trec"),
             d=config["panel"],
             m=WRITTEN or ["none"],
         ),
         rankings=expand(
-            in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.parquet"),
+            in_parts(RESULTS + "runs/{{backbone}}/{d}/{m}.parquet"),
             d=config["panel"],
             m=WRITTEN or ["none"],
         ),
         calls=expand(
-            in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.calls.jsonl.gz"),
+            in_parts(RESULTS + "runs/{{backbone}}/{d}/{m}.calls.jsonl.gz"),
             d=config["panel"],
             m=WRITTEN or ["none"],
         ),
     log:
-        of_shard("logs/{study}/generate/{backbone}.log"),
+        of_shard(LOGS + "generate/{backbone}.log"),
     benchmark:
-        of_shard("results/{study}/benchmarks/generate/{backbone}.tsv")
+        of_shard(RESULTS + "benchmarks/generate/{backbone}.tsv")
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -127,32 +121,32 @@ rule generate:
 
 rule judge:
     input:
-        backbone=lambda wildcards: f"results/{STUDY}/backbones/{reranker_of(wildcards.backbone)}",
-        queries=expand("results/{{study}}/collections/{d}/queries.jsonl", d=config["panel"]),
-        candidates=expand("results/{{study}}/collections/{d}/candidates.trec", d=config["panel"]),
-        passages=expand("results/{{study}}/collections/{d}/passages.jsonl", d=config["panel"]),
-        checked=ancient("results/{study}/metrics/first-stage.parquet"),
+        backbone=lambda wildcards: f"{RESULTS}backbones/{reranker_of(wildcards.backbone)}",
+        queries=expand(RESULTS + "collections/{d}/queries.jsonl", d=config["panel"]),
+        candidates=expand(RESULTS + "collections/{d}/candidates.trec", d=config["panel"]),
+        passages=expand(RESULTS + "collections/{d}/passages.jsonl", d=config["panel"]),
+        checked=ancient(RESULTS + "metrics/first-stage.parquet"),
         library=library("generate"),
     output:
         runs=expand(
-            in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.trec"),
+            in_parts(RESULTS + "runs/{{backbone}}/{d}/{m}.trec"),
             d=config["panel"],
             m=["qwen3-reranker"],
         ),
         rankings=expand(
-            in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.parquet"),
+            in_parts(RESULTS + "runs/{{backbone}}/{d}/{m}.parquet"),
             d=config["panel"],
             m=["qwen3-reranker"],
         ),
         calls=expand(
-            in_parts("results/{{study}}/runs/{{backbone}}/{d}/{m}.calls.jsonl.gz"),
+            in_parts(RESULTS + "runs/{{backbone}}/{d}/{m}.calls.jsonl.gz"),
             d=config["panel"],
             m=["qwen3-reranker"],
         ),
     log:
-        of_shard("logs/{study}/judge/{backbone}.log"),
+        of_shard(LOGS + "judge/{backbone}.log"),
     benchmark:
-        of_shard("results/{study}/benchmarks/judge/{backbone}.tsv")
+        of_shard(RESULTS + "benchmarks/judge/{backbone}.tsv")
     wildcard_constraints:
         backbone=one_of(JUDGED),
     conda:

@@ -4,11 +4,11 @@ rule index:
         corpus=files_of("corpus.jsonl"),
         library=library("index"),
     output:
-        index=directory("results/{study}/indexes/{collection}/bm25"),
+        index=directory(RESULTS + "indexes/{collection}/bm25"),
     log:
-        "logs/{study}/index/{collection}.log",
+        LOGS + "index/{collection}.log",
     benchmark:
-        "results/{study}/benchmarks/index/{collection}.tsv"
+        RESULTS + "benchmarks/index/{collection}.tsv"
     retries: 2
     conda:
         "../../envs/retrieve.yaml"
@@ -29,14 +29,14 @@ rule embed:
     input:
         source=fetched,
         corpus=files_of("corpus.jsonl"),
-        encoder=f"results/{STUDY}/backbones/{ENCODER}",
+        encoder=f"{RESULTS}backbones/{ENCODER}",
         library=library("embed"),
     output:
-        index=directory("results/{study}/indexes/{collection}/dense"),
+        index=directory(RESULTS + "indexes/{collection}/dense"),
     log:
-        "logs/{study}/embed/{collection}.log",
+        LOGS + "embed/{collection}.log",
     benchmark:
-        "results/{study}/benchmarks/embed/{collection}.tsv"
+        RESULTS + "benchmarks/embed/{collection}.tsv"
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -54,18 +54,18 @@ rule embed:
 
 rule retrieve:
     input:
-        queries="results/{study}/collections/{collection}/queries.jsonl",
+        queries=RESULTS + "collections/{collection}/queries.jsonl",
         source=fetched,
         index=index_of,
         run=given_run,
         library=library("retrieve"),
     output:
-        first_stage="results/{study}/collections/{collection}/first-stage.trec",
-        candidates="results/{study}/collections/{collection}/candidates.trec",
+        first_stage=RESULTS + "collections/{collection}/first-stage.trec",
+        candidates=RESULTS + "collections/{collection}/candidates.trec",
     log:
-        "logs/{study}/retrieve/{collection}.log",
+        LOGS + "retrieve/{collection}.log",
     benchmark:
-        "results/{study}/benchmarks/retrieve/{collection}.tsv"
+        RESULTS + "benchmarks/retrieve/{collection}.tsv"
     wildcard_constraints:
         collection=one_of(staged("bm25", "official", "run")),
     conda:
@@ -87,17 +87,17 @@ rule retrieve:
 
 rule retrieve_dense:
     input:
-        queries="results/{study}/collections/{collection}/queries.jsonl",
+        queries=RESULTS + "collections/{collection}/queries.jsonl",
         index=index_of,
-        encoder=f"results/{STUDY}/backbones/{ENCODER}",
+        encoder=f"{RESULTS}backbones/{ENCODER}",
         library=library("retrieve_dense"),
     output:
-        first_stage="results/{study}/collections/{collection}/first-stage.trec",
-        candidates="results/{study}/collections/{collection}/candidates.trec",
+        first_stage=RESULTS + "collections/{collection}/first-stage.trec",
+        candidates=RESULTS + "collections/{collection}/candidates.trec",
     log:
-        "logs/{study}/retrieve_dense/{collection}.log",
+        LOGS + "retrieve_dense/{collection}.log",
     benchmark:
-        "results/{study}/benchmarks/retrieve_dense/{collection}.tsv"
+        RESULTS + "benchmarks/retrieve_dense/{collection}.tsv"
     wildcard_constraints:
         collection=one_of(staged("dense")),
     conda:
@@ -118,15 +118,15 @@ rule retrieve_dense:
 
 rule first_stage:
     input:
-        runs=expand("results/{{study}}/collections/{c}/first-stage.trec", c=USED),
-        qrels=expand("results/{{study}}/collections/{c}/qrels.trec", c=USED),
+        runs=expand(RESULTS + "collections/{c}/first-stage.trec", c=USED),
+        qrels=expand(RESULTS + "collections/{c}/qrels.trec", c=USED),
         library=library("first_stage"),
     output:
-        measured="results/{study}/metrics/first-stage.parquet",
+        measured=RESULTS + "metrics/first-stage.parquet",
     log:
-        "logs/{study}/first_stage.log",
+        LOGS + "first_stage.log",
     benchmark:
-        "results/{study}/benchmarks/first_stage.tsv"
+        RESULTS + "benchmarks/first_stage.tsv"
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -145,17 +145,17 @@ rule first_stage:
 
 rule passages:
     input:
-        candidates="results/{study}/collections/{collection}/candidates.trec",
+        candidates=RESULTS + "collections/{collection}/candidates.trec",
         judged=judged_files,
         source=fetched,
         corpus=files_of("corpus.jsonl"),
         library=library("passages"),
     output:
-        passages="results/{study}/collections/{collection}/passages.jsonl",
+        passages=RESULTS + "collections/{collection}/passages.jsonl",
     log:
-        "logs/{study}/passages/{collection}.log",
+        LOGS + "passages/{collection}.log",
     benchmark:
-        "results/{study}/benchmarks/passages/{collection}.tsv"
+        RESULTS + "benchmarks/passages/{collection}.tsv"
     conda:
         "../../envs/retrieve.yaml"
     threads: 1

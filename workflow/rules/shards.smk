@@ -5,9 +5,9 @@ def in_parts(path):
     """What a model job writes: the file itself or, with shards, its part of it."""
     if SHARDS == 1:
         return path
-    open_, close = ("{{", "}}") if "{{study}}" in path else ("{", "}")
-    study = f"results/{open_}study{close}/"
-    return path.replace(study, f"{study}shards/{open_}shard{close}/")
+    # Within expand() the wildcards that stay are in double braces.
+    shard = "{{shard}}" if "{{" in path else "{shard}"
+    return path.replace(RESULTS, f"{RESULTS}shards/{shard}/")
 
 
 def of_shard(path):
@@ -23,7 +23,7 @@ def shard_of(wildcards):
 
 def run_files(*files):
     """Files of every benchmark that one job writes for one backbone."""
-    return expand("results/{{study}}/runs/{{backbone}}/{d}/{f}", d=config["panel"], f=files)
+    return expand(RESULTS + "runs/{{backbone}}/{d}/{f}", d=config["panel"], f=files)
 
 
 def parts_of(files):

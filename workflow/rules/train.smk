@@ -1,24 +1,24 @@
 rule train:
     input:
-        backbone="results/{study}/backbones/{backbone}",
-        heads="results/{study}/heads/{backbone}/{variant}.json",
-        lists="results/{study}/lists/training.parquet",
-        pairs="results/{study}/pairs/{backbone}/{variant}/pairs.parquet",
-        base="results/{study}/pairs/{backbone}/{variant}/base.parquet",
-        queries="results/{study}/training/queries.jsonl",
-        passages="results/{study}/training/passages.jsonl",
+        backbone=RESULTS + "backbones/{backbone}",
+        heads=RESULTS + "heads/{backbone}/{variant}.json",
+        lists=RESULTS + "lists/training.parquet",
+        pairs=RESULTS + "pairs/{backbone}/{variant}/pairs.parquet",
+        base=RESULTS + "pairs/{backbone}/{variant}/base.parquet",
+        queries=RESULTS + "training/queries.jsonl",
+        passages=RESULTS + "training/passages.jsonl",
         library=library("train"),
     output:
-        adapter="results/{study}/adapters/{backbone}/{variant}/adapter_model.safetensors",
-        lora="results/{study}/adapters/{backbone}/{variant}/adapter_config.json",
-        heads="results/{study}/adapters/{backbone}/{variant}/heads.json",
-        description="results/{study}/adapters/{backbone}/{variant}/headrank_config.json",
-        curve="results/{study}/adapters/{backbone}/{variant}/curve.csv",
-        steps="results/{study}/adapters/{backbone}/{variant}/steps.csv",
+        adapter=RESULTS + "adapters/{backbone}/{variant}/adapter_model.safetensors",
+        lora=RESULTS + "adapters/{backbone}/{variant}/adapter_config.json",
+        heads=RESULTS + "adapters/{backbone}/{variant}/heads.json",
+        description=RESULTS + "adapters/{backbone}/{variant}/headrank_config.json",
+        curve=RESULTS + "adapters/{backbone}/{variant}/curve.csv",
+        steps=RESULTS + "adapters/{backbone}/{variant}/steps.csv",
     log:
-        "logs/{study}/train/{backbone}/{variant}.log",
+        LOGS + "train/{backbone}/{variant}.log",
     benchmark:
-        "results/{study}/benchmarks/train/{backbone}/{variant}.tsv"
+        RESULTS + "benchmarks/train/{backbone}/{variant}.tsv"
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -30,7 +30,7 @@ rule train:
         model=MODEL,
         queries=training_queries,
         # Not an output: what a killed job has left there is what the next one starts from.
-        unfinished="results/{study}/adapters/{backbone}/.unfinished-{variant}",
+        unfinished=RESULTS + "adapters/{backbone}/.unfinished-{variant}",
         seed=config["seed"],
         settings=settings(
             "prompt",
