@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from encoders import write_encoder
 from support import byte_tokenizer
 
 from headrank.collections import Document
@@ -20,23 +21,7 @@ DOCUMENTS = [Document(f"d{i}", "", f"text number {i} " + "word " * (i % 7)) for 
 
 @pytest.fixture(scope="module")
 def encoder_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A RoBERTa of random weights, the architecture of granite-embedding-30m-english."""
-    directory = tmp_path_factory.mktemp("encoder")
-    torch.manual_seed(0)
-    config = transformers.RobertaConfig(
-        vocab_size=len(byte_tokenizer()),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=48,
-        max_position_embeddings=400,
-        type_vocab_size=1,
-        pad_token_id=byte_tokenizer().pad_token_id,
-        initializer_range=0.5,
-    )
-    transformers.RobertaModel(config).save_pretrained(directory)
-    byte_tokenizer().save_pretrained(directory)
-    return directory
+    return write_encoder(tmp_path_factory.mktemp("encoder"))
 
 
 def encoder(path: Path, **settings: object) -> Encoder:

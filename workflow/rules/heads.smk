@@ -69,6 +69,9 @@ rule link_backbone:
         mem_mb=1000,
         runtime=10,
         gpu=0,
+    params:
+        # Encoders of a first stage are not read by the engine.
+        decoder=lambda wildcards: wildcards.backbone not in config["encoders"],
     script:
         "../scripts/link_backbone.py"
 

@@ -6,9 +6,10 @@ from headrank.backbone import read_config
 from headrank.stage import stage
 
 
-def main(config, directory):
+def main(config, decoder, directory):
     source = Path(config).resolve().parent
-    read_config(str(source))
+    if decoder:
+        read_config(str(source))
     target = Path(directory)
     target.mkdir(parents=True, exist_ok=True)
     for path in sorted(source.iterdir()):
@@ -18,4 +19,4 @@ def main(config, directory):
 
 if __name__ == "__main__":
     with stage(snakemake.log[0]):
-        main(snakemake.input.config, snakemake.output.backbone)
+        main(snakemake.input.config, snakemake.params.decoder, snakemake.output.backbone)
