@@ -1,18 +1,18 @@
 rule claims:
     input:
         unpack(claimed),
-        metrics=RESULTS + "metrics/main.parquet",
-        costs=RESULTS + "metrics/cost.parquet",
-        formats=RESULTS + "metrics/format.parquet",
-        qrels=expand(RESULTS + "collections/{d}/qrels.trec", d=config["panel"]),
-        heads=expand(RESULTS + "heads/{b}/headrank.json", b=config["backbones"]),
+        metrics=built("metrics/main.parquet"),
+        costs=built("metrics/cost.parquet"),
+        formats=built("metrics/format.parquet"),
+        qrels=expand(built("collections/{d}/qrels.trec"), d=config["panel"]),
+        heads=expand(built("heads/{b}/headrank.json"), b=config["backbones"]),
         library=library("claims"),
     output:
-        claims=RESULTS + "metrics/claims.parquet",
+        claims=built("metrics/claims.parquet"),
     log:
-        LOGS + "claims.log",
+        logged("claims.log"),
     benchmark:
-        RESULTS + "benchmarks/claims.tsv"
+        built("benchmarks/claims.tsv")
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -37,13 +37,13 @@ rule head_map:
         heads=heads_of,
         library=library("head_map"),
     output:
-        scores=RESULTS + "metrics/heads.parquet",
-        criteria=RESULTS + "metrics/heads-criteria.parquet",
-        selected=RESULTS + "metrics/heads-selected.parquet",
+        scores=built("metrics/heads.parquet"),
+        criteria=built("metrics/heads-criteria.parquet"),
+        selected=built("metrics/heads-selected.parquet"),
     log:
-        LOGS + "head_map.log",
+        logged("head_map.log"),
     benchmark:
-        RESULTS + "benchmarks/head_map.tsv"
+        built("benchmarks/head_map.tsv")
     localrule: True
     conda:
         "../../envs/evaluate.yaml"
@@ -60,21 +60,21 @@ rule head_map:
 
 rule depth:
     input:
-        features=RESULTS + "features/{backbone}/training.safetensors",
-        lists=RESULTS + "lists/training.parquet",
-        heads=RESULTS + "heads/{backbone}/headrank.json",
-        masses=expand(RESULTS + "runs/{{backbone}}/{d}/masses.safetensors", d=config["panel"]),
-        rankings=expand(RESULTS + "runs/{{backbone}}/{d}/headrank-untrained.parquet", d=config["panel"]),
-        trained=expand(RESULTS + "runs/{{backbone}}/{d}/headrank.trec", d=config["panel"]),
-        qrels=expand(RESULTS + "collections/{d}/qrels.trec", d=config["panel"]),
+        features=built("features/{backbone}/training.safetensors"),
+        lists=built("lists/training.parquet"),
+        heads=built("heads/{backbone}/headrank.json"),
+        masses=expand(built("runs/{{backbone}}/{d}/masses.safetensors"), d=config["panel"]),
+        rankings=expand(built("runs/{{backbone}}/{d}/headrank-untrained.parquet"), d=config["panel"]),
+        trained=expand(built("runs/{{backbone}}/{d}/headrank.trec"), d=config["panel"]),
+        qrels=expand(built("collections/{d}/qrels.trec"), d=config["panel"]),
         library=library("depth"),
     output:
-        curve=RESULTS + "metrics/depth/{backbone}.parquet",
-        marks=RESULTS + "metrics/depth/{backbone}-marks.parquet",
+        curve=built("metrics/depth/{backbone}.parquet"),
+        marks=built("metrics/depth/{backbone}-marks.parquet"),
     log:
-        LOGS + "depth/{backbone}.log",
+        logged("depth/{backbone}.log"),
     benchmark:
-        RESULTS + "benchmarks/depth/{backbone}.tsv"
+        built("benchmarks/depth/{backbone}.tsv")
     conda:
         "../../envs/model.yaml"
     threads: 1
@@ -92,20 +92,20 @@ rule depth:
 
 rule controls:
     input:
-        heads=RESULTS + "heads/{backbone}/headrank.json",
-        masses=expand(RESULTS + "runs/{{backbone}}/{d}/masses.safetensors", d=config["panel"]),
-        rankings=expand(RESULTS + "runs/{{backbone}}/{d}/headrank-untrained.parquet", d=config["panel"]),
-        qrels=expand(RESULTS + "collections/{d}/qrels.trec", d=config["panel"]),
-        references=expand(RESULTS + "runs/{{backbone}}/{d}/{m}.trec", d=config["panel"], m=REFERENCES),
+        heads=built("heads/{backbone}/headrank.json"),
+        masses=expand(built("runs/{{backbone}}/{d}/masses.safetensors"), d=config["panel"]),
+        rankings=expand(built("runs/{{backbone}}/{d}/headrank-untrained.parquet"), d=config["panel"]),
+        qrels=expand(built("collections/{d}/qrels.trec"), d=config["panel"]),
+        references=expand(built("runs/{{backbone}}/{d}/{m}.trec"), d=config["panel"], m=REFERENCES),
         library=library("controls"),
     output:
-        layers=RESULTS + "metrics/controls/{backbone}-layers.parquet",
-        draws=RESULTS + "metrics/controls/{backbone}-draws.parquet",
-        references=RESULTS + "metrics/controls/{backbone}-references.parquet",
+        layers=built("metrics/controls/{backbone}-layers.parquet"),
+        draws=built("metrics/controls/{backbone}-draws.parquet"),
+        references=built("metrics/controls/{backbone}-references.parquet"),
     log:
-        LOGS + "controls/{backbone}.log",
+        logged("controls/{backbone}.log"),
     benchmark:
-        RESULTS + "benchmarks/controls/{backbone}.tsv"
+        built("benchmarks/controls/{backbone}.tsv")
     conda:
         "../../envs/model.yaml"
     threads: 1
@@ -128,11 +128,11 @@ rule routes:
         routes=[f"{RESULTS}runs/{b}/{d}/routes.parquet" for b, d in ROUTE_CELLS],
         library=library("routes"),
     output:
-        routes=RESULTS + "metrics/routes.parquet",
+        routes=built("metrics/routes.parquet"),
     log:
-        LOGS + "routes.log",
+        logged("routes.log"),
     benchmark:
-        RESULTS + "benchmarks/routes.tsv"
+        built("benchmarks/routes.tsv")
     localrule: True
     conda:
         "../../envs/evaluate.yaml"
@@ -149,14 +149,14 @@ rule routes:
 
 rule curves:
     input:
-        curves=expand(RESULTS + "adapters/{b}/headrank/curve.csv", b=config["backbones"]),
+        curves=expand(built("adapters/{b}/headrank/curve.csv"), b=config["backbones"]),
         library=library("curves"),
     output:
-        curves=RESULTS + "metrics/training.parquet",
+        curves=built("metrics/training.parquet"),
     log:
-        LOGS + "curves.log",
+        logged("curves.log"),
     benchmark:
-        RESULTS + "benchmarks/curves.tsv"
+        built("benchmarks/curves.tsv")
     localrule: True
     conda:
         "../../envs/evaluate.yaml"
@@ -173,16 +173,16 @@ rule curves:
 
 rule query_curve:
     input:
-        metrics=RESULTS + "metrics/queries.parquet",
-        lists=RESULTS + "lists/training.parquet",
+        metrics=built("metrics/queries.parquet"),
+        lists=built("lists/training.parquet"),
         library=library("query_curve"),
     output:
-        curve=RESULTS + "metrics/query-curve.parquet",
-        references=RESULTS + "metrics/query-references.parquet",
+        curve=built("metrics/query-curve.parquet"),
+        references=built("metrics/query-references.parquet"),
     log:
-        LOGS + "query_curve.log",
+        logged("query_curve.log"),
     benchmark:
-        RESULTS + "benchmarks/query_curve.tsv"
+        built("benchmarks/query_curve.tsv")
     localrule: True
     conda:
         "../../envs/evaluate.yaml"

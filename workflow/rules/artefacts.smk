@@ -68,6 +68,7 @@ OPTIONS = {
         "metric": NDCG,
         "backbones": BACKBONES,
         "benchmarks": config["panel"],
+        "averages": config["averages"],
     },
     ("table", "selectivity"): {"backbones": BACKBONES},
     ("table", "homogenisation"): {"backbones": BACKBONES},
@@ -241,4 +242,4 @@ RUNS += [f"{RESULTS}{pool}/candidates.trec" for pool in DETECTED_ON]
 
 def evidence():
     """What says where the tables and figures come from, and that no file has changed since."""
-    return [RESULTS + "provenance.json", RESULTS + "manifest.sha256", *(f"{run}.yaml" for run in RUNS)]
+    return [built("provenance.json"), built("manifest.sha256"), *(f"{run}.yaml" for run in RUNS)]

@@ -2,13 +2,13 @@ rule synthesize:
     input:
         library=library("synthesize"),
     output:
-        corpus=RESULTS + "synthetic/{collection}/corpus.jsonl",
-        queries=RESULTS + "synthetic/{collection}/queries.jsonl",
-        qrels=RESULTS + "synthetic/{collection}/qrels.trec",
+        corpus=built("synthetic/{collection}/corpus.jsonl"),
+        queries=built("synthetic/{collection}/queries.jsonl"),
+        qrels=built("synthetic/{collection}/qrels.trec"),
     log:
-        LOGS + "synthesize/{collection}.log",
+        logged("synthesize/{collection}.log"),
     benchmark:
-        RESULTS + "benchmarks/synthesize/{collection}.tsv"
+        built("benchmarks/synthesize/{collection}.tsv")
     wildcard_constraints:
         collection=one_of(having(config["collections"], "source", "synthetic")),
     conda:
@@ -28,11 +28,11 @@ rule fetch_collection:
     input:
         library=library("fetch_collection"),
     output:
-        source=RESULTS + "collections/{collection}/source.json",
+        source=built("collections/{collection}/source.json"),
     log:
-        LOGS + "fetch_collection/{collection}.log",
+        logged("fetch_collection/{collection}.log"),
     benchmark:
-        RESULTS + "benchmarks/fetch_collection/{collection}.tsv"
+        built("benchmarks/fetch_collection/{collection}.tsv")
     wildcard_constraints:
         collection=one_of(having(config["collections"], "source", "ir_datasets")),
     retries: 2
@@ -58,12 +58,12 @@ rule collection:
         shares=corpus_shared,
         library=library("collection"),
     output:
-        queries=RESULTS + "collections/{collection}/queries.jsonl",
-        qrels=RESULTS + "collections/{collection}/qrels.trec",
+        queries=built("collections/{collection}/queries.jsonl"),
+        qrels=built("collections/{collection}/qrels.trec"),
     log:
-        LOGS + "collection/{collection}.log",
+        logged("collection/{collection}.log"),
     benchmark:
-        RESULTS + "benchmarks/collection/{collection}.tsv"
+        built("benchmarks/collection/{collection}.tsv")
     conda:
         "../../envs/retrieve.yaml"
     threads: 1
@@ -86,14 +86,14 @@ rule training_set:
         passages=pool_files("passages.jsonl"),
         library=library("training_set"),
     output:
-        queries=RESULTS + "{pool}/queries.jsonl",
-        qrels=RESULTS + "{pool}/qrels.trec",
-        candidates=RESULTS + "{pool}/candidates.trec",
-        passages=RESULTS + "{pool}/passages.jsonl",
+        queries=built("{pool}/queries.jsonl"),
+        qrels=built("{pool}/qrels.trec"),
+        candidates=built("{pool}/candidates.trec"),
+        passages=built("{pool}/passages.jsonl"),
     log:
-        LOGS + "training_set/{pool}.log",
+        logged("training_set/{pool}.log"),
     benchmark:
-        RESULTS + "benchmarks/training_set/{pool}.tsv"
+        built("benchmarks/training_set/{pool}.tsv")
     conda:
         "../../envs/retrieve.yaml"
     threads: 1

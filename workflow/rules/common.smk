@@ -11,7 +11,6 @@ check_names(SCHEMA)
 STUDY = config["name"]
 # Written out, not a wildcard: Snakemake looks for a file's rule by the part of the path before the first wildcard.
 RESULTS = f"results/{STUDY}/"
-LOGS = f"logs/{STUDY}/"
 FROZEN = config["methods"]
 # Head sets of other methods that some method of this study needs, and HeadRank's own.
 NEEDED = {name.removeprefix("reattn-").removesuffix("-faithful") for name in FROZEN}
@@ -55,6 +54,16 @@ SHARD_NAMES = [f"{number}-of-{SHARDS}" for number in range(1, SHARDS + 1)]
 ROOT = os.path.relpath(Path(str(workflow.current_basedir)).resolve().parents[1])
 
 SOURCE = os.path.normpath(f"{ROOT}/src/headrank")
+
+
+def built(path):
+    """A path below the study's results; wildcards stay."""
+    return f"{RESULTS}{path}"
+
+
+def logged(path):
+    """A path below the study's logs."""
+    return f"logs/{STUDY}/{path}"
 
 
 def one_of(names):

@@ -1,15 +1,15 @@
 rule evaluate:
     input:
         runs=runs_of,
-        candidates=expand(RESULTS + "collections/{d}/candidates.trec", d=config["panel"]),
-        qrels=expand(RESULTS + "collections/{d}/qrels.trec", d=config["panel"]),
+        candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
+        qrels=expand(built("collections/{d}/qrels.trec"), d=config["panel"]),
         library=library("evaluate"),
     output:
-        metrics=RESULTS + "metrics/{scope}.parquet",
+        metrics=built("metrics/{scope}.parquet"),
     log:
-        LOGS + "evaluate/{scope}.log",
+        logged("evaluate/{scope}.log"),
     benchmark:
-        RESULTS + "benchmarks/evaluate/{scope}.tsv"
+        built("benchmarks/evaluate/{scope}.tsv")
     wildcard_constraints:
         scope="main|ablation|queries|seeds",
     conda:
@@ -28,14 +28,14 @@ rule evaluate:
 
 rule significance:
     input:
-        metrics=RESULTS + "metrics/{scope}.parquet",
+        metrics=built("metrics/{scope}.parquet"),
         library=library("significance"),
     output:
-        tests=RESULTS + "metrics/significance-{scope}.parquet",
+        tests=built("metrics/significance-{scope}.parquet"),
     log:
-        LOGS + "significance/{scope}.log",
+        logged("significance/{scope}.log"),
     benchmark:
-        RESULTS + "benchmarks/significance/{scope}.tsv"
+        built("benchmarks/significance/{scope}.tsv")
     wildcard_constraints:
         scope="main|ablation",
     conda:
@@ -55,14 +55,14 @@ rule significance:
 rule selectivity:
     input:
         rankings=rankings_of,
-        qrels=expand(RESULTS + "collections/{d}/qrels.trec", d=config["panel"]),
+        qrels=expand(built("collections/{d}/qrels.trec"), d=config["panel"]),
         library=library("selectivity"),
     output:
-        selectivity=RESULTS + "metrics/selectivity-{scope}.parquet",
+        selectivity=built("metrics/selectivity-{scope}.parquet"),
     log:
-        LOGS + "selectivity/{scope}.log",
+        logged("selectivity/{scope}.log"),
     benchmark:
-        RESULTS + "benchmarks/selectivity/{scope}.tsv"
+        built("benchmarks/selectivity/{scope}.tsv")
     wildcard_constraints:
         scope="main|ablation",
     conda:
@@ -83,15 +83,15 @@ rule selectivity:
 rule homogenisation:
     input:
         rankings=rankings_of,
-        qrels=expand(RESULTS + "collections/{d}/qrels.trec", d=config["panel"]),
+        qrels=expand(built("collections/{d}/qrels.trec"), d=config["panel"]),
         library=library("homogenisation"),
     output:
-        profile=RESULTS + "metrics/homogenisation.parquet",
-        measures=RESULTS + "metrics/homogenisation-measures.parquet",
+        profile=built("metrics/homogenisation.parquet"),
+        measures=built("metrics/homogenisation-measures.parquet"),
     log:
-        LOGS + "homogenisation.log",
+        logged("homogenisation.log"),
     benchmark:
-        RESULTS + "benchmarks/homogenisation.tsv"
+        built("benchmarks/homogenisation.tsv")
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -110,15 +110,15 @@ rule cost:
     input:
         rankings=told_rankings,
         calls=told_calls,
-        backbones=expand(RESULTS + "backbones/{b}", b=config["backbones"]),
+        backbones=expand(built("backbones/{b}"), b=config["backbones"]),
         heads=heads_of,
         library=library("cost"),
     output:
-        cost=RESULTS + "metrics/cost.parquet",
+        cost=built("metrics/cost.parquet"),
     log:
-        LOGS + "cost.log",
+        logged("cost.log"),
     benchmark:
-        RESULTS + "benchmarks/cost.tsv"
+        built("benchmarks/cost.tsv")
     localrule: True
     conda:
         "../../envs/evaluate.yaml"
@@ -139,14 +139,14 @@ rule formatting:
     input:
         rankings=told_rankings,
         calls=told_calls,
-        candidates=expand(RESULTS + "collections/{d}/candidates.trec", d=config["panel"]),
+        candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
         library=library("formatting"),
     output:
-        counts=RESULTS + "metrics/format.parquet",
+        counts=built("metrics/format.parquet"),
     log:
-        LOGS + "formatting.log",
+        logged("formatting.log"),
     benchmark:
-        RESULTS + "benchmarks/formatting.tsv"
+        built("benchmarks/formatting.tsv")
     localrule: True
     conda:
         "../../envs/evaluate.yaml"
@@ -166,14 +166,14 @@ rule formatting:
 rule timing:
     input:
         # What is timed has run when these are there.
-        metrics=expand(RESULTS + "metrics/{scope}.parquet", scope=EVALUATED),
+        metrics=expand(built("metrics/{scope}.parquet"), scope=EVALUATED),
         library=library("timing"),
     output:
-        timing=RESULTS + "metrics/timing.parquet",
+        timing=built("metrics/timing.parquet"),
     log:
-        LOGS + "timing.log",
+        logged("timing.log"),
     benchmark:
-        RESULTS + "benchmarks/timing.tsv"
+        built("benchmarks/timing.tsv")
     localrule: True
     conda:
         "../../envs/evaluate.yaml"
@@ -183,7 +183,7 @@ rule timing:
         runtime=10,
         gpu=0,
     params:
-        directory=RESULTS + "benchmarks",
+        directory=built("benchmarks"),
         rules=TIMED,
     script:
         "../scripts/timing.py"

@@ -5,14 +5,14 @@ if SHARDS > 1:
     rule gather_frozen:
         input:
             parts=parts_of(FROZEN_FILES),
-            candidates=expand(RESULTS + "collections/{d}/candidates.trec", d=config["panel"]),
+            candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
             library=library("gather"),
         output:
             FROZEN_FILES,
         log:
-            LOGS + "gather_frozen/{backbone}.log",
+            logged("gather_frozen/{backbone}.log"),
         benchmark:
-            RESULTS + "benchmarks/gather_frozen/{backbone}.tsv"
+            built("benchmarks/gather_frozen/{backbone}.tsv")
         conda:
             "../../envs/model.yaml"
         threads: 1
@@ -21,7 +21,7 @@ if SHARDS > 1:
             runtime=60,
             gpu=0,
         params:
-            parts=expand(RESULTS + "shards/{shard}/runs", shard=SHARD_NAMES),
+            parts=expand(built("shards/{shard}/runs"), shard=SHARD_NAMES),
             queries=None,
         script:
             "../scripts/gather.py"
@@ -29,53 +29,53 @@ if SHARDS > 1:
     use rule gather_frozen as gather_rerank with:
         input:
             parts=parts_of(RERANKED_FILES),
-            candidates=expand(RESULTS + "collections/{d}/candidates.trec", d=config["panel"]),
+            candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
             library=library("gather"),
         output:
             RERANKED_FILES,
         log:
-            LOGS + "gather_rerank/{backbone}/{variant}.log",
+            logged("gather_rerank/{backbone}/{variant}.log"),
         benchmark:
-            RESULTS + "benchmarks/gather_rerank/{backbone}/{variant}.tsv"
+            built("benchmarks/gather_rerank/{backbone}/{variant}.tsv")
 
     use rule gather_frozen as gather_generate with:
         input:
             parts=parts_of(GENERATED_FILES),
-            candidates=expand(RESULTS + "collections/{d}/candidates.trec", d=config["panel"]),
+            candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
             library=library("gather"),
         output:
             GENERATED_FILES,
         log:
-            LOGS + "gather_generate/{backbone}.log",
+            logged("gather_generate/{backbone}.log"),
         benchmark:
-            RESULTS + "benchmarks/gather_generate/{backbone}.tsv"
+            built("benchmarks/gather_generate/{backbone}.tsv")
         params:
-            parts=expand(RESULTS + "shards/{shard}/runs", shard=SHARD_NAMES),
+            parts=expand(built("shards/{shard}/runs"), shard=SHARD_NAMES),
             queries=config["generative"]["queries"],
 
     use rule gather_generate as gather_judge with:
         input:
             parts=parts_of(JUDGED_FILES),
-            candidates=expand(RESULTS + "collections/{d}/candidates.trec", d=config["panel"]),
+            candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
             library=library("gather"),
         output:
             JUDGED_FILES,
         log:
-            LOGS + "gather_judge/{backbone}.log",
+            logged("gather_judge/{backbone}.log"),
         benchmark:
-            RESULTS + "benchmarks/gather_judge/{backbone}.tsv"
+            built("benchmarks/gather_judge/{backbone}.tsv")
 
     rule gather_features:
         input:
-            parts=parts_of([RESULTS + "features/{backbone}/{pool}.safetensors"]),
-            lists=RESULTS + "lists/{pool}.parquet",
+            parts=parts_of([built("features/{backbone}/{pool}.safetensors")]),
+            lists=built("lists/{pool}.parquet"),
             library=library("gather_features"),
         output:
-            features=RESULTS + "features/{backbone}/{pool}.safetensors",
+            features=built("features/{backbone}/{pool}.safetensors"),
         log:
-            LOGS + "gather_features/{backbone}/{pool}.log",
+            logged("gather_features/{backbone}/{pool}.log"),
         benchmark:
-            RESULTS + "benchmarks/gather_features/{backbone}/{pool}.tsv"
+            built("benchmarks/gather_features/{backbone}/{pool}.tsv")
         conda:
             "../../envs/evaluate.yaml"
         threads: 1

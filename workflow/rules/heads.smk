@@ -1,13 +1,13 @@
 rule plant_backbone:
     input:
-        passages=expand(RESULTS + "collections/{c}/passages.jsonl", c=USED),
+        passages=expand(built("collections/{c}/passages.jsonl"), c=USED),
         library=library("plant_backbone"),
     output:
-        backbone=directory(RESULTS + "backbones/{backbone}"),
+        backbone=directory(built("backbones/{backbone}")),
     log:
-        LOGS + "plant_backbone/{backbone}.log",
+        logged("plant_backbone/{backbone}.log"),
     benchmark:
-        RESULTS + "benchmarks/plant_backbone/{backbone}.tsv"
+        built("benchmarks/plant_backbone/{backbone}.tsv")
     wildcard_constraints:
         backbone=one_of(having(config["backbones"], "source", "planted")),
     conda:
@@ -25,15 +25,15 @@ rule plant_backbone:
 
 rule plant_realtext:
     input:
-        passages=expand(RESULTS + "collections/{c}/passages.jsonl", c=USED),
+        passages=expand(built("collections/{c}/passages.jsonl"), c=USED),
         tokenizer=tokenizer_file,
         library=library("plant_realtext"),
     output:
-        backbone=directory(RESULTS + "backbones/{backbone}"),
+        backbone=directory(built("backbones/{backbone}")),
     log:
-        LOGS + "plant_realtext/{backbone}.log",
+        logged("plant_realtext/{backbone}.log"),
     benchmark:
-        RESULTS + "benchmarks/plant_realtext/{backbone}.tsv"
+        built("benchmarks/plant_realtext/{backbone}.tsv")
     wildcard_constraints:
         backbone=one_of(having(config["backbones"], "source", "realtext")),
     conda:
@@ -54,11 +54,11 @@ rule link_backbone:
         config=checkpoint_config,
         library=library("link_backbone"),
     output:
-        backbone=directory(RESULTS + "backbones/{backbone}"),
+        backbone=directory(built("backbones/{backbone}")),
     log:
-        LOGS + "link_backbone/{backbone}.log",
+        logged("link_backbone/{backbone}.log"),
     benchmark:
-        RESULTS + "benchmarks/link_backbone/{backbone}.tsv"
+        built("benchmarks/link_backbone/{backbone}.tsv")
     wildcard_constraints:
         backbone=one_of(having(MODELS, "source", "local")),
     localrule: True
@@ -80,11 +80,11 @@ rule fetch_backbone:
     input:
         library=library("fetch_backbone"),
     output:
-        backbone=directory(RESULTS + "backbones/{backbone}"),
+        backbone=directory(built("backbones/{backbone}")),
     log:
-        LOGS + "fetch_backbone/{backbone}.log",
+        logged("fetch_backbone/{backbone}.log"),
     benchmark:
-        RESULTS + "benchmarks/fetch_backbone/{backbone}.tsv"
+        built("benchmarks/fetch_backbone/{backbone}.tsv")
     wildcard_constraints:
         backbone=one_of(having(MODELS, "source", "hub")),
     retries: 2
@@ -106,20 +106,20 @@ rule fetch_backbone:
 
 rule lists:
     input:
-        queries=RESULTS + "{pool}/queries.jsonl",
-        qrels=RESULTS + "{pool}/qrels.trec",
-        candidates=RESULTS + "{pool}/candidates.trec",
-        passages=RESULTS + "{pool}/passages.jsonl",
-        tests=expand(RESULTS + "collections/{b}/queries.jsonl", b=config["panel"]),
+        queries=built("{pool}/queries.jsonl"),
+        qrels=built("{pool}/qrels.trec"),
+        candidates=built("{pool}/candidates.trec"),
+        passages=built("{pool}/passages.jsonl"),
+        tests=expand(built("collections/{b}/queries.jsonl"), b=config["panel"]),
         # No model reads the candidates of a first stage that is not what it should be.
-        checked=ancient(RESULTS + "metrics/first-stage.parquet"),
+        checked=ancient(built("metrics/first-stage.parquet")),
         library=library("lists"),
     output:
-        lists=RESULTS + "lists/{pool}.parquet",
+        lists=built("lists/{pool}.parquet"),
     log:
-        LOGS + "lists/{pool}.log",
+        logged("lists/{pool}.log"),
     benchmark:
-        RESULTS + "benchmarks/lists/{pool}.tsv"
+        built("benchmarks/lists/{pool}.tsv")
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -137,17 +137,17 @@ rule lists:
 
 rule features:
     input:
-        lists=RESULTS + "lists/{pool}.parquet",
-        queries=RESULTS + "{pool}/queries.jsonl",
-        passages=RESULTS + "{pool}/passages.jsonl",
-        backbone=RESULTS + "backbones/{backbone}",
+        lists=built("lists/{pool}.parquet"),
+        queries=built("{pool}/queries.jsonl"),
+        passages=built("{pool}/passages.jsonl"),
+        backbone=built("backbones/{backbone}"),
         library=library("features"),
     output:
-        features=in_parts(RESULTS + "features/{backbone}/{pool}.safetensors"),
+        features=in_parts(built("features/{backbone}/{pool}.safetensors")),
     log:
-        of_shard(LOGS + "features/{backbone}/{pool}.log"),
+        of_shard(logged("features/{backbone}/{pool}.log")),
     benchmark:
-        of_shard(RESULTS + "benchmarks/features/{backbone}/{pool}.tsv")
+        of_shard(built("benchmarks/features/{backbone}/{pool}.tsv"))
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -168,15 +168,15 @@ rule features:
 
 rule detect:
     input:
-        features=expand(RESULTS + "features/{{backbone}}/{p}.safetensors", p=DETECTED_ON),
-        lists=expand(RESULTS + "lists/{p}.parquet", p=DETECTED_ON),
+        features=expand(built("features/{{backbone}}/{p}.safetensors"), p=DETECTED_ON),
+        lists=expand(built("lists/{p}.parquet"), p=DETECTED_ON),
         library=library("detect"),
     output:
-        expand(RESULTS + "heads/{{backbone}}/{m}.json", m=DETECTED or ["none"]),
+        expand(built("heads/{{backbone}}/{m}.json"), m=DETECTED or ["none"]),
     log:
-        LOGS + "detect/{backbone}.log",
+        logged("detect/{backbone}.log"),
     benchmark:
-        RESULTS + "benchmarks/detect/{backbone}.tsv"
+        built("benchmarks/detect/{backbone}.tsv")
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -193,15 +193,15 @@ rule detect:
 
 rule select:
     input:
-        features=RESULTS + "features/{backbone}/training.safetensors",
-        lists=RESULTS + "lists/training.parquet",
+        features=built("features/{backbone}/training.safetensors"),
+        lists=built("lists/training.parquet"),
         library=library("select"),
     output:
-        heads=RESULTS + "heads/{backbone}/{variant}.json",
+        heads=built("heads/{backbone}/{variant}.json"),
     log:
-        LOGS + "select/{backbone}/{variant}.log",
+        logged("select/{backbone}/{variant}.log"),
     benchmark:
-        RESULTS + "benchmarks/select/{backbone}/{variant}.tsv"
+        built("benchmarks/select/{backbone}/{variant}.tsv")
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -219,17 +219,17 @@ rule select:
 
 rule route:
     input:
-        features=RESULTS + "features/{backbone}/training.safetensors",
-        lists=RESULTS + "lists/training.parquet",
+        features=built("features/{backbone}/training.safetensors"),
+        lists=built("lists/training.parquet"),
         library=library("route"),
     output:
-        router=RESULTS + "routers/{backbone}/router.safetensors",
-        heads=RESULTS + "heads/{backbone}/routehead.json",
-        curve=RESULTS + "routers/{backbone}/curve.csv",
+        router=built("routers/{backbone}/router.safetensors"),
+        heads=built("heads/{backbone}/routehead.json"),
+        curve=built("routers/{backbone}/curve.csv"),
     log:
-        LOGS + "route/{backbone}.log",
+        logged("route/{backbone}.log"),
     benchmark:
-        RESULTS + "benchmarks/route/{backbone}.tsv"
+        built("benchmarks/route/{backbone}.tsv")
     conda:
         "../../envs/model.yaml"
     threads: 1

@@ -1,16 +1,16 @@
 rule mine:
     input:
-        features=RESULTS + "features/{backbone}/training.safetensors",
-        lists=RESULTS + "lists/training.parquet",
-        heads=RESULTS + "heads/{backbone}/{variant}.json",
+        features=built("features/{backbone}/training.safetensors"),
+        lists=built("lists/training.parquet"),
+        heads=built("heads/{backbone}/{variant}.json"),
         library=library("mine"),
     output:
-        pairs=RESULTS + "pairs/{backbone}/{variant}/pairs.parquet",
-        base=RESULTS + "pairs/{backbone}/{variant}/base.parquet",
+        pairs=built("pairs/{backbone}/{variant}/pairs.parquet"),
+        base=built("pairs/{backbone}/{variant}/base.parquet"),
     log:
-        LOGS + "mine/{backbone}/{variant}.log",
+        logged("mine/{backbone}/{variant}.log"),
     benchmark:
-        RESULTS + "benchmarks/mine/{backbone}/{variant}.tsv"
+        built("benchmarks/mine/{backbone}/{variant}.tsv")
     conda:
         "../../envs/evaluate.yaml"
     threads: 1

@@ -4,17 +4,17 @@ rule table:
         library=library("table"),
     output:
         csv=report(
-            RESULTS + "tables/{table}.csv",
+            built("tables/{table}.csv"),
             caption="../report/tables.rst",
             category="Tables",
             labels={"table": "{table}"},
         ),
-        tex=RESULTS + "tables/{table}.tex",
-        md=RESULTS + "tables/{table}.md",
+        tex=built("tables/{table}.tex"),
+        md=built("tables/{table}.md"),
     log:
-        LOGS + "table/{table}.log",
+        logged("table/{table}.log"),
     benchmark:
-        RESULTS + "benchmarks/table/{table}.tsv"
+        built("benchmarks/table/{table}.tsv")
     wildcard_constraints:
         table=one_of(TABLES),
     localrule: True
@@ -36,17 +36,17 @@ rule figure:
         unpack(figure_frames),
         library=library("figure"),
     output:
-        pdf=RESULTS + "figures/{figure}.pdf",
+        pdf=built("figures/{figure}.pdf"),
         png=report(
-            RESULTS + "figures/{figure}.png",
+            built("figures/{figure}.png"),
             caption="../report/figures.rst",
             category="Figures",
             labels={"figure": "{figure}"},
         ),
     log:
-        LOGS + "figure/{figure}.log",
+        logged("figure/{figure}.log"),
     benchmark:
-        RESULTS + "benchmarks/figure/{figure}.tsv"
+        built("benchmarks/figure/{figure}.tsv")
     wildcard_constraints:
         figure=one_of(FIGURES),
     localrule: True

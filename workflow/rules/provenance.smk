@@ -8,24 +8,24 @@ rule provenance:
     input:
         # What is timed has run when these are there.
         artefacts=paper(),
-        models=expand(RESULTS + "backbones/{b}", b=USED_MODELS),
+        models=expand(built("backbones/{b}"), b=USED_MODELS),
         collections=expand(
-            RESULTS + "collections/{c}/{f}",
+            built("collections/{c}/{f}"),
             c=USED,
             f=["queries.jsonl", "qrels.trec", "candidates.trec", "passages.jsonl"],
         ),
         library=library("provenance"),
     output:
         provenance=report(
-            RESULTS + "provenance.json",
+            built("provenance.json"),
             caption="../report/provenance.rst",
             category="Provenance",
             labels={"file": "provenance"},
         ),
     log:
-        LOGS + "provenance.log",
+        logged("provenance.log"),
     benchmark:
-        RESULTS + "benchmarks/provenance.tsv"
+        built("benchmarks/provenance.tsv")
     conda:
         "../../envs/model.yaml"
     threads: 1
@@ -43,15 +43,15 @@ rule provenance:
 
 rule sidecars:
     input:
-        provenance=RESULTS + "provenance.json",
+        provenance=built("provenance.json"),
         runs=RUNS,
         library=library("sidecars"),
     output:
         [f"{run}.yaml" for run in RUNS],
     log:
-        LOGS + "sidecars.log",
+        logged("sidecars.log"),
     benchmark:
-        RESULTS + "benchmarks/sidecars.tsv"
+        built("benchmarks/sidecars.tsv")
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -67,21 +67,21 @@ rule manifest:
     input:
         # Everything else, so that nothing changes behind it.
         artefacts=paper(),
-        provenance=RESULTS + "provenance.json",
+        provenance=built("provenance.json"),
         runs=RUNS,
         sidecars=[f"{run}.yaml" for run in RUNS],
         library=library("manifest"),
     output:
         manifest=report(
-            RESULTS + "manifest.sha256",
+            built("manifest.sha256"),
             caption="../report/provenance.rst",
             category="Provenance",
             labels={"file": "manifest"},
         ),
     log:
-        LOGS + "manifest.log",
+        logged("manifest.log"),
     benchmark:
-        RESULTS + "benchmarks/manifest.tsv"
+        built("benchmarks/manifest.tsv")
     conda:
         "../../envs/evaluate.yaml"
     threads: 1

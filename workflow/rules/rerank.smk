@@ -1,22 +1,22 @@
 rule frozen:
     input:
-        backbone=RESULTS + "backbones/{backbone}",
-        queries=expand(RESULTS + "collections/{d}/queries.jsonl", d=config["panel"]),
-        candidates=expand(RESULTS + "collections/{d}/candidates.trec", d=config["panel"]),
-        passages=expand(RESULTS + "collections/{d}/passages.jsonl", d=config["panel"]),
-        heads=expand(RESULTS + "heads/{{backbone}}/{m}.json", m=[*DETECTED, "headrank"]),
-        router=RESULTS + "routers/{backbone}/router.safetensors" if ROUTED else [],
-        checked=ancient(RESULTS + "metrics/first-stage.parquet"),
+        backbone=built("backbones/{backbone}"),
+        queries=expand(built("collections/{d}/queries.jsonl"), d=config["panel"]),
+        candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
+        passages=expand(built("collections/{d}/passages.jsonl"), d=config["panel"]),
+        heads=expand(built("heads/{{backbone}}/{m}.json"), m=[*DETECTED, "headrank"]),
+        router=built("routers/{backbone}/router.safetensors") if ROUTED else [],
+        checked=ancient(built("metrics/first-stage.parquet")),
         library=library("frozen"),
     output:
-        runs=expand(in_parts(RESULTS + "runs/{{backbone}}/{d}/{m}.trec"), d=config["panel"], m=FROZEN),
-        rankings=expand(in_parts(RESULTS + "runs/{{backbone}}/{d}/{m}.parquet"), d=config["panel"], m=FROZEN),
-        masses=expand(in_parts(RESULTS + "runs/{{backbone}}/{d}/masses.safetensors"), d=config["panel"]),
-        routes=expand(in_parts(RESULTS + "runs/{{backbone}}/{d}/routes.parquet"), d=config["panel"]),
+        runs=expand(in_parts(built("runs/{{backbone}}/{d}/{m}.trec")), d=config["panel"], m=FROZEN),
+        rankings=expand(in_parts(built("runs/{{backbone}}/{d}/{m}.parquet")), d=config["panel"], m=FROZEN),
+        masses=expand(in_parts(built("runs/{{backbone}}/{d}/masses.safetensors")), d=config["panel"]),
+        routes=expand(in_parts(built("runs/{{backbone}}/{d}/routes.parquet")), d=config["panel"]),
     log:
-        of_shard(LOGS + "frozen/{backbone}.log"),
+        of_shard(logged("frozen/{backbone}.log")),
     benchmark:
-        of_shard(RESULTS + "benchmarks/frozen/{backbone}.tsv")
+        of_shard(built("benchmarks/frozen/{backbone}.tsv"))
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -39,20 +39,20 @@ rule frozen:
 
 rule rerank:
     input:
-        backbone=RESULTS + "backbones/{backbone}",
-        queries=expand(RESULTS + "collections/{d}/queries.jsonl", d=config["panel"]),
-        candidates=expand(RESULTS + "collections/{d}/candidates.trec", d=config["panel"]),
-        passages=expand(RESULTS + "collections/{d}/passages.jsonl", d=config["panel"]),
-        adapter=RESULTS + "adapters/{backbone}/{variant}/adapter_model.safetensors",
-        description=RESULTS + "adapters/{backbone}/{variant}/headrank_config.json",
+        backbone=built("backbones/{backbone}"),
+        queries=expand(built("collections/{d}/queries.jsonl"), d=config["panel"]),
+        candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
+        passages=expand(built("collections/{d}/passages.jsonl"), d=config["panel"]),
+        adapter=built("adapters/{backbone}/{variant}/adapter_model.safetensors"),
+        description=built("adapters/{backbone}/{variant}/headrank_config.json"),
         library=library("rerank"),
     output:
-        runs=expand(in_parts(RESULTS + "runs/{{backbone}}/{d}/{{variant}}.trec"), d=config["panel"]),
-        rankings=expand(in_parts(RESULTS + "runs/{{backbone}}/{d}/{{variant}}.parquet"), d=config["panel"]),
+        runs=expand(in_parts(built("runs/{{backbone}}/{d}/{{variant}}.trec")), d=config["panel"]),
+        rankings=expand(in_parts(built("runs/{{backbone}}/{d}/{{variant}}.parquet")), d=config["panel"]),
     log:
-        of_shard(LOGS + "rerank/{backbone}/{variant}.log"),
+        of_shard(logged("rerank/{backbone}/{variant}.log")),
     benchmark:
-        of_shard(RESULTS + "benchmarks/rerank/{backbone}/{variant}.tsv")
+        of_shard(built("benchmarks/rerank/{backbone}/{variant}.tsv"))
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -73,32 +73,32 @@ rule rerank:
 
 rule generate:
     input:
-        backbone=RESULTS + "backbones/{backbone}",
-        queries=expand(RESULTS + "collections/{d}/queries.jsonl", d=config["panel"]),
-        candidates=expand(RESULTS + "collections/{d}/candidates.trec", d=config["panel"]),
-        passages=expand(RESULTS + "collections/{d}/passages.jsonl", d=config["panel"]),
-        checked=ancient(RESULTS + "metrics/first-stage.parquet"),
+        backbone=built("backbones/{backbone}"),
+        queries=expand(built("collections/{d}/queries.jsonl"), d=config["panel"]),
+        candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
+        passages=expand(built("collections/{d}/passages.jsonl"), d=config["panel"]),
+        checked=ancient(built("metrics/first-stage.parquet")),
         library=library("generate"),
     output:
         runs=expand(
-            in_parts(RESULTS + "runs/{{backbone}}/{d}/{m}.trec"),
+            in_parts(built("runs/{{backbone}}/{d}/{m}.trec")),
             d=config["panel"],
             m=WRITTEN or ["none"],
         ),
         rankings=expand(
-            in_parts(RESULTS + "runs/{{backbone}}/{d}/{m}.parquet"),
+            in_parts(built("runs/{{backbone}}/{d}/{m}.parquet")),
             d=config["panel"],
             m=WRITTEN or ["none"],
         ),
         calls=expand(
-            in_parts(RESULTS + "runs/{{backbone}}/{d}/{m}.calls.jsonl.gz"),
+            in_parts(built("runs/{{backbone}}/{d}/{m}.calls.jsonl.gz")),
             d=config["panel"],
             m=WRITTEN or ["none"],
         ),
     log:
-        of_shard(LOGS + "generate/{backbone}.log"),
+        of_shard(logged("generate/{backbone}.log")),
     benchmark:
-        of_shard(RESULTS + "benchmarks/generate/{backbone}.tsv")
+        of_shard(built("benchmarks/generate/{backbone}.tsv"))
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -122,31 +122,31 @@ rule generate:
 rule judge:
     input:
         backbone=lambda wildcards: f"{RESULTS}backbones/{reranker_of(wildcards.backbone)}",
-        queries=expand(RESULTS + "collections/{d}/queries.jsonl", d=config["panel"]),
-        candidates=expand(RESULTS + "collections/{d}/candidates.trec", d=config["panel"]),
-        passages=expand(RESULTS + "collections/{d}/passages.jsonl", d=config["panel"]),
-        checked=ancient(RESULTS + "metrics/first-stage.parquet"),
+        queries=expand(built("collections/{d}/queries.jsonl"), d=config["panel"]),
+        candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
+        passages=expand(built("collections/{d}/passages.jsonl"), d=config["panel"]),
+        checked=ancient(built("metrics/first-stage.parquet")),
         library=library("generate"),
     output:
         runs=expand(
-            in_parts(RESULTS + "runs/{{backbone}}/{d}/{m}.trec"),
+            in_parts(built("runs/{{backbone}}/{d}/{m}.trec")),
             d=config["panel"],
             m=["qwen3-reranker"],
         ),
         rankings=expand(
-            in_parts(RESULTS + "runs/{{backbone}}/{d}/{m}.parquet"),
+            in_parts(built("runs/{{backbone}}/{d}/{m}.parquet")),
             d=config["panel"],
             m=["qwen3-reranker"],
         ),
         calls=expand(
-            in_parts(RESULTS + "runs/{{backbone}}/{d}/{m}.calls.jsonl.gz"),
+            in_parts(built("runs/{{backbone}}/{d}/{m}.calls.jsonl.gz")),
             d=config["panel"],
             m=["qwen3-reranker"],
         ),
     log:
-        of_shard(LOGS + "judge/{backbone}.log"),
+        of_shard(logged("judge/{backbone}.log")),
     benchmark:
-        of_shard(RESULTS + "benchmarks/judge/{backbone}.tsv")
+        of_shard(built("benchmarks/judge/{backbone}.tsv"))
     wildcard_constraints:
         backbone=one_of(JUDGED),
     conda:

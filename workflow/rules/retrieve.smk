@@ -4,11 +4,11 @@ rule index:
         corpus=files_of("corpus.jsonl"),
         library=library("index"),
     output:
-        index=directory(RESULTS + "indexes/{collection}/bm25"),
+        index=directory(built("indexes/{collection}/bm25")),
     log:
-        LOGS + "index/{collection}.log",
+        logged("index/{collection}.log"),
     benchmark:
-        RESULTS + "benchmarks/index/{collection}.tsv"
+        built("benchmarks/index/{collection}.tsv")
     retries: 2
     conda:
         "../../envs/retrieve.yaml"
@@ -32,11 +32,11 @@ rule embed:
         encoder=f"{RESULTS}backbones/{ENCODER}",
         library=library("embed"),
     output:
-        index=directory(RESULTS + "indexes/{collection}/dense"),
+        index=directory(built("indexes/{collection}/dense")),
     log:
-        LOGS + "embed/{collection}.log",
+        logged("embed/{collection}.log"),
     benchmark:
-        RESULTS + "benchmarks/embed/{collection}.tsv"
+        built("benchmarks/embed/{collection}.tsv")
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -54,18 +54,18 @@ rule embed:
 
 rule retrieve:
     input:
-        queries=RESULTS + "collections/{collection}/queries.jsonl",
+        queries=built("collections/{collection}/queries.jsonl"),
         source=fetched,
         index=index_of,
         run=given_run,
         library=library("retrieve"),
     output:
-        first_stage=RESULTS + "collections/{collection}/first-stage.trec",
-        candidates=RESULTS + "collections/{collection}/candidates.trec",
+        first_stage=built("collections/{collection}/first-stage.trec"),
+        candidates=built("collections/{collection}/candidates.trec"),
     log:
-        LOGS + "retrieve/{collection}.log",
+        logged("retrieve/{collection}.log"),
     benchmark:
-        RESULTS + "benchmarks/retrieve/{collection}.tsv"
+        built("benchmarks/retrieve/{collection}.tsv")
     wildcard_constraints:
         collection=one_of(staged("bm25", "official", "run")),
     conda:
@@ -87,17 +87,17 @@ rule retrieve:
 
 rule retrieve_dense:
     input:
-        queries=RESULTS + "collections/{collection}/queries.jsonl",
+        queries=built("collections/{collection}/queries.jsonl"),
         index=index_of,
         encoder=f"{RESULTS}backbones/{ENCODER}",
         library=library("retrieve_dense"),
     output:
-        first_stage=RESULTS + "collections/{collection}/first-stage.trec",
-        candidates=RESULTS + "collections/{collection}/candidates.trec",
+        first_stage=built("collections/{collection}/first-stage.trec"),
+        candidates=built("collections/{collection}/candidates.trec"),
     log:
-        LOGS + "retrieve_dense/{collection}.log",
+        logged("retrieve_dense/{collection}.log"),
     benchmark:
-        RESULTS + "benchmarks/retrieve_dense/{collection}.tsv"
+        built("benchmarks/retrieve_dense/{collection}.tsv")
     wildcard_constraints:
         collection=one_of(staged("dense")),
     conda:
@@ -118,15 +118,15 @@ rule retrieve_dense:
 
 rule first_stage:
     input:
-        runs=expand(RESULTS + "collections/{c}/first-stage.trec", c=USED),
-        qrels=expand(RESULTS + "collections/{c}/qrels.trec", c=USED),
+        runs=expand(built("collections/{c}/first-stage.trec"), c=USED),
+        qrels=expand(built("collections/{c}/qrels.trec"), c=USED),
         library=library("first_stage"),
     output:
-        measured=RESULTS + "metrics/first-stage.parquet",
+        measured=built("metrics/first-stage.parquet"),
     log:
-        LOGS + "first_stage.log",
+        logged("first_stage.log"),
     benchmark:
-        RESULTS + "benchmarks/first_stage.tsv"
+        built("benchmarks/first_stage.tsv")
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -145,17 +145,17 @@ rule first_stage:
 
 rule passages:
     input:
-        candidates=RESULTS + "collections/{collection}/candidates.trec",
+        candidates=built("collections/{collection}/candidates.trec"),
         judged=judged_files,
         source=fetched,
         corpus=files_of("corpus.jsonl"),
         library=library("passages"),
     output:
-        passages=RESULTS + "collections/{collection}/passages.jsonl",
+        passages=built("collections/{collection}/passages.jsonl"),
     log:
-        LOGS + "passages/{collection}.log",
+        logged("passages/{collection}.log"),
     benchmark:
-        RESULTS + "benchmarks/passages/{collection}.tsv"
+        built("benchmarks/passages/{collection}.tsv")
     conda:
         "../../envs/retrieve.yaml"
     threads: 1

@@ -23,7 +23,7 @@ def shard_of(wildcards):
 
 def run_files(*files):
     """Files of every benchmark that one job writes for one backbone."""
-    return expand(RESULTS + "runs/{{backbone}}/{d}/{f}", d=config["panel"], f=files)
+    return expand(built("runs/{{backbone}}/{d}/{f}"), d=config["panel"], f=files)
 
 
 def parts_of(files):

@@ -1,24 +1,24 @@
 rule train:
     input:
-        backbone=RESULTS + "backbones/{backbone}",
-        heads=RESULTS + "heads/{backbone}/{variant}.json",
-        lists=RESULTS + "lists/training.parquet",
-        pairs=RESULTS + "pairs/{backbone}/{variant}/pairs.parquet",
-        base=RESULTS + "pairs/{backbone}/{variant}/base.parquet",
-        queries=RESULTS + "training/queries.jsonl",
-        passages=RESULTS + "training/passages.jsonl",
+        backbone=built("backbones/{backbone}"),
+        heads=built("heads/{backbone}/{variant}.json"),
+        lists=built("lists/training.parquet"),
+        pairs=built("pairs/{backbone}/{variant}/pairs.parquet"),
+        base=built("pairs/{backbone}/{variant}/base.parquet"),
+        queries=built("training/queries.jsonl"),
+        passages=built("training/passages.jsonl"),
         library=library("train"),
     output:
-        adapter=RESULTS + "adapters/{backbone}/{variant}/adapter_model.safetensors",
-        lora=RESULTS + "adapters/{backbone}/{variant}/adapter_config.json",
-        heads=RESULTS + "adapters/{backbone}/{variant}/heads.json",
-        description=RESULTS + "adapters/{backbone}/{variant}/headrank_config.json",
-        curve=RESULTS + "adapters/{backbone}/{variant}/curve.csv",
-        steps=RESULTS + "adapters/{backbone}/{variant}/steps.csv",
+        adapter=built("adapters/{backbone}/{variant}/adapter_model.safetensors"),
+        lora=built("adapters/{backbone}/{variant}/adapter_config.json"),
+        heads=built("adapters/{backbone}/{variant}/heads.json"),
+        description=built("adapters/{backbone}/{variant}/headrank_config.json"),
+        curve=built("adapters/{backbone}/{variant}/curve.csv"),
+        steps=built("adapters/{backbone}/{variant}/steps.csv"),
     log:
-        LOGS + "train/{backbone}/{variant}.log",
+        logged("train/{backbone}/{variant}.log"),
     benchmark:
-        RESULTS + "benchmarks/train/{backbone}/{variant}.tsv"
+        built("benchmarks/train/{backbone}/{variant}.tsv")
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -30,7 +30,7 @@ rule train:
         model=MODEL,
         queries=training_queries,
         # Not an output: what a killed job has left there is what the next one starts from.
-        unfinished=RESULTS + "adapters/{backbone}/.unfinished-{variant}",
+        unfinished=built("adapters/{backbone}/.unfinished-{variant}"),
         seed=config["seed"],
         settings=settings(
             "prompt",
