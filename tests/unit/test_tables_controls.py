@@ -90,3 +90,18 @@ def test_controls_of_one_draw_and_one_benchmark() -> None:
 def test_controls_that_do_not_fit_are_refused(frames: tuple[pd.DataFrame, ...], message: str) -> None:
     with pytest.raises(InputError, match=message):
         controls_table(*frames)
+
+
+def test_averages_stand_below_the_mean_over_all() -> None:
+    whole = controls_table(LAYERS, DRAWS, REFERENCES)
+    alone = controls_table(LAYERS, DRAWS, REFERENCES, benchmarks=["dl19"])
+    both = controls_table(LAYERS, DRAWS, REFERENCES, averages={"first": ["dl19"]})
+    assert [c.key for c in both.columns][:3] == ["backbone", "panel", "heads"]
+    without = [[cell.text for i, cell in enumerate(row) if i != 1] for row in both.rows]
+    by_panel = {
+        panel: [texts for row, texts in zip(both.rows, without, strict=True) if row[1].value == panel]
+        for panel in {row[1].value for row in both.rows}
+    }
+    assert by_panel["first"] == [[cell.text for cell in row] for row in alone.rows]
+    (rest,) = [rows for panel, rows in by_panel.items() if panel != "first"]
+    assert rest == [[cell.text for cell in row] for row in whole.rows]

@@ -79,7 +79,12 @@ OPTIONS = {
     ("figure", "overlap"): {"backbones": BACKBONES, "methods": CRITERIA},
     ("figure", "routes"): {"backbones": BACKBONES, "benchmarks": config["panel"]},
     ("figure", "controls"): {"metric": NDCG, "backbones": BACKBONES, "benchmarks": config["panel"]},
-    ("table", "controls"): {"metric": NDCG, "backbones": BACKBONES, "benchmarks": config["panel"]},
+    ("table", "controls"): {
+        "metric": NDCG,
+        "backbones": BACKBONES,
+        "benchmarks": config["panel"],
+        "averages": config["averages"],
+    },
     ("figure", "depth"): {"backbones": BACKBONES, "metric": NDCG},
     ("figure", "training"): {"backbones": BACKBONES},
     ("figure", "queries"): {"metric": NDCG},

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from headrank.errors import InputError
-from headrank.tables.names import UNTRAINED, backbone_name, by_method, method_name
+from headrank.tables.means import averages_legend
+from headrank.tables.names import UNTRAINED, average_name, backbone_name, by_method, method_name
 from headrank.tables.table import Cell, Column, Table, bold_best, count_cell, number_cell, text_cell
 from headrank.tables.tidy import in_order, require, require_finite, require_unique
 
@@ -23,6 +24,7 @@ def controls_table(
     metric: str = "nDCG@10",
     backbones: Sequence[str] | None = None,
     benchmarks: Sequence[str] | None = None,
+    averages: Mapping[str, Sequence[str]] | None = None,
     selected: str = UNTRAINED,
 ) -> Table:
     """Per backbone: random heads over draws, the best single layer, the chosen heads with their rank among draws.
@@ -30,52 +32,22 @@ def controls_table(
     layers: columns backbone, benchmark, layer (from 0), value (``metric`` of all heads of that layer alone).
     draws: backbone, benchmark, draw, value (as many random heads as are selected; a draw takes the same heads on
     every benchmark). references: backbone, benchmark, method, value. Values are means over queries; the table
-    takes their unweighted mean over benchmarks (default: those of the draws).
-    ``selected`` must be among the references. docs/methods.md 11.1.
+    takes their unweighted mean over benchmarks (default: those of the draws), and below it over those that each of
+    ``averages`` lists. ``selected`` must be among the references. docs/methods.md 11.1.
     """
     common = common_benchmarks(draws, benchmarks)
-    by_layer = control_means(layers, "layer", "layer controls", common)
-    by_draw = control_means(draws, "draw", "random draws", common)
-    by_reference = control_means(references, "method", "control references", common)
-    shown = in_order(by_draw["backbone"], backbones, "random draws")
-    groups = []
+    averages = averages or {}
+    panels = {f"all {len(common)}": common, **averages}
+    shown = in_order(draws["backbone"], backbones, "random draws")
+    groups: list[tuple[tuple[Cell, ...], ...]] = []
     for backbone in shown:
-        random = own_values(by_draw, "draw", backbone, "random draws").to_numpy(dtype=float)
-        layer = own_values(by_layer, "layer", backbone, "layer controls")
-        chosen = own_values(by_reference, "method", backbone, "control references")
-        if selected not in chosen.index:
-            raise InputError(f"control references: no rows for {selected} of {backbone}; give its value")
-        best = int(layer.to_numpy(dtype=float).argmax())
-        name = text_cell(backbone, backbone_name(backbone))
-        several = len(random) > 1
-        nothing = number_cell(None, 0)
-        head: list[Cell] = [
-            name,
-            text_cell(RANDOM, f"Random heads, {len(random)} draw{'s' if several else ''}"),
-            number_cell(float(random.mean()), 3),
-            number_cell(float(random.std(ddof=1)) if several else None, 3),
-            number_cell(float(random.min()), 3),
-            number_cell(float(random.max()), 3),
-            nothing,
-            nothing,
-        ]
-        rows = [head]
-        values = [
-            (BEST_LAYER, "Best single layer", float(layer.iloc[best]), count_cell(int(layer.index[best])))
-        ]
-        values += [
-            (method, method_name(method), float(chosen[method]), nothing)
-            for method in by_method(chosen.index)
-        ]
-        for key, title, value, which in values:
-            rank = 1 + int((random > value).sum())
-            place = Cell(rank, f"{rank} of {len(random) + 1}")
-            rows.append(
-                [name, text_cell(key, title), number_cell(value, 3), nothing, nothing, nothing, which, place]
-            )
-        groups.append(tuple(map(tuple, bold_best(rows, 2))))
-    columns = (
+        for panel, members in panels.items():
+            rows = _rows(layers, draws, references, backbone, list(members), selected)
+            over = text_cell(panel, average_name(panel))
+            groups.append(tuple((row[0], over, *row[1:]) if averages else row for row in rows))
+    columns = [
         Column("backbone", "Backbone", numeric=False),
+        *([Column("panel", "Over", numeric=False)] if averages else []),
         Column("heads", "Heads", numeric=False),
         Column("value", metric),
         Column("deviation", "SD"),
@@ -83,15 +55,61 @@ def controls_table(
         Column("highest", "Highest"),
         Column("layer", "Layer"),
         Column("rank", "Rank"),
-    )
+    ]
     plural = "s" if len(common) > 1 else ""
     caption = (
-        f"Controls of head choice: {metric}, mean over {len(common)} benchmark{plural}. Random heads: as "
+        f"Controls of head choice: {metric}, mean over {len(common)} benchmark{plural}."
+        f"{averages_legend(averages)} Random heads: as "
         f"many as HeadRank's; mean, standard deviation and range over draws. Best single layer: all heads of the "
         f"layer that is best on these very queries, so an upper bound. Rank: place among the random draws, 1 if "
         f"above all of them. Nothing is trained. Bold: best of each backbone."
     )
-    return Table(columns, tuple(groups), caption, "tab:controls")
+    return Table(tuple(columns), tuple(groups), caption, "tab:controls")
+
+
+def _rows(
+    layers: pd.DataFrame,
+    draws: pd.DataFrame,
+    references: pd.DataFrame,
+    backbone: str,
+    common: list[str],
+    selected: str,
+) -> tuple[tuple[Cell, ...], ...]:
+    """One backbone's rows, means being over the benchmarks ``common``."""
+    by_layer = control_means(layers, "layer", "layer controls", common)
+    by_draw = control_means(draws, "draw", "random draws", common)
+    by_reference = control_means(references, "method", "control references", common)
+    random = own_values(by_draw, "draw", backbone, "random draws").to_numpy(dtype=float)
+    layer = own_values(by_layer, "layer", backbone, "layer controls")
+    chosen = own_values(by_reference, "method", backbone, "control references")
+    if selected not in chosen.index:
+        raise InputError(f"control references: no rows for {selected} of {backbone}; give its value")
+    best = int(layer.to_numpy(dtype=float).argmax())
+    name = text_cell(backbone, backbone_name(backbone))
+    several = len(random) > 1
+    nothing = number_cell(None, 0)
+    head: list[Cell] = [
+        name,
+        text_cell(RANDOM, f"Random heads, {len(random)} draw{'s' if several else ''}"),
+        number_cell(float(random.mean()), 3),
+        number_cell(float(random.std(ddof=1)) if several else None, 3),
+        number_cell(float(random.min()), 3),
+        number_cell(float(random.max()), 3),
+        nothing,
+        nothing,
+    ]
+    rows = [head]
+    values = [(BEST_LAYER, "Best single layer", float(layer.iloc[best]), count_cell(int(layer.index[best])))]
+    values += [
+        (method, method_name(method), float(chosen[method]), nothing) for method in by_method(chosen.index)
+    ]
+    for key, title, value, which in values:
+        rank = 1 + int((random > value).sum())
+        place = Cell(rank, f"{rank} of {len(random) + 1}")
+        rows.append(
+            [name, text_cell(key, title), number_cell(value, 3), nothing, nothing, nothing, which, place]
+        )
+    return tuple(map(tuple, bold_best(rows, 2)))
 
 
 def common_benchmarks(draws: pd.DataFrame, benchmarks: Sequence[str] | None) -> list[str]:
