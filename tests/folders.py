@@ -39,6 +39,16 @@ def configuration(**changes: Any) -> dict[str, Any]:
         "variants": {"k-2": {"selection": {"k": 2}}, "short": {"candidates": {"depth": 10}}},
         "generative": {"methods": ["rankgpt"], "queries": 2},
         "headrank": {"candidates": {"depth": 40}, "training": {"seed": 7}},
+        "first_stage": {
+            "method": "bm25",
+            "k1": 0.9,
+            "b": 0.4,
+            "encoder": "tiny",
+            "pooling": "cls",
+            "query_prefix": "",
+            "document_prefix": "",
+            "max_tokens": 512,
+        },
         "evaluation": {"baseline": "core", "cutoff": 10},
         **changes,
     }

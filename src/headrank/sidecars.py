@@ -27,7 +27,8 @@ _TEST = {"name": "paired randomisation test over queries, two-sided", "correctio
 def sidecar(run: str, tag: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
     """The metadata of one run, its sections in the schema's order.
 
-    run: path within the results folder, ``runs/BACKBONE/BENCHMARK/METHOD.trec`` or ``.../COLLECTION/candidates.trec``.
+    run: path within the results folder, ``runs/BACKBONE/BENCHMARK/METHOD.trec`` or ``.../COLLECTION/candidates.trec``
+        or ``collections/COLLECTION/first-stage.trec``.
     tag: of the run's last column. provenance: as ``provenance.record`` gives it. Raises InputError for other paths.
     """
     config = provenance["configuration"]["values"]
@@ -38,7 +39,7 @@ def sidecar(run: str, tag: str, provenance: Mapping[str, Any]) -> dict[str, Any]
             data = {"test collection": _collection(benchmark, provenance)}
             if used := _learned_from(method, config):
                 data["training data"] = [_collection(name, provenance) for name in used]
-        case ("collections", name, "candidates"):
+        case ("collections", name, "candidates" | "first-stage"):
             stages, data = [_first_stage(name, config)], {"test collection": _collection(name, provenance)}
         case (pool, "candidates") if pool in _POOLS:
             names = config[_POOLS[pool]]
@@ -66,8 +67,6 @@ def sidecar(run: str, tag: str, provenance: Mapping[str, Any]) -> dict[str, Any]
     }
 
 
-# As headrank.retrieval has them; a test holds the two together.
-BM25 = {"k1": 0.9, "b": 0.4}
 _INDEXING = {
     "tokenizer": "bm25s",
     "stemmer": "Snowball English (PyStemmer)",
@@ -137,7 +136,14 @@ def _first_stage(collection: str, config: Mapping[str, Any]) -> dict[str, Any]:
     spec = config["collections"][collection]
     if spec.get("run"):
         return {"name": _FIRST_STAGE, "method": "a given run", "run": PurePosixPath(spec["run"]).name}
-    return {"name": _FIRST_STAGE, "method": "BM25, Lucene's variant", **BM25}
+    given = config["first_stage"]
+    method = spec.get("first_stage") or given["method"]
+    if method == "official":
+        return {"name": _FIRST_STAGE, "method": "the official candidates of the collection"}
+    if method == "dense":
+        keys = ("encoder", "pooling", "query_prefix", "document_prefix", "max_tokens")
+        return {"name": _FIRST_STAGE, "method": "cosine of dense vectors", **{k: given[k] for k in keys}}
+    return {"name": _FIRST_STAGE, "method": "BM25, Lucene's variant", "k1": given["k1"], "b": given["b"]}
 
 
 def _reranker(method: str, backbone: str, provenance: Mapping[str, Any]) -> dict[str, Any]:

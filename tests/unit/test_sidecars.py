@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,9 +14,8 @@ from folders import configuration, results_folder
 from headrank.catalogue import BY_NAME
 from headrank.errors import InputError
 from headrank.provenance import read_provenance
-from headrank.retrieval import bm25
 from headrank.runs import read_tag
-from headrank.sidecars import BM25, sidecar
+from headrank.sidecars import sidecar
 
 SECTIONS = ["platform", "research goal", "implementation", "method", "actor", "data"]
 
@@ -113,9 +111,19 @@ def test_candidates_are_described_as_the_first_stage_alone(provenance: dict[str,
     assert [spec["ir_datasets"] for spec in pool["data"]["training data"]] == ["beir/scifact/test"]
 
 
-def test_first_stage_parameters_are_the_retriever_s_own() -> None:
-    defaults = inspect.signature(bm25).parameters
-    assert {name: defaults[name].default for name in BM25} == BM25
+def test_the_first_stage_is_the_configured_one(provenance: dict[str, Any]) -> None:
+    config = provenance["configuration"]["values"]
+    config["first_stage"] |= {"k1": 1.2, "b": 0.7}
+
+    def told() -> dict[str, Any]:
+        (stage,) = sidecar("collections/made/first-stage.trec", "x", provenance)["method"]["retrieval"]
+        return dict(stage)
+
+    assert (told()["k1"], told()["b"]) == (1.2, 0.7)
+    config["first_stage"]["method"] = "dense"
+    assert (told()["method"], told()["encoder"]) == ("cosine of dense vectors", "tiny")
+    config["collections"]["made"]["first_stage"] = "official"
+    assert told()["method"] == "the official candidates of the collection"
 
 
 def test_nothing_in_it_depends_on_time_or_place(provenance: dict[str, Any], tmp_path: Path) -> None:

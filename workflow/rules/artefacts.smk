@@ -241,7 +241,7 @@ SCOPES = [cells(scope) for scope in EVALUATED]
 # Every ranking that is evaluated or counted, without repetition, and the candidates behind them.
 RUNS = dict.fromkeys(cell for scope in [*SCOPES, told_cells(None)] for cell in scope)
 RUNS = [f"{RESULTS}runs/{b}/{d}/{m}.trec" for b, d, m in RUNS]
-RUNS += [f"{RESULTS}collections/{c}/candidates.trec" for c in USED]
+RUNS += [f"{RESULTS}collections/{c}/{n}.trec" for c in USED for n in ("first-stage", "candidates")]
 RUNS += [f"{RESULTS}{pool}/candidates.trec" for pool in DETECTED_ON]
 
 
