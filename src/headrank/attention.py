@@ -10,7 +10,7 @@ Prompts are packed (``headrank.packing``): one forward pass reads several prompt
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from headrank.deepest import lean
 from headrank.entrance import Entrance, begun_at
 from headrank.packing import Segment, packed_attention
 
@@ -63,6 +64,14 @@ class Capture:
     @property
     def deepest(self) -> int:
         return max(self.heads)
+
+    def places(self) -> list[int]:
+        """Where the rows that are read stand in the packed sequence."""
+        found: set[int] = set()
+        for read in self.reads:
+            begin = self.segments[read.segment].branch_start(read.branch)
+            found.update(range(begin + read.start, begin + read.stop))
+        return sorted(found)
 
     def read(self, layer: int, query: Tensor, key: Tensor, scaling: float) -> None:
         """Compute the rows of one layer. query (1, H, T, d) and key (1, H_kv, T, d), both after rotary encoding."""
@@ -161,7 +170,11 @@ def run(
     ``capture.segments``. entrance: where the pass begins, at the first layer if None. Returns ``capture``, filled.
     Gradients flow into its tensors unless disabled outside.
     """
-    with suppress(_ReadingDone), _states_read(decoder, capture), begun_at(decoder, entrance):
+    layers: Any = decoder.layers
+    ending: Any = nullcontext()
+    if capture.deepest < len(layers):
+        ending = lean(layers[capture.deepest], capture.places())
+    with suppress(_ReadingDone), _states_read(decoder, capture), begun_at(decoder, entrance), ending:
         _forward(decoder, sequences, capture)
     missing = set(capture.heads) - set(capture.mass)
     if capture.states_layer is not None and not capture.states:

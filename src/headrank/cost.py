@@ -44,9 +44,9 @@ def layer_operations(shape: Shape, tokens: float, parts: float = 1) -> float:
 
 
 def deepest_layer_operations(shape: Shape, tokens: float, rows: float, heads: int) -> float:
-    """Multiply-adds in the layer that is read last: query, key and value projections, and the read rows alone."""
+    """Multiply-adds in the layer that is read last: keys of all tokens, queries of the read rows, and those rows."""
     q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-    return tokens * shape.hidden * (q + 2 * kv) + rows * tokens * heads * shape.head_dim
+    return tokens * shape.hidden * kv + rows * shape.hidden * q + rows * tokens * heads * shape.head_dim
 
 
 def truncated_operations(

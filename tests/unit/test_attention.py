@@ -164,6 +164,7 @@ def test_nothing_above_the_deepest_read_layer_runs(kind: str):
     layers = model.model.layers
     watched = {
         **{f"layer{i}": layer for i, layer in enumerate(layers)},
+        "value": layers[2].self_attn.v_proj,
         "output projection": layers[2].self_attn.o_proj,
         "mlp": layers[2].mlp,
         "norm": model.model.norm,
@@ -177,11 +178,31 @@ def test_nothing_above_the_deepest_read_layer_runs(kind: str):
         "layer1": 1,
         "layer2": 1,
         "layer3": 0,
+        "value": 0,
         "output projection": 0,
         "mlp": 0,
         "norm": 0,
         "head": 0,
     }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@torch.no_grad()
+def test_the_deepest_layer_asks_for_the_queries_of_the_rows_that_are_read(kind: str):
+    backbone, prompt = tiny_backbone(kind), tiny_prompt(kind)
+    attention: Any = backbone.decoder.layers[2].self_attn  # type: ignore[union-attr,index]
+    asked: list[int] = []
+    hook = attention.q_proj.register_forward_pre_hook(lambda _, inputs: asked.append(inputs[0].shape[1]))
+    try:
+        (reading,) = read_prompts(backbone, [prompt], [(2, 1)], [("query", "query"), ("null", "last")])
+    finally:
+        hook.remove()
+    start, stop = prompt.query.rows("query")
+    assert asked == [stop - start + 1]
+    # As in a pass that goes deeper, for which the layer is nothing special.
+    (deeper,) = read_prompts(backbone, [prompt], [(2, 1), (3, 0)], [("query", "query"), ("null", "last")])
+    for source, mass in reading.mass.items():
+        torch.testing.assert_close(mass[0], deeper.mass[source][0], atol=TOLERANCE, rtol=0)
 
 
 @torch.no_grad()

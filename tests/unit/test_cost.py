@@ -26,7 +26,8 @@ def test_one_layer_by_hand():
 
 
 def test_the_deepest_layer_by_hand():
-    expected = 5 * (64 + 2 * 32) + 2 * 5 * 3 * 2  # two rows of three heads
+    # Keys of five tokens, queries of two rows, and what the two rows of three heads meet.
+    expected = 5 * 32 + 2 * 64 + 2 * 5 * 3 * 2
     assert deepest_layer_operations(SHAPE, 5, rows=2, heads=3) == expected
     assert truncated_operations(SHAPE, 2, 5, rows=2, heads=3) == layer_operations(SHAPE, 5) + expected
     assert truncated_operations(SHAPE, 1, 5, rows=2, heads=3) == expected

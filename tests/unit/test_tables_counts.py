@@ -8,7 +8,14 @@ import pandas as pd
 import pytest
 
 from headrank.errors import InputError
-from headrank.tables import cost_table, format_table, read_benchmarks, selectivity_table, timing_table
+from headrank.tables import (
+    cost_table,
+    format_table,
+    homogenisation_table,
+    read_benchmarks,
+    selectivity_table,
+    timing_table,
+)
 
 NAN = float("nan")
 
@@ -40,6 +47,29 @@ def test_selectivity_shares_counts_and_gaps() -> None:
 
 def test_selectivity_without_macro_has_no_macro_columns() -> None:
     assert len(selectivity_table(SELECTIVITY.drop(columns="macro")).columns) == 7
+
+
+def test_selectivity_has_the_gap_of_each_average() -> None:
+    gaps = {("large", "headrank"): 0.4, ("large", "core"): 0.1, ("small", "core"): NAN}
+    frame = SELECTIVITY.assign(gap_core14=[gaps[b, m] for b, m in SELECTIVITY[["backbone", "method"]].to_numpy()])
+    table = selectivity_table(frame, averages={"core14": ["nq", "fever"]})
+    assert table.formatted()["gap_core14"].tolist() == ["+10.0", "+40.0", "–"]
+    assert table.groups[0][1][7].bold
+    assert "core14: pooled over" in table.caption
+    with pytest.raises(InputError, match="gap_open14"):
+        selectivity_table(frame, averages={"open14": ["nq"]})
+
+
+def test_homogenisation_has_rows_for_each_average() -> None:
+    rows = [("small", over, "headrank", 40, 0.2, 0.4, 0.3) for over in ("", "core14")]
+    columns = ["backbone", "over", "method", "queries", "zone_cv", "adjacent_ratio", "zone_tau"]
+    measures = pd.DataFrame(rows, columns=columns)
+    table = homogenisation_table(measures, averages={"core14": ["nq", "fever"]})
+    assert table.formatted()["over"].tolist() == ["all", "core14"]
+    assert "core14: queries of" in table.caption
+    plain = homogenisation_table(measures[measures["over"] == ""])
+    assert "over" not in plain.formatted().columns
+    assert len(plain.rows) == 1
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,7 @@ rule selectivity:
         cells=cells_of,
         zone=ZONE,
         resampling=RESAMPLING,
+        averages=config["averages"],
     script:
         "../scripts/selectivity.py"
 
@@ -102,6 +103,7 @@ rule homogenisation:
     params:
         cells=cells_of,
         zone=ZONE,
+        averages=config["averages"],
     script:
         "../scripts/homogenisation.py"
 

@@ -11,7 +11,7 @@ from headrank.stage import stage
 from headrank.zone import ZoneSettings
 
 
-def main(rankings, qrels, cells, zone, outputs):
+def main(rankings, qrels, cells, zone, averages, outputs):
     grades = {
         # Query ids of different benchmarks may be the same.
         f"{Path(path).parent.name}/{qid}": judged
@@ -31,8 +31,12 @@ def main(rankings, qrels, cells, zone, outputs):
         mean = profile(ranking, grades, by_position, "share")
         parts.append(mean.assign(backbone=backbone, method=method))
         values = homogenisation(ranking, grades, by_position)
-        means = values.groupby("metric")["value"].mean()
-        measures.append({"backbone": backbone, "method": method, "queries": values["qid"].nunique(), **means})
+        benchmark = values["qid"].str.split("/", n=1).str[0]
+        for over, names in {"": benchmark.unique(), **averages}.items():
+            part = values[benchmark.isin(names)]
+            means = part.groupby("metric")["value"].mean()
+            row = {"backbone": backbone, "method": method, "over": over, "queries": part["qid"].nunique()}
+            measures.append({**row, **means})
     write_parquet(outputs.profile, pd.concat(parts, ignore_index=True))
     write_parquet(outputs.measures, pd.DataFrame(measures))
 
@@ -44,5 +48,6 @@ if __name__ == "__main__":
             snakemake.input.qrels,
             snakemake.params.cells,
             snakemake.params.zone,
+            snakemake.params.averages,
             snakemake.output,
         )

@@ -13,7 +13,7 @@ from headrank.stage import stage
 from headrank.zone import ZoneSettings
 
 
-def main(rankings, qrels, cells, zone, resampling, output):
+def main(rankings, qrels, cells, zone, resampling, averages, output):
     grades = {Path(path).parent.name: read_qrels(path) for path in qrels}
     frames = {tuple(cell): pd.read_parquet(path) for cell, path in zip(cells, rankings, strict=True)}
     zones = {}
@@ -30,13 +30,16 @@ def main(rankings, qrels, cells, zone, resampling, output):
             before = zones[backbone, "headrank-untrained"]
             p = gap_test(before, documents, settings=Resampling(alternative="greater", **resampling)).p
         pooled, macro = promotion(documents), promotion(documents, "macro")
+        # Of each average of the study, the gap over the documents of its benchmarks.
+        gaps = [promotion(documents[documents["benchmark"].isin(names)]).gap for names in averages.values()]
         for group in ("relevant", "irrelevant"):
             share, n = getattr(pooled, group), getattr(pooled, f"n_{group}")
             low, high = (
                 proportion_confint(round(share * n), n, alpha, method="wilson") if n else (share, share)
             )
-            rows.append((backbone, method, group, share, low, high, n, getattr(macro, group), p))
+            rows.append((backbone, method, group, share, low, high, n, getattr(macro, group), p, *gaps))
     columns = ["backbone", "method", "group", "promoted", "low", "high", "n", "macro", "p"]
+    columns += [f"gap_{name}" for name in averages]
     write_parquet(output, pd.DataFrame(rows, columns=columns))
 
 
@@ -48,5 +51,6 @@ if __name__ == "__main__":
             snakemake.params.cells,
             snakemake.params.zone,
             snakemake.params.resampling,
+            snakemake.params.averages,
             snakemake.output.selectivity,
         )

@@ -29,14 +29,15 @@ CHAT_TEMPLATE = (
 )
 
 
-def make_tokenizer(words: Iterable[str]) -> PreTrainedTokenizerFast:
+def make_tokenizer(words: Iterable[str], labels: int = LABELS) -> PreTrainedTokenizerFast:
     """The tokenizer that knows ``words``, each with and without a leading space, in sorted order.
 
-    Words that are not all letters cannot be pieces of their own and are left to bytes.
+    Words that are not all letters cannot be pieces of their own and are left to bytes. The labels "[1]" to
+    "[``labels``]" are a token each.
     """
     alphabet = sorted(ByteLevel.alphabet())
     known = sorted({word for word in words if word.isalpha() and word.isascii()} | set(FRAME))
-    pieces = [*alphabet, "ĊĊ", *(f"[{i}]" for i in range(1, LABELS + 1))]
+    pieces = [*alphabet, "ĊĊ", *(f"[{i}]" for i in range(1, labels + 1))]
     pieces += [prefix + word for word in known for prefix in ("", "Ġ")]
     vocabulary = {piece: index for index, piece in enumerate(dict.fromkeys(pieces))}
     tokenizer = Tokenizer(BPE(vocab=vocabulary, merges=[], ignore_merges=True))

@@ -65,9 +65,9 @@ def check_averages(means: Means, averages: Mapping[str, Sequence[str]]) -> None:
             raise InputError(f"average {name}: {what}; evaluated are {', '.join(sorted(evaluated))}")
 
 
-def averages_legend(averages: Mapping[str, Sequence[str]]) -> str:
+def averages_legend(averages: Mapping[str, Sequence[str]], how: str = "unweighted mean over") -> str:
     """The sentences of a caption that say which benchmarks each average is over."""
     return "".join(
-        f" {average_name(name)}: unweighted mean over {', '.join(map(benchmark_name, members))}."
+        f" {average_name(name)}: {how} {', '.join(map(benchmark_name, members))}."
         for name, members in averages.items()
     )

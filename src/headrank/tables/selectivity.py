@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from headrank.errors import InputError
-from headrank.tables.names import backbone_name, by_method, method_name
+from headrank.tables.means import averages_legend
+from headrank.tables.names import average_name, backbone_name, by_method, method_name
 from headrank.tables.table import (
     MISSING,
     Cell,
@@ -46,6 +47,7 @@ def selectivity_table(
     *,
     backbones: Sequence[str] | None = None,
     methods: Sequence[str] | None = None,
+    averages: Mapping[str, Sequence[str]] | None = None,
     chance: float = 0.25,
 ) -> Table:
     """One row per backbone and method: promotion of relevant and irrelevant documents, their number, the gap.
@@ -53,15 +55,19 @@ def selectivity_table(
     selectivity: columns backbone, method, group (``relevant`` or ``irrelevant``), promoted (share of the
     group's middle-zone documents in the final top quartile, 0 to 1, NaN when n is 0), n (documents); optional
     macro (the same share as a mean over queries) and p (that the pooled gap is not larger than before training, NaN
-    where it was not tested). chance: the share under a random order, for the caption.
+    where it was not tested). averages: name -> benchmarks; ``gap_NAME`` is then the gap over their documents. chance:
+    the share under a random order, for the caption.
     """
     shares = promotion(selectivity)
     macro = "macro" in selectivity.columns
-    columns = _COLUMNS + (_MACRO_COLUMNS if macro else ())
+    averages = averages or {}
+    require(selectivity, [f"gap_{name}" for name in averages], "selectivity")
+    columns = _COLUMNS + tuple(Column(f"gap_{name}", f"Gap, {average_name(name)}") for name in averages)
+    columns += _MACRO_COLUMNS if macro else ()
+    first = selectivity.drop_duplicates(["backbone", "method"]).set_index(["backbone", "method"])
     tested = "p" in selectivity.columns
     if tested:
         columns += (_TEST_COLUMN,)
-        p_values = selectivity.set_index(["backbone", "method"])["p"]
     shown_backbones = in_order((key[0] for key in shares), backbones, "selectivity")
     shown_methods = in_order(by_method(key[1] for key in shares), methods, "selectivity")
     groups = []
@@ -76,14 +82,18 @@ def selectivity_table(
             for group in (RELEVANT, IRRELEVANT):
                 row += [_percent(share[group]["promoted"]), count_cell(int(share[group]["n"]))]
             row.append(_gap(share, "promoted"))
+            for name in averages:
+                gap = float(first.loc[(backbone, method), f"gap_{name}"])
+                row.append(number_cell(gap, 1, signed=True, scale=100))
             if macro:
                 row += [_percent(share[group]["macro"]) for group in (RELEVANT, IRRELEVANT)]
                 row.append(_gap(share, "macro"))
             if tested:
-                row.append(p_cell(float(p_values.loc[backbone, method].iloc[0])))
+                row.append(p_cell(float(first.loc[(backbone, method), "p"])))
             rows.append(row)
         for number, column in enumerate(columns):
-            highest = _HIGHEST_IS_BEST.get(column.key.removeprefix("macro_"))
+            kind = "gap" if column.key.startswith("gap_") else column.key.removeprefix("macro_")
+            highest = _HIGHEST_IS_BEST.get(kind)
             if highest is not None:
                 rows = bold_best(rows, number, highest=highest)
         if rows:
@@ -93,6 +103,8 @@ def selectivity_table(
         f"top quartile, pooled over benchmarks (n documents), and their gap in points; a random order gives "
         f"{100 * chance:.0f} % each."
     )
+    if averages:
+        caption += f" Gaps of averages: over the documents of their benchmarks.{averages_legend(averages, 'pooled over')}"
     if macro:
         caption += " Macro: mean over queries instead of documents."
     if tested:

@@ -1,0 +1,108 @@
+"""Measuring: contenders in turn, round after round, so that a machine that slows down slows all of them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from headrank.bench.alternatives import all_attentions_bytes
+from headrank.bench.contenders import (
+    Bench,
+    Contender,
+    at_depth,
+    counted,
+    frozen,
+    generative,
+    matrix_product,
+)
+from headrank.bench.memory import peak_memory
+from headrank.bench.names import COLUMNS, GENERATIVE
+
+logger = logging.getLogger(__name__)
+
+
+def contenders(bench: Bench, names: Sequence[str], depths: Sequence[float]) -> list[Contender]:
+    """Those that are asked for, the truncated ones once a depth, and the machine's rate."""
+    found = [c for depth in depths for c in at_depth(bench, depth) if c.name in names]
+    found += [c for c in frozen(bench) if c.name in names and _fits(c, bench)]
+    found += [generative(bench, name) for name in GENERATIVE if name in names]
+    return [*found, matrix_product(bench)]
+
+
+@torch.inference_mode()
+def measure(bench: Bench, chosen: Sequence[Contender], rounds: int) -> pd.DataFrame:
+    """One row per contender and round, ``COLUMNS``: seconds warm, memory in bytes beyond the model's own.
+
+    Every contender runs once beforehand, for its memory and to get warm. The order changes from round to round.
+    """
+    weight = next(bench.backbone.model.parameters())
+    device = weight.device
+    ready: list[tuple[Contender, float]] = []
+    for contender in chosen:
+        begin = time.perf_counter()
+        result, memory = peak_memory(contender.run, device)
+        ready.append((counted(contender, bench, result), memory))
+        del result
+        logger.info(
+            "%s, %d layers: %.2f s the first time",
+            contender.name,
+            contender.layers,
+            time.perf_counter() - begin,
+        )
+    rng = np.random.default_rng(0)
+    rows = []
+    for number in range(1, rounds + 1):
+        seconds = {}
+        for place in rng.permutation(len(ready)):
+            seconds[place] = _timed(ready[place][0], device)
+        for place, (contender, memory) in enumerate(ready):
+            rows.append(
+                (
+                    *(bench.backbone.name, str(weight.dtype).removeprefix("torch."), device.type),
+                    *(torch.get_num_threads(), len(bench.workload.documents), bench.workload.passage_tokens),
+                    *(contender.name, contender.layers, contender.depth, contender.passes, contender.tokens),
+                    *(contender.operations, memory, number, seconds[place]),
+                )
+            )
+        logger.info("round %d of %d", number, rounds)
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _timed(contender: Contender, device: torch.device) -> float:
+    begin = time.perf_counter()
+    contender.run()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - begin
+
+
+def _fits(contender: Contender, bench: Bench) -> bool:
+    if contender.name != "all-attentions":
+        return True
+    needed = all_attentions_bytes(bench.backbone, bench.workload.prompt)
+    free = _free(next(bench.backbone.model.parameters()).device)
+    # Eager attention needs some matrices of float32 beside those that are kept.
+    fits = needed * 1.3 < free
+    if not fits:
+        logger.warning(
+            "all-attentions left out: its matrices take %.0f GB, %.0f GB are free", needed / 1e9, free / 1e9
+        )
+    return fits
+
+
+def _free(device: torch.device) -> float:
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return float("inf")
+    return next(
+        (float(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), float("inf")
+    )

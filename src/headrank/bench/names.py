@@ -1,0 +1,25 @@
+"""What is measured, by name; without PyTorch, so that tables and figures need not load it."""
+
+# At each depth; whole; by writing or by logits; and what the machine can do at best.
+TRUNCATED = ("headrank", "forward", "stopped")
+WHOLE = ("icr", "two-passes", "eager", "all-attentions")
+GENERATIVE = ("qwen3-reranker", "first", "rankgpt")
+PRODUCT = "matrix-product"
+NAMES = (*TRUNCATED, *WHOLE, *GENERATIVE)
+COLUMNS = [
+    *("backbone", "dtype", "device", "threads", "n", "passage_tokens", "method", "layers", "depth"),
+    *("passes", "tokens", "operations", "memory", "round", "seconds"),
+]
+TITLES = {
+    "headrank": "HeadRank",
+    "forward": "plain forward pass",
+    "stopped": "forward pass that stops there",
+    "icr": "ICR in one pass",
+    "two-passes": "ICR in two passes",
+    "eager": "ICR, eager attention",
+    "all-attentions": "ICR, all attentions kept",
+    "qwen3-reranker": "Qwen3-Reranker, pointwise",
+    "first": "FIRST",
+    "rankgpt": "RankGPT",
+    PRODUCT: "matrix product",
+}

@@ -1,0 +1,107 @@
+"""Backbones of true shape with random weights: what a pass costs depends on sizes, not on what the weights know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase, Qwen3Config
+
+from headrank.attention import IMPLEMENTATION
+from headrank.backbone import DTYPES, Backbone
+from headrank.errors import InputError
+
+# Sizes of the published configurations (Qwen3-0.6B, -1.7B, -4B); "quick" is small enough for a machine without GPU.
+_QWEN3 = {
+    "num_key_value_heads": 8,
+    "head_dim": 128,
+    "vocab_size": 151936,
+    "max_position_embeddings": 40960,
+    "rope_parameters": {"rope_type": "default", "rope_theta": 1e6},
+    "tie_word_embeddings": True,
+}
+
+
+def _sizes(layers: int, hidden: int, intermediate: int, heads: int, **other: Any) -> dict[str, Any]:
+    own = {"num_hidden_layers": layers, "hidden_size": hidden, "intermediate_size": intermediate}
+    return {**_QWEN3, **own, "num_attention_heads": heads, **other}
+
+
+SHAPES: Mapping[str, Mapping[str, Any]] = {
+    "qwen3-0.6b": _sizes(28, 1024, 3072, 16),
+    "qwen3-1.7b": _sizes(28, 2048, 6144, 16),
+    "qwen3-4b": _sizes(36, 2560, 9728, 32),
+    "quick": _sizes(10, 512, 1536, 8, num_key_value_heads=4, head_dim=64, vocab_size=8192),
+}
+
+
+def shape_config(name: str) -> Qwen3Config:
+    """The model configuration of a named shape; InputError for a name that is not among ``SHAPES``."""
+    if name not in SHAPES:
+        raise InputError(f"shape {name!r} is unknown; known: {', '.join(SHAPES)}")
+    return Qwen3Config(**SHAPES[name])
+
+
+def random_backbone(
+    name: str,
+    tokenizer: PreTrainedTokenizerBase,
+    dtype: str = "bfloat16",
+    device: str = "cpu",
+) -> Backbone:
+    """A backbone of a named shape with random weights, whole: all layers and the LM head."""
+    if dtype not in DTYPES or dtype == "auto":
+        raise InputError(f"dtype {dtype!r} is unknown; known: {', '.join(d for d in DTYPES if d != 'auto')}")
+    config = shape_config(name)
+    if len(tokenizer) > config.vocab_size:
+        raise InputError(f"the tokenizer has {len(tokenizer)} tokens, shape {name} {config.vocab_size}")
+    with torch.device("meta"):
+        model: Any = AutoModelForCausalLM.from_config(
+            config, dtype=getattr(torch, dtype), attn_implementation=IMPLEMENTATION
+        )
+    rotary = model.get_decoder().rotary_emb
+    model = model.to_empty(device=device)
+    # The rotary frequencies are no weights; they come from the configuration.
+    model.get_decoder().rotary_emb = type(rotary)(config).to(device)
+    model.tie_weights()
+    _fill(model)
+    model.eval()
+    return Backbone(
+        name,
+        model,
+        tokenizer,
+        config.num_hidden_layers,
+        config.num_attention_heads,
+        model.config.num_hidden_layers,
+    )
+
+
+@torch.no_grad()
+def _fill(model: nn.Module, block: int = 1 << 20) -> None:
+    """Random weights; one block of them again and again, since drawing billions takes minutes."""
+    generator = torch.Generator().manual_seed(0)
+    values = torch.randn(block, generator=generator) * 0.02
+    for parameter in model.parameters():
+        if parameter.dim() == 1:
+            parameter.fill_(1.0)  # norms
+            continue
+        flat = parameter.view(-1)
+        own = values.to(parameter)
+        whole = len(flat) // block * block
+        flat[:whole].view(-1, block).copy_(own)
+        flat[whole:].copy_(own[: len(flat) - whole])
+
+
+def load_tokenizer(directory: str | Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of a folder, chat template and all; InputError where there is none."""
+    if not Path(directory).is_dir():
+        raise InputError(f"{directory}: no such folder")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(directory), trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{directory}: no usable tokenizer ({str(error).splitlines()[0][:200]})") from error
+    if not tokenizer("a", add_special_tokens=False)["input_ids"]:
+        raise InputError(f"{directory}: no usable tokenizer (tokenizer.json)")
+    return tokenizer

@@ -1,0 +1,159 @@
+"""``headrank bench``: every way to score a list beside the others, on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+from headrank.commands.inputs import count, output_file
+from headrank.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DEPTHS = (0.4, 0.5, 0.55, 0.6, 1.0)
+
+
+def add(commands: Any) -> None:
+    """Put the command into the grammar."""
+    parser = commands.add_parser(
+        "bench",
+        help="time and memory of HeadRank beside every alternative, on this machine",
+        description=(
+            "Score one list by HeadRank's truncated pass and by every alternative, in turn, in one run, and print"
+            " ratios. Without a checkpoint the backbone has the true shape and random weights, which changes no time."
+        ),
+    )
+    parser.add_argument(
+        "--backbone",
+        default="qwen3-0.6b",
+        help="qwen3-0.6b (default), qwen3-1.7b, qwen3-4b or quick: a shape with random weights; or a folder or hub id",
+    )
+    parser.add_argument("--tokenizer", help="folder of a tokenizer for a shape (default: one of whole words)")
+    parser.add_argument(
+        "--n", type=count, nargs="+", default=[10, 20, 40], help="passages (default: 10 20 40)"
+    )
+    parser.add_argument("--words", type=count, default=100, help="words of a passage (default: 100)")
+    parser.add_argument(
+        "--depths", type=part, nargs="+", default=DEPTHS, help="parts of the layers, such as 0.55"
+    )
+    parser.add_argument(
+        "--methods", nargs="+", help="of those measured by default (all; see docs/performance.md)"
+    )
+    parser.add_argument("--rounds", type=count, default=5, help="times that each is measured (default: 5)")
+    parser.add_argument("--threads", type=count, help="processor threads (default: PyTorch's own)")
+    parser.add_argument("--dtype", default="bfloat16", help="weights: bfloat16 (default), float32 or float16")
+    parser.add_argument(
+        "--device", default="auto", help="auto (default: a GPU where there is one), cpu, cuda"
+    )
+    parser.add_argument(
+        "--output", help="CSV of every round; what machine it was stands beside it, in a .json"
+    )
+    parser.add_argument(
+        "--check",
+        type=float,
+        metavar="MARGIN",
+        help="exit with status 1 if a ratio misses its goal by more than this part of it",
+    )
+    parser.set_defaults(run_command=run)
+
+
+def part(text: str) -> float:
+    """A number in (0, 1]."""
+    value = float(text)
+    if not 0 < value <= 1:
+        raise ValueError(text)
+    return value
+
+
+def run(options: argparse.Namespace) -> int:
+    import torch
+
+    from headrank.bench.goals import outcomes
+    from headrank.bench.names import NAMES
+
+    names = tuple(options.methods or NAMES)
+    unknown = [name for name in names if name not in NAMES]
+    if unknown:
+        raise InputError(f"--methods {unknown[0]}: unknown; known: {', '.join(NAMES)}")
+    if "headrank" not in names:
+        names = ("headrank", *names)
+    output = output_file(options.output) if options.output else None
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    rounds = _measured(options, names)
+    if output:
+        _write(rounds, output)
+    print(_report(rounds))
+    found = outcomes(rounds, options.check or 0.0)
+    print("\n".join(map(str, found)))
+    return 1 if options.check is not None and not all(o.kept for o in found) else 0
+
+
+def _measured(options: argparse.Namespace, names: tuple[str, ...]) -> pd.DataFrame:
+    import pandas as pd
+
+    from headrank.bench.contenders import Bench
+    from headrank.bench.measure import contenders, measure
+    from headrank.bench.workload import make_workload
+    from headrank.generative.chat import Chat
+    from headrank.settings import Settings
+
+    backbone = _backbone(options)
+    chat = Chat(backbone.tokenizer)
+    frames = []
+    for n in options.n:
+        work = make_workload(backbone.tokenizer, n, options.words)
+        bench = Bench(backbone, work, chat, Settings())
+        logging.getLogger(__name__).info("%d passages, %d tokens", n, bench.tokens)
+        frames.append(measure(bench, contenders(bench, names, sorted(set(options.depths))), options.rounds))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _backbone(options: argparse.Namespace) -> Any:
+    from headrank.backbone import load_backbone
+    from headrank.bench.shapes import SHAPES, load_tokenizer, random_backbone
+    from headrank.bench.workload import word_tokenizer
+    from headrank.gpus import choose_device
+
+    if options.backbone not in SHAPES:
+        if options.tokenizer:
+            raise InputError("--tokenizer: a checkpoint has its own")
+        return load_backbone(options.backbone, dtype=options.dtype, device=options.device)
+    device = choose_device() if options.device == "auto" else options.device
+    tokenizer = load_tokenizer(options.tokenizer) if options.tokenizer else word_tokenizer()
+    return random_backbone(options.backbone, tokenizer, options.dtype, device)
+
+
+def _write(rounds: pd.DataFrame, output: Any) -> None:
+    from headrank.files import whole_file
+    from headrank.provenance.machine import machine
+    from headrank.provenance.software import software
+
+    with whole_file(output) as temporary:
+        rounds.to_csv(temporary, index=False)
+    about = {"machine": machine(), **software()}
+    with whole_file(output.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+
+
+def _report(rounds: pd.DataFrame) -> str:
+    from headrank.bench.ratios import summarise
+
+    titles = ("method", "layers", "times", "seconds", "(least - most)", "GB", "of rate")
+    lines = []
+    for (backbone, n), rows in summarise(rounds).groupby(["backbone", "n"], sort=False):
+        lines.append(f"{backbone}, {n} passages of {rows['passage_tokens'].iloc[0]} tokens")
+        lines.append("  {:<16}{:>7}{:>9}{:>10}{:>18}{:>7}{:>9}".format(*titles))
+        for row in rows.to_dict("records"):
+            spread = f"{row['fastest']:.3f} - {row['slowest']:.3f}"
+            share = "" if row["share"] != row["share"] else f"{row['share']:.0%}"
+            times = "" if row["times"] != row["times"] else f"{row['times']:.2f}"
+            lines.append(
+                f"  {row['method']:<16}{row['layers']:>7}{times:>9}{row['seconds']:>10.3f}{spread:>18}"
+                f"{row['memory'] / 1e9:>7.2f}{share:>9}"
+            )
+    return "\n".join(lines)

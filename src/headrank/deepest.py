@@ -1,0 +1,55 @@
+"""The deepest layer that is read needs the keys of all tokens and the queries of the rows that are read: no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class _Rows(nn.Module):
+    """A projection of some tokens only, zero for all others."""
+
+    def __init__(self, projection: nn.Module, rows: Sequence[int]) -> None:
+        super().__init__()
+        self.projection = projection
+        self.rows = list(rows)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        rows = torch.tensor(self.rows, dtype=torch.int64, device=hidden.device)
+        found = self.projection(hidden.index_select(1, rows))
+        everywhere = found.new_zeros(*hidden.shape[:-1], found.shape[-1])
+        return everywhere.index_copy(1, rows, found)
+
+
+class _Nothing(nn.Module):
+    """A projection that nobody reads: zeros of its shape that take no memory."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return hidden.new_zeros(1).expand(*hidden.shape[:-1], self.width)
+
+
+@contextmanager
+def lean(layer: nn.Module, rows: Sequence[int]) -> Iterator[None]:
+    """Lets a decoder layer's attention project queries of these tokens only, and no values.
+
+    rows: places in the packed sequence. The pass has to end within this layer's attention. Attention without separate
+    projections is left as it is.
+    """
+    attention: Any = layer.self_attn
+    query, value = getattr(attention, "q_proj", None), getattr(attention, "v_proj", None)
+    if query is None or value is None:
+        yield
+        return
+    attention.q_proj, attention.v_proj = _Rows(query, rows), _Nothing(value.out_features)
+    try:
+        yield
+    finally:
+        attention.q_proj, attention.v_proj = query, value
