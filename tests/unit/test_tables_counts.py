@@ -51,11 +51,13 @@ def test_selectivity_without_macro_has_no_macro_columns() -> None:
 
 def test_selectivity_has_the_gap_of_each_average() -> None:
     gaps = {("large", "headrank"): 0.4, ("large", "core"): 0.1, ("small", "core"): NAN}
-    frame = SELECTIVITY.assign(gap_core14=[gaps[b, m] for b, m in SELECTIVITY[["backbone", "method"]].to_numpy()])
+    frame = SELECTIVITY.assign(
+        gap_core14=[gaps[b, m] for b, m in SELECTIVITY[["backbone", "method"]].to_numpy()]
+    )
     table = selectivity_table(frame, averages={"core14": ["nq", "fever"]})
     assert table.formatted()["gap_core14"].tolist() == ["+10.0", "+40.0", "–"]
     assert table.groups[0][1][7].bold
-    assert "core14: pooled over" in table.caption
+    assert "core14: gap pooled over" in table.caption
     with pytest.raises(InputError, match="gap_open14"):
         selectivity_table(frame, averages={"open14": ["nq"]})
 

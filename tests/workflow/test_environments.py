@@ -191,7 +191,7 @@ UNWATCHED = {"__init__", "collections", "errors", "files", "runs", "settings", "
 
 
 def test_rules_watch_the_library_files_that_their_scripts_load() -> None:
-    """Every rule asks for its own script's files, and gets all that the script loads when it starts."""
+    """Every rule has the digest of its own script's files, which are all that the script loads when it starts."""
     for path in RULES:
         for block in re.split(r"^ *rule ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
             script = re.search(r'script:\s+"\.\./scripts/(\w+)\.py"', block)
@@ -219,6 +219,6 @@ def watched_files() -> dict[str, set[str]]:
     names: dict[str, Any] = {"os": os, "workflow": Workflow, "SOURCE": place}
     exec(text, names)
     return {
-        script: {os.path.relpath(file, place).removesuffix(".py") for file in names["library"](script)}
+        script: {os.path.relpath(file, place).removesuffix(".py") for file in names["watched"](script)}
         for _, script, _ in rules()
     }

@@ -6,7 +6,6 @@ rule claims:
         formats=built("metrics/format.parquet"),
         qrels=expand(built("collections/{d}/qrels.trec"), d=config["panel"]),
         heads=expand(built("heads/{b}/headrank.json"), b=config["backbones"]),
-        library=library("claims"),
     output:
         claims=built("metrics/claims.parquet"),
     log:
@@ -21,6 +20,7 @@ rule claims:
         runtime=60,
         gpu=0,
     params:
+        library=library("claims"),
         models=models_of_claims(),
         panels=PANELS,
         synthetic=any(config["collections"][c]["source"] == "synthetic" for c in USED),
@@ -35,7 +35,6 @@ rule claims:
 rule head_map:
     input:
         heads=heads_of,
-        library=library("head_map"),
     output:
         scores=built("metrics/heads.parquet"),
         criteria=built("metrics/heads-criteria.parquet"),
@@ -53,6 +52,7 @@ rule head_map:
         runtime=10,
         gpu=0,
     params:
+        library=library("head_map"),
         cells=HEAD_CELLS,
     script:
         "../scripts/head_map.py"
@@ -67,7 +67,6 @@ rule depth:
         rankings=expand(built("runs/{{backbone}}/{d}/headrank-untrained.parquet"), d=config["panel"]),
         trained=expand(built("runs/{{backbone}}/{d}/headrank.trec"), d=config["panel"]),
         qrels=expand(built("collections/{d}/qrels.trec"), d=config["panel"]),
-        library=library("depth"),
     output:
         curve=built("metrics/depth/{backbone}.parquet"),
         marks=built("metrics/depth/{backbone}-marks.parquet"),
@@ -83,6 +82,7 @@ rule depth:
         runtime=120,
         gpu=0,
     params:
+        library=library("depth"),
         settings=settings("selection", "mass", "loss", "candidates"),
         cutoff=lookup("evaluation/cutoff", within=config),
         resampling=RESAMPLING,
@@ -97,7 +97,6 @@ rule controls:
         rankings=expand(built("runs/{{backbone}}/{d}/headrank-untrained.parquet"), d=config["panel"]),
         qrels=expand(built("collections/{d}/qrels.trec"), d=config["panel"]),
         references=expand(built("runs/{{backbone}}/{d}/{m}.trec"), d=config["panel"], m=REFERENCES),
-        library=library("controls"),
     output:
         layers=built("metrics/controls/{backbone}-layers.parquet"),
         draws=built("metrics/controls/{backbone}-draws.parquet"),
@@ -114,6 +113,7 @@ rule controls:
         runtime=120,
         gpu=0,
     params:
+        library=library("controls"),
         benchmarks=config["panel"],
         settings=settings("mass", "loss", "candidates"),
         cutoff=lookup("evaluation/cutoff", within=config),
@@ -126,7 +126,6 @@ rule controls:
 rule routes:
     input:
         routes=[f"{RESULTS}runs/{b}/{d}/routes.parquet" for b, d in ROUTE_CELLS],
-        library=library("routes"),
     output:
         routes=built("metrics/routes.parquet"),
     log:
@@ -142,6 +141,7 @@ rule routes:
         runtime=10,
         gpu=0,
     params:
+        library=library("routes"),
         cells=ROUTE_CELLS,
     script:
         "../scripts/routes.py"
@@ -150,7 +150,6 @@ rule routes:
 rule curves:
     input:
         curves=expand(built("adapters/{b}/headrank/curve.csv"), b=config["backbones"]),
-        library=library("curves"),
     output:
         curves=built("metrics/training.parquet"),
     log:
@@ -166,6 +165,7 @@ rule curves:
         runtime=10,
         gpu=0,
     params:
+        library=library("curves"),
         backbones=list(config["backbones"]),
     script:
         "../scripts/curves.py"
@@ -175,7 +175,6 @@ rule query_curve:
     input:
         metrics=built("metrics/queries.parquet"),
         lists=built("lists/training.parquet"),
-        library=library("query_curve"),
     output:
         curve=built("metrics/query-curve.parquet"),
         references=built("metrics/query-references.parquet"),
@@ -192,6 +191,7 @@ rule query_curve:
         runtime=10,
         gpu=0,
     params:
+        library=library("query_curve"),
         queries=QUERY_NUMBERS,
         backbone=ABLATED,
         resampling=RESAMPLING,

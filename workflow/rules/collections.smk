@@ -1,6 +1,4 @@
 rule synthesize:
-    input:
-        library=library("synthesize"),
     output:
         corpus=built("synthetic/{collection}/corpus.jsonl"),
         queries=built("synthetic/{collection}/queries.jsonl"),
@@ -19,14 +17,13 @@ rule synthesize:
         runtime=10,
         gpu=0,
     params:
+        library=library("synthesize"),
         spec=lookup("collections/{collection}/synthetic", within=config),
     script:
         "../scripts/synthesize.py"
 
 
 rule fetch_collection:
-    input:
-        library=library("fetch_collection"),
     output:
         source=built("collections/{collection}/source.json"),
     log:
@@ -45,6 +42,7 @@ rule fetch_collection:
         gpu=0,
         downloads=1,
     params:
+        library=library("fetch_collection"),
         id=lookup("collections/{collection}/id", within=config),
         official=lambda wildcards: FIRST_STAGES[wildcards.collection] == "official",
     script:
@@ -56,7 +54,6 @@ rule collection:
         files=files_of("queries.jsonl", "qrels.trec"),
         source=fetched,
         shares=corpus_shared,
-        library=library("collection"),
     output:
         queries=built("collections/{collection}/queries.jsonl"),
         qrels=built("collections/{collection}/qrels.trec"),
@@ -72,6 +69,7 @@ rule collection:
         runtime=60,
         gpu=0,
     params:
+        library=library("collection"),
         spec=collection_spec,
         judged=lookup("collections/{collection}/judged", within=config),
     script:
@@ -84,7 +82,6 @@ rule training_set:
         qrels=pool_files("qrels.trec"),
         candidates=pool_files("candidates.trec"),
         passages=pool_files("passages.jsonl"),
-        library=library("training_set"),
     output:
         queries=built("{pool}/queries.jsonl"),
         qrels=built("{pool}/qrels.trec"),
@@ -101,5 +98,7 @@ rule training_set:
         mem_mb=4000,
         runtime=30,
         gpu=0,
+    params:
+        library=library("training_set"),
     script:
         "../scripts/training_set.py"

@@ -3,7 +3,6 @@ rule evaluate:
         runs=runs_of,
         candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
         qrels=expand(built("collections/{d}/qrels.trec"), d=config["panel"]),
-        library=library("evaluate"),
     output:
         metrics=built("metrics/{scope}.parquet"),
     log:
@@ -20,6 +19,7 @@ rule evaluate:
         runtime=60,
         gpu=0,
     params:
+        library=library("evaluate"),
         cells=cells_of,
         cutoff=lookup("evaluation/cutoff", within=config),
     script:
@@ -29,7 +29,6 @@ rule evaluate:
 rule significance:
     input:
         metrics=built("metrics/{scope}.parquet"),
-        library=library("significance"),
     output:
         tests=built("metrics/significance-{scope}.parquet"),
     log:
@@ -46,6 +45,7 @@ rule significance:
         runtime=60,
         gpu=0,
     params:
+        library=library("significance"),
         pairs=compared,
         resampling=RESAMPLING,
     script:
@@ -56,7 +56,6 @@ rule selectivity:
     input:
         rankings=rankings_of,
         qrels=expand(built("collections/{d}/qrels.trec"), d=config["panel"]),
-        library=library("selectivity"),
     output:
         selectivity=built("metrics/selectivity-{scope}.parquet"),
     log:
@@ -73,6 +72,7 @@ rule selectivity:
         runtime=60,
         gpu=0,
     params:
+        library=library("selectivity"),
         cells=cells_of,
         zone=ZONE,
         resampling=RESAMPLING,
@@ -85,7 +85,6 @@ rule homogenisation:
     input:
         rankings=rankings_of,
         qrels=expand(built("collections/{d}/qrels.trec"), d=config["panel"]),
-        library=library("homogenisation"),
     output:
         profile=built("metrics/homogenisation.parquet"),
         measures=built("metrics/homogenisation-measures.parquet"),
@@ -101,6 +100,7 @@ rule homogenisation:
         runtime=60,
         gpu=0,
     params:
+        library=library("homogenisation"),
         cells=cells_of,
         zone=ZONE,
         averages=config["averages"],
@@ -114,7 +114,6 @@ rule cost:
         calls=told_calls,
         backbones=expand(built("backbones/{b}"), b=config["backbones"]),
         heads=heads_of,
-        library=library("cost"),
     output:
         cost=built("metrics/cost.parquet"),
     log:
@@ -130,6 +129,7 @@ rule cost:
         runtime=10,
         gpu=0,
     params:
+        library=library("cost"),
         cells=told_cells,
         heads=HEAD_CELLS,
         independent=INDEPENDENT,
@@ -142,7 +142,6 @@ rule formatting:
         rankings=told_rankings,
         calls=told_calls,
         candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
-        library=library("formatting"),
     output:
         counts=built("metrics/format.parquet"),
     log:
@@ -158,6 +157,7 @@ rule formatting:
         runtime=10,
         gpu=0,
     params:
+        library=library("formatting"),
         cells=told_cells,
         writing=WRITING,
         depth=lookup("headrank/candidates/depth", within=config),
@@ -169,7 +169,6 @@ rule timing:
     input:
         # What is timed has run when these are there.
         metrics=expand(built("metrics/{scope}.parquet"), scope=EVALUATED),
-        library=library("timing"),
     output:
         timing=built("metrics/timing.parquet"),
     log:
@@ -185,6 +184,7 @@ rule timing:
         runtime=10,
         gpu=0,
     params:
+        library=library("timing"),
         directory=built("benchmarks"),
         rules=TIMED,
     script:

@@ -6,7 +6,6 @@ if SHARDS > 1:
         input:
             parts=parts_of(FROZEN_FILES),
             candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
-            library=library("gather"),
         output:
             FROZEN_FILES,
         log:
@@ -21,6 +20,7 @@ if SHARDS > 1:
             runtime=60,
             gpu=0,
         params:
+            library=library("gather"),
             parts=expand(built("shards/{shard}/runs"), shard=SHARD_NAMES),
             queries=None,
         script:
@@ -30,7 +30,6 @@ if SHARDS > 1:
         input:
             parts=parts_of(RERANKED_FILES),
             candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
-            library=library("gather"),
         output:
             RERANKED_FILES,
         log:
@@ -42,7 +41,6 @@ if SHARDS > 1:
         input:
             parts=parts_of(GENERATED_FILES),
             candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
-            library=library("gather"),
         output:
             GENERATED_FILES,
         log:
@@ -50,6 +48,7 @@ if SHARDS > 1:
         benchmark:
             built("benchmarks/gather_generate/{backbone}.tsv")
         params:
+            library=library("gather"),
             parts=expand(built("shards/{shard}/runs"), shard=SHARD_NAMES),
             queries=config["generative"]["queries"],
 
@@ -57,7 +56,6 @@ if SHARDS > 1:
         input:
             parts=parts_of(JUDGED_FILES),
             candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
-            library=library("gather"),
         output:
             JUDGED_FILES,
         log:
@@ -69,7 +67,6 @@ if SHARDS > 1:
         input:
             parts=parts_of([built("features/{backbone}/{pool}.safetensors")]),
             lists=built("lists/{pool}.parquet"),
-            library=library("gather_features"),
         output:
             features=built("features/{backbone}/{pool}.safetensors"),
         log:
@@ -83,5 +80,7 @@ if SHARDS > 1:
             mem_mb=16000,
             runtime=60,
             gpu=0,
+        params:
+            library=library("gather_features"),
         script:
             "../scripts/gather_features.py"

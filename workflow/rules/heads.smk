@@ -1,7 +1,6 @@
 rule plant_backbone:
     input:
         passages=expand(built("collections/{c}/passages.jsonl"), c=USED),
-        library=library("plant_backbone"),
     output:
         backbone=directory(built("backbones/{backbone}")),
     log:
@@ -18,6 +17,7 @@ rule plant_backbone:
         runtime=60,
         gpu=0,
     params:
+        library=library("plant_backbone"),
         spec=lookup("backbones/{backbone}/planted", within=config),
     script:
         "../scripts/plant_backbone.py"
@@ -27,7 +27,6 @@ rule plant_realtext:
     input:
         passages=expand(built("collections/{c}/passages.jsonl"), c=USED),
         tokenizer=tokenizer_file,
-        library=library("plant_realtext"),
     output:
         backbone=directory(built("backbones/{backbone}")),
     log:
@@ -44,6 +43,7 @@ rule plant_realtext:
         runtime=60,
         gpu=0,
     params:
+        library=library("plant_realtext"),
         spec=lookup("backbones/{backbone}/realtext", within=config),
     script:
         "../scripts/plant_realtext.py"
@@ -52,7 +52,6 @@ rule plant_realtext:
 rule link_backbone:
     input:
         config=checkpoint_config,
-        library=library("link_backbone"),
     output:
         backbone=directory(built("backbones/{backbone}")),
     log:
@@ -70,6 +69,7 @@ rule link_backbone:
         runtime=10,
         gpu=0,
     params:
+        library=library("link_backbone"),
         # Encoders of a first stage are not read by the engine.
         decoder=lambda wildcards: wildcards.backbone not in config["encoders"],
     script:
@@ -77,8 +77,6 @@ rule link_backbone:
 
 
 rule fetch_backbone:
-    input:
-        library=library("fetch_backbone"),
     output:
         backbone=directory(built("backbones/{backbone}")),
     log:
@@ -98,6 +96,7 @@ rule fetch_backbone:
         gpu=0,
         downloads=1,
     params:
+        library=library("fetch_backbone"),
         id=lookup("{backbone}/id", within=MODELS),
         revision=lookup("{backbone}/revision", within=MODELS),
     script:
@@ -113,7 +112,6 @@ rule lists:
         tests=expand(built("collections/{b}/queries.jsonl"), b=config["panel"]),
         # No model reads the candidates of a first stage that is not what it should be.
         checked=ancient(built("metrics/first-stage.parquet")),
-        library=library("lists"),
     output:
         lists=built("lists/{pool}.parquet"),
     log:
@@ -128,6 +126,7 @@ rule lists:
         runtime=30,
         gpu=0,
     params:
+        library=library("lists"),
         settings=settings("lists"),
         samples=samples,
         seed=config["seed"],
@@ -141,7 +140,6 @@ rule features:
         queries=built("{pool}/queries.jsonl"),
         passages=built("{pool}/passages.jsonl"),
         backbone=built("backbones/{backbone}"),
-        library=library("features"),
     output:
         features=in_parts(built("features/{backbone}/{pool}.safetensors")),
     log:
@@ -157,6 +155,7 @@ rule features:
         gpu=GPU,
         tokens_per_pass=tokens_per_pass,
     params:
+        library=library("features"),
         settings=settings("prompt", "query_span", "document_span", "routehead"),
         # RouteHead learns from what the query looks like to the model.
         states=lambda wildcards: ROUTED and wildcards.pool == "training",
@@ -170,7 +169,6 @@ rule detect:
     input:
         features=expand(built("features/{{backbone}}/{p}.safetensors"), p=DETECTED_ON),
         lists=expand(built("lists/{p}.parquet"), p=DETECTED_ON),
-        library=library("detect"),
     output:
         expand(built("heads/{{backbone}}/{m}.json"), m=DETECTED or ["none"]),
     log:
@@ -185,6 +183,7 @@ rule detect:
         runtime=60,
         gpu=0,
     params:
+        library=library("detect"),
         seed=config["seed"],
         settings=settings("baselines"),
     script:
@@ -195,7 +194,6 @@ rule select:
     input:
         features=built("features/{backbone}/training.safetensors"),
         lists=built("lists/training.parquet"),
-        library=library("select"),
     output:
         heads=built("heads/{backbone}/{variant}.json"),
     log:
@@ -210,6 +208,7 @@ rule select:
         runtime=60,
         gpu=0,
     params:
+        library=library("select"),
         seed=config["seed"],
         settings=settings("heads", "selection", "mass", "baselines"),
         queries=training_queries,
@@ -221,7 +220,6 @@ rule route:
     input:
         features=built("features/{backbone}/training.safetensors"),
         lists=built("lists/training.parquet"),
-        library=library("route"),
     output:
         router=built("routers/{backbone}/router.safetensors"),
         heads=built("heads/{backbone}/routehead.json"),
@@ -238,6 +236,7 @@ rule route:
         runtime=60,
         gpu=0,
     params:
+        library=library("route"),
         seed=config["seed"],
         settings=settings("routehead"),
     script:

@@ -1,6 +1,9 @@
-"""Which files of the library decide what a script writes: a rule names them as inputs, so that a change reruns it."""
+"""Which files of the library decide what a script writes: a rule has their digest as a parameter, so that a change
+reruns it, and a new date or another place of the same files does not.
+"""
 
 import ast
+import hashlib
 from functools import cache
 
 # They read, check and write files, or hold defaults that the configuration overrides: no result depends on them.
@@ -25,7 +28,7 @@ def loaded(path):
     return {name.removeprefix("headrank.") for name in names if name.startswith("headrank.")}
 
 
-def library(script):
+def watched(script):
     """The watched files that a script loads, itself apart, wherever it loads them from."""
     found, todo = set(), [str(workflow.source_path(f"../scripts/{script}.py"))]
     while todo:
@@ -40,3 +43,15 @@ def library(script):
     return sorted(
         file for file in found if os.path.relpath(file, SOURCE).removesuffix(".py") not in UNWATCHED
     )
+
+
+@cache
+def digest_of(file):
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def library(script):
+    """One digest of the names and contents of all watched files that a script loads."""
+    lines = [f"{os.path.relpath(file, SOURCE)} {digest_of(file)}" for file in watched(script)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -3,7 +3,6 @@ rule mine:
         features=built("features/{backbone}/training.safetensors"),
         lists=built("lists/training.parquet"),
         heads=built("heads/{backbone}/{variant}.json"),
-        library=library("mine"),
     output:
         pairs=built("pairs/{backbone}/{variant}/pairs.parquet"),
         base=built("pairs/{backbone}/{variant}/base.parquet"),
@@ -19,6 +18,7 @@ rule mine:
         runtime=60,
         gpu=0,
     params:
+        library=library("mine"),
         queries=training_queries,
         seed=config["seed"],
         settings=settings("mass", "loss", "pairs"),

@@ -1,7 +1,6 @@
 rule table:
     input:
         unpack(table_frames),
-        library=library("table"),
     output:
         csv=report(
             built("tables/{table}.csv"),
@@ -26,6 +25,7 @@ rule table:
         runtime=10,
         gpu=0,
     params:
+        library=library("table"),
         options=table_options,
     script:
         "../scripts/table.py"
@@ -34,7 +34,6 @@ rule table:
 rule figure:
     input:
         unpack(figure_frames),
-        library=library("figure"),
     output:
         pdf=built("figures/{figure}.pdf"),
         png=report(
@@ -58,6 +57,7 @@ rule figure:
         runtime=10,
         gpu=0,
     params:
+        library=library("figure"),
         options=figure_options,
     script:
         "../scripts/figure.py"

@@ -14,7 +14,6 @@ rule provenance:
             c=USED,
             f=["queries.jsonl", "qrels.trec", "candidates.trec", "passages.jsonl"],
         ),
-        library=library("provenance"),
     output:
         provenance=report(
             built("provenance.json"),
@@ -34,6 +33,7 @@ rule provenance:
         runtime=60,
         gpu=0,
     params:
+        library=library("provenance"),
         configuration=config,
         models=USED_MODELS,
         skip=["provenance", "sidecars", "manifest"],
@@ -45,7 +45,6 @@ rule sidecars:
     input:
         provenance=built("provenance.json"),
         runs=RUNS,
-        library=library("sidecars"),
     output:
         [f"{run}.yaml" for run in RUNS],
     log:
@@ -59,6 +58,8 @@ rule sidecars:
         mem_mb=1000,
         runtime=10,
         gpu=0,
+    params:
+        library=library("sidecars"),
     script:
         "../scripts/sidecars.py"
 
@@ -70,7 +71,6 @@ rule manifest:
         provenance=built("provenance.json"),
         runs=RUNS,
         sidecars=[f"{run}.yaml" for run in RUNS],
-        library=library("manifest"),
     output:
         manifest=report(
             built("manifest.sha256"),
@@ -89,5 +89,7 @@ rule manifest:
         mem_mb=1000,
         runtime=60,
         gpu=0,
+    params:
+        library=library("manifest"),
     script:
         "../scripts/manifest.py"

@@ -7,7 +7,6 @@ rule frozen:
         heads=expand(built("heads/{{backbone}}/{m}.json"), m=[*DETECTED, "headrank"]),
         router=built("routers/{backbone}/router.safetensors") if ROUTED else [],
         checked=ancient(built("metrics/first-stage.parquet")),
-        library=library("frozen"),
     output:
         runs=expand(in_parts(built("runs/{{backbone}}/{d}/{m}.trec")), d=config["panel"], m=FROZEN),
         rankings=expand(in_parts(built("runs/{{backbone}}/{d}/{m}.parquet")), d=config["panel"], m=FROZEN),
@@ -26,6 +25,7 @@ rule frozen:
         gpu=GPU,
         tokens_per_pass=tokens_per_pass,
     params:
+        library=library("frozen"),
         benchmarks=config["panel"],
         methods=FROZEN,
         model=MODEL,
@@ -45,7 +45,6 @@ rule rerank:
         passages=expand(built("collections/{d}/passages.jsonl"), d=config["panel"]),
         adapter=built("adapters/{backbone}/{variant}/adapter_model.safetensors"),
         description=built("adapters/{backbone}/{variant}/headrank_config.json"),
-        library=library("rerank"),
     output:
         runs=expand(in_parts(built("runs/{{backbone}}/{d}/{{variant}}.trec")), d=config["panel"]),
         rankings=expand(in_parts(built("runs/{{backbone}}/{d}/{{variant}}.parquet")), d=config["panel"]),
@@ -62,6 +61,7 @@ rule rerank:
         gpu=GPU,
         tokens_per_pass=tokens_per_pass,
     params:
+        library=library("rerank"),
         model=MODEL,
         shard=shard_of,
         settings=settings(
@@ -78,7 +78,6 @@ rule generate:
         candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
         passages=expand(built("collections/{d}/passages.jsonl"), d=config["panel"]),
         checked=ancient(built("metrics/first-stage.parquet")),
-        library=library("generate"),
     output:
         runs=expand(
             in_parts(built("runs/{{backbone}}/{d}/{m}.trec")),
@@ -107,6 +106,7 @@ rule generate:
         runtime=1440,
         gpu=GPU,
     params:
+        library=library("generate"),
         methods=WRITTEN,
         queries=lookup("generative/queries", within=config),
         settings={
@@ -126,7 +126,6 @@ rule judge:
         candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
         passages=expand(built("collections/{d}/passages.jsonl"), d=config["panel"]),
         checked=ancient(built("metrics/first-stage.parquet")),
-        library=library("generate"),
     output:
         runs=expand(
             in_parts(built("runs/{{backbone}}/{d}/{m}.trec")),
@@ -157,6 +156,7 @@ rule judge:
         runtime=1440,
         gpu=GPU,
     params:
+        library=library("generate"),
         methods=["qwen3-reranker"],
         queries=lookup("generative/queries", within=config),
         settings={

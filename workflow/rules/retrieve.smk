@@ -2,7 +2,6 @@ rule index:
     input:
         source=fetched,
         corpus=files_of("corpus.jsonl"),
-        library=library("index"),
     output:
         index=directory(built("indexes/{collection}/bm25")),
     log:
@@ -18,6 +17,7 @@ rule index:
         runtime=index_minutes,
         gpu=0,
     params:
+        library=library("index"),
         spec=collection_spec,
         k1=lookup("first_stage/k1", within=config),
         b=lookup("first_stage/b", within=config),
@@ -30,7 +30,6 @@ rule embed:
         source=fetched,
         corpus=files_of("corpus.jsonl"),
         encoder=f"{RESULTS}backbones/{ENCODER}",
-        library=library("embed"),
     output:
         index=directory(built("indexes/{collection}/dense")),
     log:
@@ -45,6 +44,7 @@ rule embed:
         runtime=index_minutes,
         gpu=GPU,
     params:
+        library=library("embed"),
         spec=collection_spec,
         encoder=ENCODING,
         device=config["device"],
@@ -58,7 +58,6 @@ rule retrieve:
         source=fetched,
         index=index_of,
         run=given_run,
-        library=library("retrieve"),
     output:
         first_stage=built("collections/{collection}/first-stage.trec"),
         candidates=built("collections/{collection}/candidates.trec"),
@@ -76,6 +75,7 @@ rule retrieve:
         runtime=240,
         gpu=0,
     params:
+        library=library("retrieve"),
         spec=collection_spec,
         stage=first_stage_of,
         depth=first_stage_depth,
@@ -90,7 +90,6 @@ rule retrieve_dense:
         queries=built("collections/{collection}/queries.jsonl"),
         index=index_of,
         encoder=f"{RESULTS}backbones/{ENCODER}",
-        library=library("retrieve_dense"),
     output:
         first_stage=built("collections/{collection}/first-stage.trec"),
         candidates=built("collections/{collection}/candidates.trec"),
@@ -108,6 +107,7 @@ rule retrieve_dense:
         runtime=240,
         gpu=0,
     params:
+        library=library("retrieve_dense"),
         depth=first_stage_depth,
         check_depth=check_depth,
         drop_same_id=lookup("collections/{collection}/drop_same_id", within=config),
@@ -120,7 +120,6 @@ rule first_stage:
     input:
         runs=expand(built("collections/{c}/first-stage.trec"), c=USED),
         qrels=expand(built("collections/{c}/qrels.trec"), c=USED),
-        library=library("first_stage"),
     output:
         measured=built("metrics/first-stage.parquet"),
     log:
@@ -135,6 +134,7 @@ rule first_stage:
         runtime=30,
         gpu=0,
     params:
+        library=library("first_stage"),
         collections=USED,
         stages=[FIRST_STAGES[name] for name in USED],
         published=[config["collections"][name]["published"] for name in USED],
@@ -149,7 +149,6 @@ rule passages:
         judged=judged_files,
         source=fetched,
         corpus=files_of("corpus.jsonl"),
-        library=library("passages"),
     output:
         passages=built("collections/{collection}/passages.jsonl"),
     log:
@@ -164,6 +163,7 @@ rule passages:
         runtime=120,
         gpu=0,
     params:
+        library=library("passages"),
         spec=collection_spec,
     script:
         "../scripts/passages.py"

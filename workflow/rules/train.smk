@@ -7,7 +7,6 @@ rule train:
         base=built("pairs/{backbone}/{variant}/base.parquet"),
         queries=built("training/queries.jsonl"),
         passages=built("training/passages.jsonl"),
-        library=library("train"),
     output:
         adapter=built("adapters/{backbone}/{variant}/adapter_model.safetensors"),
         lora=built("adapters/{backbone}/{variant}/adapter_config.json"),
@@ -27,6 +26,7 @@ rule train:
         runtime=1440,
         gpu=GPU,
     params:
+        library=library("train"),
         model=MODEL,
         queries=training_queries,
         # Not an output: what a killed job has left there is what the next one starts from.

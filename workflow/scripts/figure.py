@@ -17,5 +17,9 @@ def main(name, frames, options, outputs):
 
 if __name__ == "__main__":
     with stage(snakemake.log[0]):
-        inputs = {name: paths for name, paths in snakemake.input.items() if name != "library"}
-        main(snakemake.wildcards.figure, inputs, snakemake.params.options, snakemake.output)
+        main(
+            snakemake.wildcards.figure,
+            dict(snakemake.input.items()),
+            snakemake.params.options,
+            snakemake.output,
+        )

@@ -104,7 +104,7 @@ def selectivity_table(
         f"{100 * chance:.0f} % each."
     )
     if averages:
-        caption += f" Gaps of averages: over the documents of their benchmarks.{averages_legend(averages, 'pooled over')}"
+        caption += averages_legend(averages, "gap pooled over")
     if macro:
         caption += " Macro: mean over queries instead of documents."
     if tested:
