@@ -24,6 +24,7 @@ with uncollected():
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
     from transformers.masking_utils import sdpa_mask
 
+from headrank.chunks import in_chunks
 from headrank.deepest import lean
 from headrank.entrance import Entrance, begun_at
 from headrank.packing import Segment, packed_attention
@@ -215,14 +216,15 @@ def _forward(decoder: nn.Module, sequences: Sequence[Sequence[int]], capture: Ca
     ids = torch.tensor([i for sequence in sequences for i in sequence], device=device)
     if len(ids) != len(positions):
         raise ValueError(f"{len(ids)} token ids for segments of {len(positions)} tokens")
-    decoder(
-        input_ids=ids[None],
-        position_ids=torch.tensor(positions, device=device)[None],
-        # A four-dimensional mask is handed through as it is, so that no tokens x tokens mask is made.
-        attention_mask=torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device),
-        use_cache=False,
-        headrank_capture=capture,
-    )
+    with in_chunks(decoder, len(ids)):
+        decoder(
+            input_ids=ids[None],
+            position_ids=torch.tensor(positions, device=device)[None],
+            # A four-dimensional mask is handed through as it is, so that no tokens x tokens mask is made.
+            attention_mask=torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device),
+            use_cache=False,
+            headrank_capture=capture,
+        )
 
 
 @contextmanager

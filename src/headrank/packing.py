@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+from headrank.blocked import causal_attention, suits
+
 Span = tuple[int, int]
 
 
@@ -78,6 +80,8 @@ def packed_attention(
     """SDPA over packed segments: query (1, H, T, d), key and value (1, H_kv, T, d) to (1, T, H, d)."""
 
     def attend(q: Tensor, k: Tensor, v: Tensor, visible: Tensor | None) -> Tensor:
+        if visible is None and suits(q, dropout):
+            return causal_attention(q, k, v, scaling)
         return sdpa_attention_forward(module, q, k, v, visible, dropout=dropout, scaling=scaling)[0]
 
     outputs: list[Tensor] = []
@@ -97,7 +101,7 @@ def packed_attention(
             v = torch.cat([segment.seen(value), value[:, :, own]], dim=2)
             visible = torch.ones(length, k.shape[2], dtype=torch.bool, device=key.device)
             outputs.append(attend(query[:, :, own], k, v, visible.tril(k.shape[2] - length)[None, None]))
-    return torch.cat(outputs, dim=1)
+    return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
 
 
 def _blocks(attend, query: Tensor, key: Tensor, value: Tensor, segment: Segment) -> Iterator[Tensor]:  # type: ignore[no-untyped-def]

@@ -57,7 +57,7 @@ def test_selectivity_has_the_gap_of_each_average() -> None:
     table = selectivity_table(frame, averages={"core14": ["nq", "fever"]})
     assert table.formatted()["gap_core14"].tolist() == ["+10.0", "+40.0", "–"]
     assert table.groups[0][1][7].bold
-    assert "core14: gap pooled over" in table.caption
+    assert "CoRe 14: gap pooled over" in table.caption
     with pytest.raises(InputError, match="gap_open14"):
         selectivity_table(frame, averages={"open14": ["nq"]})
 
@@ -67,8 +67,8 @@ def test_homogenisation_has_rows_for_each_average() -> None:
     columns = ["backbone", "over", "method", "queries", "zone_cv", "adjacent_ratio", "zone_tau"]
     measures = pd.DataFrame(rows, columns=columns)
     table = homogenisation_table(measures, averages={"core14": ["nq", "fever"]})
-    assert table.formatted()["over"].tolist() == ["all", "core14"]
-    assert "core14: queries of" in table.caption
+    assert table.formatted()["over"].tolist() == ["all", "CoRe 14"]
+    assert "CoRe 14: queries of" in table.caption
     plain = homogenisation_table(measures[measures["over"] == ""])
     assert "over" not in plain.formatted().columns
     assert len(plain.rows) == 1

@@ -64,7 +64,12 @@ def selectivity_table(
     require(selectivity, [f"gap_{name}" for name in averages], "selectivity")
     columns = _COLUMNS + tuple(Column(f"gap_{name}", f"Gap, {average_name(name)}") for name in averages)
     columns += _MACRO_COLUMNS if macro else ()
-    first = selectivity.drop_duplicates(["backbone", "method"]).set_index(["backbone", "method"])
+    extra = [
+        name for name in ("n", "p", *(f"gap_{name}" for name in averages)) if name in selectivity.columns
+    ]
+    first = records(
+        selectivity.drop_duplicates(["backbone", "method"]), ["backbone", "method"], extra, "selectivity"
+    )
     tested = "p" in selectivity.columns
     if tested:
         columns += (_TEST_COLUMN,)
@@ -83,13 +88,12 @@ def selectivity_table(
                 row += [_percent(share[group]["promoted"]), count_cell(int(share[group]["n"]))]
             row.append(_gap(share, "promoted"))
             for name in averages:
-                gap = float(first.loc[(backbone, method), f"gap_{name}"])
-                row.append(number_cell(gap, 1, signed=True, scale=100))
+                row.append(number_cell(first[backbone, method][f"gap_{name}"], 1, signed=True, scale=100))
             if macro:
                 row += [_percent(share[group]["macro"]) for group in (RELEVANT, IRRELEVANT)]
                 row.append(_gap(share, "macro"))
             if tested:
-                row.append(p_cell(float(first.loc[(backbone, method), "p"])))
+                row.append(p_cell(first[backbone, method]["p"]))
             rows.append(row)
         for number, column in enumerate(columns):
             kind = "gap" if column.key.startswith("gap_") else column.key.removeprefix("macro_")
