@@ -17,9 +17,10 @@ from headrank.bench.contenders import Bench, at_depth, frozen, matrix_product
 from headrank.bench.goals import outcomes
 from headrank.bench.measure import contenders, measure
 from headrank.bench.memory import peak_memory
-from headrank.bench.names import COLUMNS, GENERATIVE, NAMES, PRODUCT
+from headrank.bench.names import COLUMNS, GENERATIVE, NAMES, PRODUCT, TRAINING
 from headrank.bench.ratios import paired, reference_depth, summarise
 from headrank.bench.shapes import SHAPES, random_backbone, shape_config
+from headrank.bench.training import training
 from headrank.bench.workload import TOKENS_PER_WORD, make_workload, word_tokenizer
 from headrank.cli import main
 from headrank.errors import InputError
@@ -121,6 +122,27 @@ def test_every_contender_is_measured_in_every_round(bench: Bench):
     assert calls.loc["rankgpt", "passes"] > 10
     assert (rounds["seconds"] > 0).all()
     assert (rounds.loc[rounds["method"] != PRODUCT, "operations"] > 0).all()
+
+
+def test_training_steps_have_the_same_loss_and_gradients(bench: Bench):
+    backbone = random_backbone("quick", word_tokenizer(), "float32")
+    own = Bench(backbone, make_workload(backbone.tokenizer, 12, 6), bench.chat, bench.settings)
+    steps = {step.name: step for step in training(own, 0.6)}
+    assert tuple(steps) == TRAINING
+    losses, gradients = {}, {}
+    for name, step in steps.items():
+        losses[name] = step.run()
+        named = backbone.model.named_parameters()
+        gradients[name] = {n: p.grad.clone() for n, p in named if p.grad is not None and p.grad.any()}
+    assert losses["train-plain"] > 0.1
+    for name in ("train", "train-chosen", "train-kept"):
+        assert losses[name] == pytest.approx(losses["train-plain"], rel=1e-4)
+        assert gradients[name]
+        for parameter, gradient in gradients[name].items():
+            expected = gradients["train-plain"][parameter]
+            torch.testing.assert_close(gradient, expected, atol=1e-3 * expected.abs().max().item(), rtol=1e-2)
+    assert set(gradients["train"]) == set(gradients["train-plain"])
+    assert set(gradients["train-chosen"]) == set(gradients["train-kept"]) < set(gradients["train"])
 
 
 def frame(seconds: dict[tuple[str, float], list[float]], n: int = 40, memory: float = 1e9) -> pd.DataFrame:

@@ -36,7 +36,7 @@ class Contender:
 
     depth: the part of the layers that runs, 1 for all. operations: floating-point operations, two a multiply-add, of
     products alone. tokens: read in all passes. run: does it once; what it returns are the scores by prompt position,
-    where it scores.
+    where it scores. training: it needs gradients.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Contender:
     tokens: int
     operations: float
     run: Callable[[], Any]
+    training: bool = False
 
 
 @dataclass(frozen=True)

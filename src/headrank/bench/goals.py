@@ -12,6 +12,7 @@ from headrank.bench.ratios import KEYS, paired, reference_depth, summarise
 # Lists this long and longer: below, a pass is over before the machine is in full swing.
 FROM = 20
 SLOWER = {"eager": 4.0, "two-passes": 1.8, "qwen3-reranker": 2.5, "rankgpt": 10.0}
+TRAINING = 2.0
 OVERHEAD = 1.05
 ROOFLINE = {"cpu": 0.85, "cuda": 0.5}
 
@@ -37,10 +38,12 @@ def outcomes(rounds: pd.DataFrame, margin: float = 0.0) -> list[Outcome]:
 
     margin: by what part each bound is relaxed, for small shapes and noisy machines.
     """
-    rounds = rounds[rounds["n"] >= FROM]
-    if rounds.empty:
-        return []
-    return [outcome for goal in (_overhead, _memory, _slower, _roofline) for outcome in goal(rounds, margin)]
+    found = list(_training(rounds, margin))
+    rounds = rounds[(rounds["n"] >= FROM) & ~rounds["method"].str.startswith("train")]
+    if (rounds["method"] == "headrank").any():
+        for goal in (_overhead, _memory, _slower, _roofline):
+            found += goal(rounds, margin)
+    return found
 
 
 def _at_most(goal: str, values: pd.Series, bound: float) -> Iterator[Outcome]:
@@ -55,6 +58,14 @@ def _judged(goal: str, values: pd.Series, bound: float, kept: Callable[[float], 
     for key, value in values.items():
         named = dict(zip(KEYS, key, strict=True))  # type: ignore[call-overload]
         yield Outcome(goal, named["backbone"], named["n"], float(value), bound, bool(kept(float(value))))
+
+
+def _training(rounds: pd.DataFrame, margin: float) -> Iterator[Outcome]:
+    for depth in rounds.loc[rounds["method"] == "train", "depth"].unique():
+        values = paired(rounds, "train-plain", "train", depth, depth)
+        yield from _at_least(
+            f"plain peft loop, times a step at depth {depth:.0%}", values, TRAINING * (1 - margin)
+        )
 
 
 def _overhead(rounds: pd.DataFrame, margin: float) -> Iterator[Outcome]:

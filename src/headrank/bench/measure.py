@@ -22,7 +22,8 @@ from headrank.bench.contenders import (
     matrix_product,
 )
 from headrank.bench.memory import peak_memory
-from headrank.bench.names import COLUMNS, GENERATIVE
+from headrank.bench.names import COLUMNS, GENERATIVE, TRAINING
+from headrank.bench.training import training
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +33,11 @@ def contenders(bench: Bench, names: Sequence[str], depths: Sequence[float]) -> l
     found = [c for depth in depths for c in at_depth(bench, depth) if c.name in names]
     found += [c for c in frozen(bench) if c.name in names and _fits(c, bench)]
     found += [generative(bench, name) for name in GENERATIVE if name in names]
+    if set(TRAINING) & set(names):
+        found += [c for c in training(bench, max(depths)) if c.name in names]
     return [*found, matrix_product(bench)]
 
 
-@torch.inference_mode()
 def measure(bench: Bench, chosen: Sequence[Contender], rounds: int) -> pd.DataFrame:
     """One row per contender and round, ``COLUMNS``: seconds warm, memory in bytes beyond the model's own.
 
@@ -46,7 +48,8 @@ def measure(bench: Bench, chosen: Sequence[Contender], rounds: int) -> pd.DataFr
     ready: list[tuple[Contender, float]] = []
     for contender in chosen:
         begin = time.perf_counter()
-        result, memory = peak_memory(contender.run, device)
+        with torch.inference_mode(not contender.training):
+            result, memory = peak_memory(contender.run, device)
         ready.append((counted(contender, bench, result), memory))
         del result
         logger.info(
@@ -75,10 +78,11 @@ def measure(bench: Bench, chosen: Sequence[Contender], rounds: int) -> pd.DataFr
 
 
 def _timed(contender: Contender, device: torch.device) -> float:
-    begin = time.perf_counter()
-    contender.run()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    with torch.inference_mode(not contender.training):
+        begin = time.perf_counter()
+        contender.run()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
     return time.perf_counter() - begin
 
 

@@ -4,6 +4,8 @@
 TRUNCATED = ("headrank", "forward", "stopped")
 WHOLE = ("icr", "two-passes", "eager", "all-attentions")
 GENERATIVE = ("qwen3-reranker", "first", "rankgpt")
+# Steps of training; they leave an adapter on the backbone and are measured by themselves.
+TRAINING = ("train-plain", "train", "train-chosen", "train-kept")
 PRODUCT = "matrix-product"
 NAMES = (*TRUNCATED, *WHOLE, *GENERATIVE)
 COLUMNS = [
@@ -21,5 +23,9 @@ TITLES = {
     "qwen3-reranker": "Qwen3-Reranker, pointwise",
     "first": "FIRST",
     "rankgpt": "RankGPT",
+    "train-plain": "plain peft loop, eager attention",
+    "train": "HeadRank's step",
+    "train-chosen": "chosen layers alone",
+    "train-kept": "with the states below kept",
     PRODUCT: "matrix product",
 }

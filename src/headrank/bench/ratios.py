@@ -18,11 +18,12 @@ def summarise(rounds: pd.DataFrame, reference: float | None = None) -> pd.DataFr
     """One row per backbone, n and contender, from a frame of ``headrank.bench.measure.COLUMNS``.
 
     seconds, fastest, slowest: median, least and most over the rounds. times: the median over the rounds of the
-    contender's time over that of HeadRank at the reference depth. share: of the machine's rate, measured in the same
-    rounds, what the contender's operations came to. The rate itself is a row with no other numbers than seconds.
+    contender's time over that of HeadRank at the reference depth (in training, of its step). share: of the machine's
+    rate, measured in the same rounds, what the contender's operations came to. The rate itself is a row with no other
+    numbers than seconds.
     """
     depth = reference_depth(rounds) if reference is None else reference
-    one = rounds[(rounds["method"] == "headrank") & (rounds["depth"] == depth)]
+    one = rounds[(rounds["method"] == _base(rounds)) & (rounds["depth"] == depth)]
     base = one.set_index([*KEYS, "round"])["seconds"].rename("base")
     product = rounds[rounds["method"] == PRODUCT].set_index([*KEYS, "round"])
     rate = (product["operations"] / product["seconds"]).rename("rate")
@@ -44,10 +45,16 @@ def summarise(rounds: pd.DataFrame, reference: float | None = None) -> pd.DataFr
 
 def reference_depth(rounds: pd.DataFrame) -> float:
     """Of the depths measured the one next to ``REFERENCE``."""
-    depths = rounds.loc[rounds["method"] == "headrank", "depth"].unique()
-    if not len(depths):
-        raise InputError("the measurement has no headrank row to compare with")
+    depths = rounds.loc[rounds["method"] == _base(rounds), "depth"].unique()
     return float(min(depths, key=lambda d: (abs(d - REFERENCE), d)))
+
+
+def _base(rounds: pd.DataFrame) -> str:
+    """What all others are compared with: HeadRank's pass, or its training step."""
+    found = [name for name in ("headrank", "train") if name in set(rounds["method"])]
+    if not found:
+        raise InputError("the measurement has no headrank row to compare with")
+    return found[0]
 
 
 def paired(rounds: pd.DataFrame, one: str, other: str, depth: float, other_depth: float) -> pd.Series:

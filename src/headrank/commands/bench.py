@@ -42,6 +42,11 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--methods", nargs="+", help="of those measured by default (all; see docs/performance.md)"
     )
+    parser.add_argument(
+        "--training",
+        action="store_true",
+        help="steps of training in place of reranking, at the greatest depth",
+    )
     parser.add_argument("--rounds", type=count, default=5, help="times that each is measured (default: 5)")
     parser.add_argument("--threads", type=count, help="processor threads (default: PyTorch's own)")
     parser.add_argument("--dtype", default="bfloat16", help="weights: bfloat16 (default), float32 or float16")
@@ -72,14 +77,14 @@ def run(options: argparse.Namespace) -> int:
     import torch
 
     from headrank.bench.goals import outcomes
-    from headrank.bench.names import NAMES
+    from headrank.bench.names import NAMES, TRAINING
 
-    names = tuple(options.methods or NAMES)
-    unknown = [name for name in names if name not in NAMES]
+    known = TRAINING if options.training else NAMES
+    unknown = [name for name in options.methods or () if name not in known]
     if unknown:
-        raise InputError(f"--methods {unknown[0]}: unknown; known: {', '.join(NAMES)}")
-    if "headrank" not in names:
-        names = ("headrank", *names)
+        raise InputError(f"--methods {unknown[0]}: unknown; known: {', '.join(known)}")
+    base = "train" if options.training else "headrank"
+    names = tuple(dict.fromkeys([base, *(options.methods or known)]))
     output = output_file(options.output) if options.output else None
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if options.threads:
