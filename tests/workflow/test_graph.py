@@ -52,7 +52,7 @@ def expected_jobs(name: str) -> dict[str, int]:
         "frozen": len(backbones),
         "rerank": trained,
         "generate": bool(generative) * len(backbones),
-        "judge": ("qwen3-reranker" in generative) * len(judged),
+        "judge": ("qwen3-reranker" in generative and bool(rerankers)) * len(judged),
         "evaluate": 1 + sum(extra) + bool(seeds),
         "significance": 1 + extra[0],
         "selectivity": 1 + extra[0],

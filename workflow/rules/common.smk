@@ -21,10 +21,12 @@ ROUTED = "routehead" in FROZEN
 GENERATIVE = config["generative"]["methods"]
 GENERATIVE_SETTINGS = {k: v for k, v in config["generative"].items() if k not in ("methods", "queries")}
 # Qwen3-Reranker has weights of its own and a job of its own; of backbones without such weights there is no row, unless
-# the study has none at all and runs the prompt on the backbones themselves.
-WRITTEN = [name for name in GENERATIVE if name != "qwen3-reranker"]
+# the study has none at all and runs the prompt on the backbones themselves, in the job of the other methods.
+APART = "qwen3-reranker" if config["rerankers"] else None
+WRITTEN = [name for name in GENERATIVE if name != APART]
 JUDGED = [b for b, spec in config["backbones"].items() if spec["reranker"] or not config["rerankers"]]
 JUDGED = JUDGED if "qwen3-reranker" in GENERATIVE else []
+JUDGED_APART = JUDGED if APART else []
 MODELS = {**config["backbones"], **config["rerankers"], **config["encoders"]}
 # Sets of queries with judgements: the one that trains, and one that only detects heads.
 POOLS = {"training": config["train_on"], "detection": config["detect_on"]}

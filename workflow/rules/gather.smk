@@ -62,6 +62,8 @@ if SHARDS > 1:
             logged("gather_judge/{backbone}.log"),
         benchmark:
             built("benchmarks/gather_judge/{backbone}.tsv")
+        wildcard_constraints:
+            backbone=one_of(JUDGED_APART),
 
     rule gather_features:
         input:

@@ -147,7 +147,7 @@ rule judge:
     benchmark:
         of_shard(built("benchmarks/judge/{backbone}.tsv"))
     wildcard_constraints:
-        backbone=one_of(JUDGED),
+        backbone=one_of(JUDGED_APART),
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
