@@ -32,7 +32,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "remined": {"pairs": {"remine": "epoch"}},
     "lower": {"training": {"modules": "chosen-qk"}},
     "saving": {"training": {"gradient_checkpointing": True}},
-    "patient": {"training": {"patience": 1, "learning_rate": 2.0}},
+    # Steps too small to change a rank: no epoch is better than none.
+    "patient": {"training": {"patience": 2, "learning_rate": 1e-12}},
 }
 
 
