@@ -108,7 +108,7 @@ def load_backbone(
     model: Any
     info: dict[str, Any]
     try:
-        with _quiet():
+        with _quiet(), uncollected():
             model, info = AutoModelForCausalLM.from_pretrained(  # type: ignore[misc]
                 path,
                 config=config,

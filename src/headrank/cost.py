@@ -16,6 +16,7 @@ class Shape:
     heads: int
     kv_heads: int
     head_dim: int
+    vocabulary: int = 0
 
     @classmethod
     def of(cls, config: dict[str, Any]) -> Shape:
@@ -28,6 +29,7 @@ class Shape:
             heads,
             config.get("num_key_value_heads") or heads,
             config.get("head_dim") or config["hidden_size"] // heads,
+            config.get("vocab_size", 0),
         )
 
 

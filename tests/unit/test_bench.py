@@ -110,6 +110,20 @@ def test_peak_memory_sees_what_a_call_takes_and_lets_go():
     assert peak_memory(lambda: None, torch.device("cpu"))[1] < 20e6
 
 
+def test_what_does_not_fit_is_left_out_and_said_so(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr("headrank.bench.measure._free", lambda device: 1e5)
+    assert [c.name for c in contenders(bench, ["eager", "icr"], [1.0])] == ["icr", PRODUCT]
+    assert "eager left out" in caplog.text
+
+
+def test_a_slow_contender_is_timed_once(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("headrank.bench.measure.SLOW", 0.0)
+    rounds = measure(bench, contenders(bench, ["headrank"], [0.5]), 3)
+    assert rounds["round"].tolist() == [1, 1]
+
+
 def test_every_contender_is_measured_in_every_round(bench: Bench):
     rounds = measure(bench, contenders(bench, NAMES, [0.5, 1.0]), 2)
     assert list(rounds.columns) == COLUMNS
@@ -226,10 +240,12 @@ def test_the_command_writes_rounds_and_machine(tmp_path: Path, capsys: pytest.Ca
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--methods", "magic"], "--methods magic: unknown"),
+        (["--methods", "magic"], "no method 'magic'"),
+        (["--methods", "train", "forward"], "measured by themselves"),
         (["--backbone", "quick", "--dtype", "int8"], "dtype 'int8' is unknown"),
         (["--backbone", "no/such/folder"], "no/such/folder: no usable model configuration"),
         (["--backbone", "quick", "--tokenizer", "nowhere"], "nowhere: no such folder"),
+        (["--backbone", "folder", "--tokenizer", "nowhere"], "folder has its own tokenizer"),
         (["--backbone", "quick", "--depths", "1.5"], "invalid part value"),
     ],
 )

@@ -52,6 +52,6 @@ def test_shapes_come_from_the_configuration():
     import json
 
     stored = json.loads((checkpoint("qwen3") / "config.json").read_text())
-    assert Shape.of(stored) == Shape(4, 48, 80, 4, 2, 16)
+    assert Shape.of(stored) == Shape(4, 48, 80, 4, 2, 16, stored["vocab_size"])
     bare = {"num_hidden_layers": 2, "hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 4}
     assert Shape.of(bare) == Shape(2, 32, 64, 4, 4, 8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -208,3 +209,32 @@ def test_a_fine_tuned_reranker_is_fetched_for_the_method_that_needs_it(tmp_path:
     config["generative"]["methods"].remove("qwen3-reranker")
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     assert "fetch_backbone" not in snakemake("-n", "--configfile", path, directory=tmp_path).jobs
+
+
+def test_the_target_bench_measures_and_shows_and_is_no_part_of_the_study(tmp_path: Path) -> None:
+    config = yaml.safe_load(configuration("mini").read_text(encoding="utf-8"))
+    config["bench"] = {"n": [3], "words": 5, "rounds": 1, "depths": [0.5, 1.0], "methods": ["forward"]}
+    config["bench"]["backbones"] = ["quick"]
+    path = tmp_path / "bench.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    done = snakemake("bench", "--cores", "2", "--configfile", path, directory=tmp_path)
+    assert done.code == 0, done.err[-2000:]
+    assert done.jobs == {"measure": 1, "table": 1, "figure": 1, "bench": 1, "total": 4}
+    results = tmp_path / "results" / "mini"
+    assert (results / "figures" / "speed.pdf").stat().st_size > 1000
+    table = (results / "tables" / "speed.csv").read_text(encoding="utf-8").splitlines()
+    assert len(table) == 1 + 4  # HeadRank and the plain pass, at two depths
+    assert (results / "bench" / "quick.csv").exists()
+    assert (results / "bench" / "quick.json").exists()
+
+
+def test_every_table_and_figure_has_a_caption_in_the_report() -> None:
+    rules = (REPOSITORY / "workflow" / "rules" / "artefacts.smk").read_text(encoding="utf-8")
+    for kind in ("tables", "figures"):
+        listed = re.search(rf"^{kind.upper()} = {{$(.*?)^}}$", rules, re.MULTILINE | re.DOTALL)
+        assert listed
+        names = re.findall(r'^    "(\w+)": ', listed[1], re.MULTILINE)
+        captions = (REPOSITORY / "workflow" / "report" / f"{kind}.rst").read_text(encoding="utf-8")
+        assert len(names) > 5
+        for name in names:
+            assert f'"{name}": "' in captions, name

@@ -27,6 +27,7 @@ TABLES = {
     "format": {"counts": "format"},
     "cost": {"costs": "cost"},
     "timing": {"benchmarks": "timing"},
+    "speed": {"rounds": "speed/{shape}"},
 }
 FIGURES = {
     "homogenisation": {"scores": "homogenisation"},
@@ -40,6 +41,7 @@ FIGURES = {
     "training": {"curves": "training"},
     "queries": {"curves": "query-curve", "references": "query-references"},
     "success": {"counts": "format"},
+    "speed": {"rounds": "speed/{shape}"},
 }
 NDCG = f"nDCG@{config['evaluation']['cutoff']}"
 BACKBONES = list(config["backbones"])
@@ -201,7 +203,9 @@ def compared(wildcards):
 def frames(files):
     """Argument -> metrics files, where one name may stand for a file per backbone."""
     return {
-        argument: expand(f"{RESULTS}metrics/{name}.parquet", backbone=BACKBONES)
+        argument: expand(
+            f"{RESULTS}metrics/{name}.parquet", backbone=BACKBONES, shape=config["bench"]["backbones"]
+        )
         for argument, name in files.items()
     }
 
@@ -223,9 +227,9 @@ def figure_options(wildcards):
 
 
 def paper():
-    """Every table and figure of the study."""
-    tables = [name for name in TABLES if name not in ("ablation", "seeds") or name in EVALUATED]
-    absent = {"queries"} - {*EVALUATED} | ({"routes"} if not ROUTED else set())
+    """Every table and figure of the study; those of the machine's speed are asked for by themselves."""
+    tables = [name for name in TABLES if name not in ("ablation", "seeds", "speed") or name in EVALUATED]
+    absent = {"queries", "speed"} - {*EVALUATED} | ({"routes"} if not ROUTED else set())
     # One criterion alone overlaps with nothing.
     absent |= {"success"} if not {*WRITING} & {*GENERATIVE} else set()
     absent |= {"overlap"} if len(CRITERIA) < 2 else set()
@@ -233,6 +237,12 @@ def paper():
     return expand(f"{RESULTS}tables/{{t}}.{{e}}", t=tables, e=["csv", "tex", "md"]) + expand(
         f"{RESULTS}figures/{{f}}.{{e}}", f=figures, e=["pdf", "png"]
     )
+
+
+def bench():
+    """What the measurement of speed is shown in."""
+    tables = expand(built("tables/speed.{e}"), e=["csv", "tex", "md"])
+    return tables + expand(built("figures/speed.{e}"), e=["pdf", "png"])
 
 
 JUDGES = [reranker_of(b) for b in JUDGED]

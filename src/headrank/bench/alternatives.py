@@ -69,11 +69,14 @@ def all_attentions(backbone: Backbone, prompt: Prompt) -> Tensor:
     return _scores(prompt, read)
 
 
-def all_attentions_bytes(backbone: Backbone, prompt: Prompt) -> int:
-    """What ``all_attentions`` keeps at once, beside what a pass needs anyway."""
+def matrix_bytes(backbone: Backbone, prompt: Prompt) -> dict[str, int]:
+    """What matrices of heads x tokens x tokens take at their most, for the ways that make any."""
     tokens = len(prompt.prefix) + len(prompt.query.ids)
     width = next(backbone.model.parameters()).element_size()
-    return backbone.n_layers * backbone.n_heads * tokens**2 * width
+    matrix = backbone.n_heads * tokens**2
+    # Of one layer: logits, their mask added, probabilities in float32 and in the model's type.
+    one = matrix * (4 + 3 * width)
+    return {"eager": one, "all-attentions": one + backbone.n_layers * matrix * width}
 
 
 @contextmanager

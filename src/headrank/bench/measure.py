@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from headrank.bench.alternatives import all_attentions_bytes
+from headrank.bench.alternatives import matrix_bytes
 from headrank.bench.contenders import (
     Bench,
     Contender,
@@ -25,6 +25,8 @@ from headrank.bench.memory import peak_memory
 from headrank.bench.names import COLUMNS, GENERATIVE, TRAINING
 from headrank.bench.training import training
 
+# Seconds beyond which a contender is timed in the first round only.
+SLOW = 60.0
 logger = logging.getLogger(__name__)
 
 
@@ -41,30 +43,29 @@ def contenders(bench: Bench, names: Sequence[str], depths: Sequence[float]) -> l
 def measure(bench: Bench, chosen: Sequence[Contender], rounds: int) -> pd.DataFrame:
     """One row per contender and round, ``COLUMNS``: seconds warm, memory in bytes beyond the model's own.
 
-    Every contender runs once beforehand, for its memory and to get warm. The order changes from round to round.
+    Every contender runs once beforehand, for its memory and to get warm; one that takes longer than ``SLOW`` then has
+    the first round only. The order changes from round to round.
     """
     weight = next(bench.backbone.model.parameters())
     device = weight.device
-    ready: list[tuple[Contender, float]] = []
+    ready: list[tuple[Contender, float, int]] = []
     for contender in chosen:
         begin = time.perf_counter()
         with torch.inference_mode(not contender.training):
             result, memory = peak_memory(contender.run, device)
-        ready.append((counted(contender, bench, result), memory))
+        taken = time.perf_counter() - begin
+        ready.append((counted(contender, bench, result), memory, rounds if taken < SLOW else 1))
         del result
-        logger.info(
-            "%s, %d layers: %.2f s the first time",
-            contender.name,
-            contender.layers,
-            time.perf_counter() - begin,
-        )
+        logger.info("%s, %d layers: %.2f s the first time", contender.name, contender.layers, taken)
     rng = np.random.default_rng(0)
     rows = []
     for number in range(1, rounds + 1):
         seconds = {}
-        for place in rng.permutation(len(ready)):
+        turns = [place for place in rng.permutation(len(ready)) if number <= ready[place][2]]
+        for place in turns:
             seconds[place] = _timed(ready[place][0], device)
-        for place, (contender, memory) in enumerate(ready):
+        for place in sorted(turns):
+            contender, memory, _ = ready[place]
             rows.append(
                 (
                     *(bench.backbone.name, str(weight.dtype).removeprefix("torch."), device.type),
@@ -87,17 +88,17 @@ def _timed(contender: Contender, device: torch.device) -> float:
 
 
 def _fits(contender: Contender, bench: Bench) -> bool:
-    if contender.name != "all-attentions":
-        return True
-    needed = all_attentions_bytes(bench.backbone, bench.workload.prompt)
+    """Whether the matrices of tokens x tokens that eager attention makes fit the memory that is free."""
+    needed = matrix_bytes(bench.backbone, bench.workload.prompt).get(contender.name, 0)
     free = _free(next(bench.backbone.model.parameters()).device)
-    # Eager attention needs some matrices of float32 beside those that are kept.
-    fits = needed * 1.3 < free
-    if not fits:
+    if needed > free:
         logger.warning(
-            "all-attentions left out: its matrices take %.0f GB, %.0f GB are free", needed / 1e9, free / 1e9
+            "%s left out: its matrices take %.0f GB, %.0f GB are free",
+            contender.name,
+            needed / 1e9,
+            free / 1e9,
         )
-    return fits
+    return needed <= free
 
 
 def _free(device: torch.device) -> float:

@@ -50,11 +50,15 @@ def random_backbone(
     tokenizer: PreTrainedTokenizerBase,
     dtype: str = "bfloat16",
     device: str = "cpu",
+    layers: int | None = None,
 ) -> Backbone:
-    """A backbone of a named shape with random weights, whole: all layers and the LM head."""
+    """A backbone of a named shape with random weights, LM head and all; with its first ``layers`` only if given."""
     if dtype not in DTYPES or dtype == "auto":
         raise InputError(f"dtype {dtype!r} is unknown; known: {', '.join(d for d in DTYPES if d != 'auto')}")
     config = shape_config(name)
+    if layers is not None:
+        config.num_hidden_layers = layers
+        config.layer_types = (config.layer_types or [])[:layers]
     if len(tokenizer) > config.vocab_size:
         raise InputError(f"the tokenizer has {len(tokenizer)} tokens, shape {name} {config.vocab_size}")
     with torch.device("meta"):

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 from typing import TYPE_CHECKING, Any
 
 from headrank.commands.inputs import count, output_file
-from headrank.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,71 +76,31 @@ def run(options: argparse.Namespace) -> int:
 
     from headrank.bench.goals import outcomes
     from headrank.bench.names import NAMES, TRAINING
+    from headrank.bench.plan import Plan, measure_plan
+    from headrank.bench.record import write_rounds
 
-    known = TRAINING if options.training else NAMES
-    unknown = [name for name in options.methods or () if name not in known]
-    if unknown:
-        raise InputError(f"--methods {unknown[0]}: unknown; known: {', '.join(known)}")
-    base = "train" if options.training else "headrank"
-    names = tuple(dict.fromkeys([base, *(options.methods or known)]))
     output = output_file(options.output) if options.output else None
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if options.threads:
         torch.set_num_threads(options.threads)
-    rounds = _measured(options, names)
+    plan = Plan(
+        options.backbone,
+        tuple(options.n),
+        options.words,
+        tuple(options.depths),
+        tuple(options.methods or (TRAINING if options.training else NAMES)),
+        options.rounds,
+        options.dtype,
+        options.device,
+        options.tokenizer,
+    )
+    rounds = measure_plan(plan)
     if output:
-        _write(rounds, output)
+        write_rounds(rounds, output, output.with_suffix(".json"))
     print(_report(rounds))
     found = outcomes(rounds, options.check or 0.0)
     print("\n".join(map(str, found)))
     return 1 if options.check is not None and not all(o.kept for o in found) else 0
-
-
-def _measured(options: argparse.Namespace, names: tuple[str, ...]) -> pd.DataFrame:
-    import pandas as pd
-
-    from headrank.bench.contenders import Bench
-    from headrank.bench.measure import contenders, measure
-    from headrank.bench.workload import make_workload
-    from headrank.generative.chat import Chat
-    from headrank.settings import Settings
-
-    backbone = _backbone(options)
-    chat = Chat(backbone.tokenizer)
-    frames = []
-    for n in options.n:
-        work = make_workload(backbone.tokenizer, n, options.words)
-        bench = Bench(backbone, work, chat, Settings())
-        logging.getLogger(__name__).info("%d passages, %d tokens", n, bench.tokens)
-        frames.append(measure(bench, contenders(bench, names, sorted(set(options.depths))), options.rounds))
-    return pd.concat(frames, ignore_index=True)
-
-
-def _backbone(options: argparse.Namespace) -> Any:
-    from headrank.backbone import load_backbone
-    from headrank.bench.shapes import SHAPES, load_tokenizer, random_backbone
-    from headrank.bench.workload import word_tokenizer
-    from headrank.gpus import choose_device
-
-    if options.backbone not in SHAPES:
-        if options.tokenizer:
-            raise InputError("--tokenizer: a checkpoint has its own")
-        return load_backbone(options.backbone, dtype=options.dtype, device=options.device)
-    device = choose_device() if options.device == "auto" else options.device
-    tokenizer = load_tokenizer(options.tokenizer) if options.tokenizer else word_tokenizer()
-    return random_backbone(options.backbone, tokenizer, options.dtype, device)
-
-
-def _write(rounds: pd.DataFrame, output: Any) -> None:
-    from headrank.files import whole_file
-    from headrank.provenance.machine import machine
-    from headrank.provenance.software import software
-
-    with whole_file(output) as temporary:
-        rounds.to_csv(temporary, index=False)
-    about = {"machine": machine(), **software()}
-    with whole_file(output.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 
 
 def _report(rounds: pd.DataFrame) -> str:

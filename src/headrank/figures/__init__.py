@@ -9,6 +9,7 @@ from headrank.figures.overlap import overlap_figure
 from headrank.figures.queries import queries_figure
 from headrank.figures.routes import routes_figure
 from headrank.figures.selectivity import selectivity_figure
+from headrank.figures.speed import speed_figure
 from headrank.figures.style import save_figure
 from headrank.figures.success import success_figure
 from headrank.figures.training import training_figure
@@ -24,6 +25,7 @@ __all__ = [
     "routes_figure",
     "save_figure",
     "selectivity_figure",
+    "speed_figure",
     "success_figure",
     "training_figure",
 ]

@@ -9,6 +9,7 @@ from headrank.tables.homogenisation import homogenisation_table
 from headrank.tables.main import main_table
 from headrank.tables.seeds import seeds_table
 from headrank.tables.selectivity import selectivity_table
+from headrank.tables.speed import speed_table
 from headrank.tables.success import format_table
 from headrank.tables.table import Cell, Column, Table
 from headrank.tables.timing import read_benchmarks, timing_table
@@ -29,6 +30,7 @@ __all__ = [
     "read_benchmarks",
     "seeds_table",
     "selectivity_table",
+    "speed_table",
     "timing_table",
     "write_table",
 ]

@@ -1,0 +1,81 @@
+"""What a measurement is made of, and the whole of it for one backbone."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from headrank.backbone import Backbone, load_backbone
+from headrank.bench.contenders import Bench
+from headrank.bench.measure import contenders, measure
+from headrank.bench.names import NAMES, TRAINING
+from headrank.bench.shapes import SHAPES, load_tokenizer, random_backbone
+from headrank.bench.workload import make_workload, word_tokenizer
+from headrank.errors import InputError
+from headrank.generative.chat import Chat
+from headrank.gpus import choose_device
+from headrank.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One backbone, lists of several lengths.
+
+    backbone: one of ``headrank.bench.shapes.SHAPES``, with random weights, or a folder or hub id. n: passages of a
+    list; words: of a passage. depths: parts of the layers at which truncated passes are measured. methods: of
+    ``headrank.bench.names.NAMES``, or of its ``TRAINING`` alone. rounds: how often each is timed. tokenizer: a folder,
+    for a shape. device: "auto", "cpu", "cuda".
+    """
+
+    backbone: str
+    n: tuple[int, ...]
+    words: int
+    depths: tuple[float, ...]
+    methods: tuple[str, ...]
+    rounds: int
+    dtype: str = "bfloat16"
+    device: str = "auto"
+    tokenizer: str | None = None
+
+
+def measure_plan(plan: Plan) -> pd.DataFrame:
+    """A frame of ``headrank.bench.names.COLUMNS``. What all are compared with is measured whether asked for or not.
+
+    Raises InputError for a method that there is not, for methods of training beside others, and for a backbone or
+    tokenizer that cannot be loaded.
+    """
+    plan = _checked(plan)
+    backbone = _backbone(plan)
+    chat = Chat(backbone.tokenizer)
+    frames = []
+    for n in plan.n:
+        bench = Bench(backbone, make_workload(backbone.tokenizer, n, plan.words), chat, Settings())
+        logger.info("%d passages, %d tokens", n, bench.tokens)
+        chosen = contenders(bench, plan.methods, sorted(set(plan.depths)))
+        frames.append(measure(bench, chosen, plan.rounds))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _checked(plan: Plan) -> Plan:
+    unknown = [name for name in plan.methods if name not in (*NAMES, *TRAINING)]
+    if unknown:
+        raise InputError(f"bench: no method {unknown[0]!r}; known: {', '.join((*NAMES, *TRAINING))}")
+    trained = [name for name in plan.methods if name in TRAINING]
+    if trained and len(trained) < len(plan.methods):
+        raise InputError("bench: steps of training are measured by themselves, not beside rerankers")
+    base = "train" if trained else "headrank"
+    return replace(plan, methods=tuple(dict.fromkeys([base, *plan.methods])))
+
+
+def _backbone(plan: Plan) -> Backbone:
+    if plan.backbone not in SHAPES:
+        if plan.tokenizer:
+            raise InputError(f"bench: {plan.backbone} has its own tokenizer; leave {plan.tokenizer} out")
+        return load_backbone(plan.backbone, dtype=plan.dtype, device=plan.device)
+    device = choose_device() if plan.device == "auto" else plan.device
+    tokenizer = load_tokenizer(plan.tokenizer) if plan.tokenizer else word_tokenizer()
+    return random_backbone(plan.backbone, tokenizer, plan.dtype, device)

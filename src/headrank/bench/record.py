@@ -1,0 +1,18 @@
+"""A measurement on disk: every round as CSV, and beside it, as JSON, what machine and versions it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from headrank.files import whole_file, write_json
+from headrank.provenance.machine import machine
+from headrank.provenance.software import software
+
+
+def write_rounds(rounds: pd.DataFrame, csv: str | Path, about: str | Path) -> None:
+    """Write both, each whole or not at all."""
+    with whole_file(csv) as temporary:
+        rounds.to_csv(temporary, index=False)
+    write_json(about, {"machine": machine(), **software()})

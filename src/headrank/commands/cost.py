@@ -1,0 +1,118 @@
+"""``headrank cost``: what reranking will take, before it is begun."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from headrank.commands.inputs import count
+from headrank.errors import InputError
+
+if TYPE_CHECKING:
+    from headrank.cost import Shape
+    from headrank.estimate import Rates
+
+# Lists that the rates of the machine at hand are measured on, and so many layers of the shape.
+MEASURED, LAYERS = (4, 24), 4
+
+
+def add(commands: Any) -> None:
+    """Put the command into the grammar."""
+    parser = commands.add_parser(
+        "cost",
+        help="time and memory that reranking will take",
+        description=(
+            "Estimate time and memory of HeadRank's truncated pass by arithmetic and a machine's rates: those measured"
+            " by `headrank bench` (--rates), a GPU's by its data sheet (--gpu), or this machine's, measured now."
+        ),
+    )
+    parser.add_argument(
+        "--backbone", default="qwen3-0.6b", help="qwen3-0.6b (default), qwen3-1.7b, qwen3-4b, quick"
+    )
+    parser.add_argument("--n", type=count, default=40, help="passages of a list (default: 40)")
+    parser.add_argument("--words", type=count, default=100, help="words of a passage (default: 100)")
+    parser.add_argument(
+        "--depth", type=float, default=0.55, help="part of the layers that runs (default: 0.55)"
+    )
+    parser.add_argument("--queries", type=count, default=1, help="lists (default: 1)")
+    rates = parser.add_mutually_exclusive_group()
+    rates.add_argument("--rates", help="CSV of `headrank bench`, of the machine that will do the work")
+    rates.add_argument("--gpu", help="a GPU by name, such as h100")
+    parser.set_defaults(run_command=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    from headrank.bench.shapes import shape_config
+    from headrank.bench.workload import make_workload, word_tokenizer
+    from headrank.cost import Shape
+    from headrank.estimate import multiply_adds, pass_bytes, pass_seconds, weight_bytes
+
+    if not 0 < options.depth <= 1:
+        raise InputError(f"--depth {options.depth}: is not a part of the layers, above 0 and at most 1")
+    shape = Shape.of(shape_config(options.backbone).to_dict())
+    layers = max(1, round(options.depth * shape.layers))
+    prompt = make_workload(word_tokenizer(), options.n, options.words).prompt
+    tokens = len(prompt.prefix) + len(prompt.query.ids)
+    rates = _rates(options)
+    seconds = pass_seconds(shape, layers, tokens, rates)
+    operations = 2 * sum(multiply_adds(shape, layers, tokens, 32, 8))
+    print(f"{options.backbone}, {layers} of {shape.layers} layers, {options.n} passages, {tokens} tokens")
+    print(
+        f"rates       {rates.products / 1e12:.3g} TFLOP/s of products, {rates.attention / 1e12:.3g} of attention"
+        f" ({rates.source})"
+    )
+    print(f"operations  {operations / 1e12:.2f} TFLOP a list")
+    print(
+        f"time        {seconds:.3g} s a list, {seconds * options.queries / 3600:.3g} h for {options.queries}"
+    )
+    held, taken = weight_bytes(shape, layers), pass_bytes(shape, tokens)
+    print(
+        f"memory      {held / 1e9:.2f} GB of weights in 16 bits, {taken / 1e9:.2f} GB of a pass beyond them"
+    )
+
+
+def _rates(options: argparse.Namespace) -> Rates:
+    import pandas as pd
+
+    from headrank.estimate import assumed_rates, fit_rates
+
+    if options.gpu:
+        return assumed_rates(options.gpu)
+    if not options.rates:
+        return _measured(options)
+    try:
+        rounds = pd.read_csv(options.rates)
+        shapes = {name: _shape(name) for name in rounds["backbone"].unique()}
+        return fit_rates(rounds, shapes, options.rates)
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{options.rates}: not a measurement of `headrank bench` ({error})") from error
+
+
+def _shape(name: str) -> Shape:
+    from headrank.bench.shapes import shape_config
+    from headrank.cost import Shape
+
+    return Shape.of(shape_config(name).to_dict())
+
+
+def _measured(options: argparse.Namespace) -> Rates:
+    """The rates of the machine at hand: a few layers of the shape, on a short and a longer list."""
+    import pandas as pd
+
+    from headrank.bench.contenders import Bench
+    from headrank.bench.measure import contenders, measure
+    from headrank.bench.shapes import random_backbone
+    from headrank.bench.workload import make_workload, word_tokenizer
+    from headrank.estimate import fit_rates
+    from headrank.generative.chat import Chat
+    from headrank.gpus import choose_device
+    from headrank.settings import Settings
+
+    backbone = random_backbone(options.backbone, word_tokenizer(), device=choose_device(), layers=LAYERS)
+    frames = []
+    for n in MEASURED:
+        bench = Bench(
+            backbone, make_workload(backbone.tokenizer, n, 100), Chat(backbone.tokenizer), Settings()
+        )
+        frames.append(measure(bench, contenders(bench, ["headrank"], [1.0]), 3))
+    return fit_rates(pd.concat(frames), {options.backbone: _shape(options.backbone)}, "measured here, now")

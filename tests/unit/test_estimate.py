@@ -1,0 +1,107 @@
+"""Estimates against arithmetic worked out otherwise, and rates recovered from times made with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from headrank.bench.shapes import shape_config
+from headrank.cli import main
+from headrank.cost import Shape, truncated_operations
+from headrank.errors import InputError
+from headrank.estimate import (
+    GPUS,
+    Rates,
+    assumed_rates,
+    fit_rates,
+    multiply_adds,
+    pass_bytes,
+    pass_seconds,
+    weight_bytes,
+)
+
+SMALL = Shape.of(shape_config("qwen3-0.6b").to_dict())
+LARGE = Shape.of(shape_config("qwen3-4b").to_dict())
+
+
+@pytest.mark.parametrize("layers", [1, 15, 28])
+def test_both_parts_are_the_whole(layers: int):
+    assert sum(multiply_adds(SMALL, layers, 3000, 32, 8)) == truncated_operations(SMALL, layers, 3000, 32, 8)
+
+
+def measured(rates: Rates) -> pd.DataFrame:
+    rows = [
+        ("small", "headrank", layers, tokens, pass_seconds(SMALL, layers, tokens, rates) * noise)
+        for layers in (11, 15, 28)
+        for tokens in (1500, 6000)
+        for noise in (0.99, 1.0, 1.01)
+    ]
+    rows.append(("small", "forward", 28, 1500, 99.0))
+    return pd.DataFrame(rows, columns=["backbone", "method", "layers", "tokens", "seconds"])
+
+
+def test_rates_are_found_again():
+    found = fit_rates(measured(Rates(5e11, 2e11, "")), {"small": SMALL}, "here")
+    assert found.products == pytest.approx(5e11, rel=0.01)
+    assert found.attention == pytest.approx(2e11, rel=0.01)
+    assert found.source == "here"
+
+
+def test_one_rate_serves_both_where_attention_costs_nothing():
+    rounds = measured(Rates(5e11, 1e30, ""))
+    rounds.loc[rounds["tokens"] == 6000, "seconds"] *= 0.5
+    found = fit_rates(rounds, {"small": SMALL}, "here")
+    assert found.products == found.attention > 0
+
+
+def test_too_few_measurements_are_refused():
+    with pytest.raises(InputError, match="here: needs HeadRank's passes of two"):
+        fit_rates(measured(Rates(1, 1, "")).iloc[:3], {"small": SMALL}, "here")
+
+
+def test_memory_by_hand():
+    # 1024 wide, 16 heads and 8 key heads of 128.
+    assert pass_bytes(SMALL, 1000) == 1000 * 2 * (2 * 1024 + 4 * 2048 + 2 * 1024)
+    layer = 1024 * (2 * 2048 + 2 * 1024 + 3 * 3072)
+    assert weight_bytes(SMALL, 28) == 2 * (151936 * 1024 + 28 * layer)
+    # The published sizes, norms apart.
+    assert weight_bytes(SMALL, 28) / 2 == pytest.approx(596_049_920, rel=1e-3)
+    assert weight_bytes(LARGE, 36) / 2 == pytest.approx(4_022_468_096, rel=1e-3)
+
+
+def test_a_gpu_by_its_data_sheet():
+    assert assumed_rates("h100").products < GPUS["h100"]
+    assert "assumed" in assumed_rates("h100").source
+    with pytest.raises(InputError, match="h200"):
+        assumed_rates("abacus")
+
+
+def test_the_command_estimates_from_a_measurement(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "rounds.csv"
+    measured(Rates(5e11, 2e11, "")).assign(backbone="qwen3-0.6b").to_csv(path, index=False)
+    assert main(["cost", "--backbone", "qwen3-4b", "--rates", str(path), "--queries", "100"]) == 0
+    told = capsys.readouterr().out
+    assert "20 of 36 layers, 40 passages" in told
+    assert "0.5 TFLOP/s of products, 0.2 of attention" in told
+
+
+def test_the_command_measures_where_nothing_is_given(capsys: pytest.CaptureFixture[str]):
+    assert main(["cost", "--backbone", "quick", "--n", "5"]) == 0
+    assert "measured here" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--gpu", "abacus"], "GPU 'abacus' is unknown"),
+        (["--backbone", "qwen9"], "shape 'qwen9' is unknown"),
+        (["--depth", "1.5"], "--depth 1.5: is not a part"),
+        (["--rates", "nowhere.csv"], "nowhere.csv"),
+        (["--rates", __file__], "not a measurement of `headrank bench`"),
+    ],
+)
+def test_bad_options_end_in_one_line(options: list[str], message: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["cost", *options]) == 5
+    assert message in capsys.readouterr().err

@@ -1,0 +1,26 @@
+"""Time every way to score a list beside the others, on a model of one shape."""
+
+import torch
+
+from headrank.bench.plan import Plan, measure_plan
+from headrank.bench.record import write_rounds
+from headrank.files import write_parquet
+from headrank.stage import stage
+
+
+def main(shape, plan, device, outputs):
+    plan = {key: tuple(value) if isinstance(value, list) else value for key, value in plan.items()}
+    rounds = measure_plan(Plan(backbone=shape, device=device, **plan))
+    write_rounds(rounds, outputs.csv, outputs.about)
+    write_parquet(outputs.rounds, rounds)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(snakemake.threads)
+    with stage(snakemake.log[0]):
+        main(
+            snakemake.wildcards.shape,
+            dict(snakemake.params.plan),
+            snakemake.params.device,
+            snakemake.output,
+        )
