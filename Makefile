@@ -1,6 +1,7 @@
 # make demo       the whole paper in miniature: tables and figures under results/mini/
 # make test       the tests, one whole mini run among them, and the linters
 # make test-slurm  the mini run through a real Slurm, killed and resumed (root on Debian)
+# make bench-quick  the ratios of docs/performance.md on a small shape, with wide margins
 # make lint       the linters alone
 # make real-text  the same pipeline on real collections (see config/README.md for their place)
 # make clean      removes the environment and everything built
@@ -14,7 +15,7 @@ RUN := $(BIN)/python -m
 SNAKEMAKE := $(RUN) snakemake --cores $(CORES)
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slurm lint real-text keys clean
+.PHONY: demo test test-slurm bench-quick lint real-text keys clean
 
 demo: .venv/installed
 	$(SNAKEMAKE) --configfile config/mini.yaml
@@ -24,6 +25,10 @@ test: .venv/installed lint
 
 test-slurm: .venv/installed .venv/installed-slurm
 	tests/slurm/run.sh
+
+bench-quick: .venv/installed
+	$(RUN) headrank.cli bench --backbone quick --device cpu --n 20 --rounds 3 --depths 0.5 1 \
+	    --methods forward two-passes eager qwen3-reranker rankgpt --check 0.6
 
 lint: .venv/installed
 	$(RUN) ruff check .
