@@ -1,4 +1,4 @@
-"""Rates of the parts of one Qwen3-0.6B layer on a processor in bfloat16: as PyTorch has them, and as the engine runs them.
+"""Rates of the parts of a Qwen3-0.6B layer on a processor in bfloat16: as PyTorch has them, as the engine runs them.
 
 python docs/measurements/cpu_parts.py [TOKENS] > docs/measurements/cpu_parts.csv
 """
@@ -16,7 +16,7 @@ from transformers.models.qwen3.modeling_qwen3 import Qwen3MLP, Qwen3RMSNorm
 
 from headrank.bench.shapes import shape_config
 from headrank.blocked import causal_attention
-from headrank.chunks import _Chunked
+from headrank.chunks import Chunked
 
 ROUNDS = 7
 
@@ -41,9 +41,9 @@ def main(tokens: int) -> None:
         ),
         "attention, blocks of rows": (attention, lambda: causal_attention(q, k, v, scale)),
         "MLP, whole": (products, lambda: mlp(hidden)),
-        "MLP, chunks of tokens": (products, lambda: _Chunked(mlp, 682)(hidden)),
+        "MLP, chunks of tokens": (products, lambda: Chunked(mlp, 682)(hidden)),
         "norm, whole": (0, lambda: norm(hidden)),
-        "norm, chunks of tokens": (0, lambda: _Chunked(norm, 682)(hidden)),
+        "norm, chunks of tokens": (0, lambda: Chunked(norm, 682)(hidden)),
     }
     seconds: dict[str, list[float]] = {name: [] for name in parts}
     with torch.inference_mode():

@@ -21,7 +21,7 @@ _OF_LAYER = ("mlp", "input_layernorm", "post_attention_layernorm")
 _OF_ATTENTION = ("q_norm", "k_norm")
 
 
-class _Chunked(nn.Module):
+class Chunked(nn.Module):
     """A module that maps (1, T, ...) to the same shape token by token, applied to some tokens at a time."""
 
     def __init__(self, module: nn.Module, tokens: int) -> None:
@@ -57,7 +57,7 @@ def in_chunks(decoder: nn.Module, tokens: int) -> Iterator[None]:
         return
     places = [place for layer in decoder.layers for place in _places(layer)]  # type: ignore[union-attr]
     for owner, name, module in places:
-        setattr(owner, name, _Chunked(module, size))
+        setattr(owner, name, Chunked(module, size))
     try:
         yield
     finally:
