@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator, ScalarFormatter
+from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from headrank.bench.names import COLUMNS, PRODUCT, TITLES
 from headrank.bench.ratios import reference_depth, summarise
@@ -96,7 +96,8 @@ def _against_n(axes: Axes, part: pd.DataFrame, column: str, shown: list[str]) ->
     axes.xaxis.set_major_locator(FixedLocator([float(n) for n in lengths]))
     axes.xaxis.set_major_formatter(FixedFormatter([str(n) for n in lengths]))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("passages")
 
