@@ -16,7 +16,7 @@ from transformers.models.qwen3.modeling_qwen3 import Qwen3MLP, Qwen3RMSNorm
 
 from headrank.bench.shapes import shape_config
 from headrank.blocked import causal_attention
-from headrank.chunks import Chunked
+from headrank.chunks import BYTES, Chunked
 
 ROUNDS = 7
 
@@ -31,6 +31,7 @@ def main(tokens: int) -> None:
     square = torch.randn(4096, 4096, dtype=kind)
     mlp, norm = Qwen3MLP(config).to(kind), Qwen3RMSNorm(config.hidden_size).to(kind)
     scale = width**-0.5
+    chunk = BYTES["cpu"] // (config.intermediate_size * kind.itemsize)
     attention = 2 * tokens * (tokens + 1) * heads * width
     products = 6 * tokens * config.hidden_size * config.intermediate_size
     parts: dict[str, tuple[float, Callable[[], torch.Tensor]]] = {
@@ -41,9 +42,9 @@ def main(tokens: int) -> None:
         ),
         "attention, blocks of rows": (attention, lambda: causal_attention(q, k, v, scale)),
         "MLP, whole": (products, lambda: mlp(hidden)),
-        "MLP, chunks of tokens": (products, lambda: Chunked(mlp, 682)(hidden)),
+        "MLP, chunks of tokens": (products, lambda: Chunked(mlp, chunk)(hidden)),
         "norm, whole": (0, lambda: norm(hidden)),
-        "norm, chunks of tokens": (0, lambda: Chunked(norm, 682)(hidden)),
+        "norm, chunks of tokens": (0, lambda: Chunked(norm, chunk)(hidden)),
     }
     seconds: dict[str, list[float]] = {name: [] for name in parts}
     with torch.inference_mode():

@@ -1,7 +1,8 @@
 """Causal attention in bfloat16 on a processor, by blocks of rows: two matrix products and a softmax each.
 
 PyTorch's SDPA does the same in tiles too small for the processor's bfloat16 products and reaches a quarter of their
-rate at most; blocks of this size reach half of it and more (docs/performance.md). Nothing of size tokens x tokens is made.
+rate at most; blocks of this size reach half of it and more (docs/performance.md). Nothing of size tokens x tokens is
+made.
 """
 
 from __future__ import annotations

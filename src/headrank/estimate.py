@@ -25,6 +25,8 @@ GPUS: Mapping[str, float] = {
 }
 # Of a data sheet's rate, what is assumed to be reached; no GPU was at hand to measure it.
 ASSUMED = 0.4
+# Query rows and heads that a pass reads: little beside the rest, so that round numbers do.
+ROWS, HEADS = 32, 8
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def multiply_adds(shape: Shape, layers: int, tokens: float, rows: float, heads: 
 
 
 def pass_seconds(
-    shape: Shape, layers: int, tokens: float, rates: Rates, rows: float = 32, heads: int = 8
+    shape: Shape, layers: int, tokens: float, rates: Rates, rows: float = ROWS, heads: int = HEADS
 ) -> float:
     """Seconds of one truncated pass over one list."""
     products, attention = multiply_adds(shape, layers, tokens, rows, heads)
@@ -72,7 +74,7 @@ def weight_bytes(shape: Shape, layers: int, width: int = 2) -> float:
     return width * (shape.vocabulary * shape.hidden + layers * layer)
 
 
-def fit_rates(rounds: pd.DataFrame, shapes: Mapping[str, Shape], source: str, rows: float = 32) -> Rates:
+def fit_rates(rounds: pd.DataFrame, shapes: Mapping[str, Shape], source: str) -> Rates:
     """The two rates that give the measured times of HeadRank's passes best, in relative terms.
 
     rounds: columns backbone, method, layers, tokens, seconds, as of ``headrank.bench``; rows of other methods are
@@ -84,7 +86,7 @@ def fit_rates(rounds: pd.DataFrame, shapes: Mapping[str, Shape], source: str, ro
         raise InputError(f"{source}: needs HeadRank's passes of two lengths or depths at least")
     counted = np.array(
         [
-            multiply_adds(shapes[row["backbone"]], int(row["layers"]), float(row["tokens"]), rows, 8)
+            multiply_adds(shapes[row["backbone"]], int(row["layers"]), float(row["tokens"]), ROWS, HEADS)
             for row in medians.to_dict("records")
         ]
     )

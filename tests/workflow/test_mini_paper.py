@@ -55,7 +55,7 @@ def test_effectiveness_claims_are_those_of_the_main_table(mini_run: Path, backbo
     assert float(mean["measured"]) == pytest.approx(away)
     assert float(mean["low"]) <= away <= float(mean["high"])
     assert mean["verdict"] == ("holds" if away > 0 else "does not hold")
-    # On two queries of a benchmark generative methods cannot be compared.
+    # On one query of a benchmark generative methods cannot be compared.
     assert "no generative method on all queries" in mean["evidence"]
     won = int((ours[BENCHMARKS] > rivals[BENCHMARKS].max()).sum())
     assert (int(wins["measured"]), wins["verdict"]) == (won, "holds" if won >= 2 else "does not hold")

@@ -42,20 +42,18 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from headrank.bench.shapes import shape_config
     from headrank.bench.workload import make_workload, word_tokenizer
-    from headrank.cost import Shape
-    from headrank.estimate import multiply_adds, pass_bytes, pass_seconds, weight_bytes
+    from headrank.estimate import HEADS, ROWS, multiply_adds, pass_bytes, pass_seconds, weight_bytes
 
     if not 0 < options.depth <= 1:
         raise InputError(f"--depth {options.depth}: is not a part of the layers, above 0 and at most 1")
-    shape = Shape.of(shape_config(options.backbone).to_dict())
+    shape = _shape(options.backbone)
     layers = max(1, round(options.depth * shape.layers))
     prompt = make_workload(word_tokenizer(), options.n, options.words).prompt
     tokens = len(prompt.prefix) + len(prompt.query.ids)
     rates = _rates(options)
     seconds = pass_seconds(shape, layers, tokens, rates)
-    operations = 2 * sum(multiply_adds(shape, layers, tokens, 32, 8))
+    operations = 2 * sum(multiply_adds(shape, layers, tokens, ROWS, HEADS))
     print(f"{options.backbone}, {layers} of {shape.layers} layers, {options.n} passages, {tokens} tokens")
     print(
         f"rates       {rates.products / 1e12:.3g} TFLOP/s of products, {rates.attention / 1e12:.3g} of attention"
