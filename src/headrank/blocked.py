@@ -37,7 +37,7 @@ def causal_attention(query: Tensor, key: Tensor, value: Tensor, scaling: float, 
     _, heads, tokens, width = query.shape
     shared = heads // key.shape[1]
     output = query.new_empty(1, tokens, heads, width)
-    later = torch.ones(rows, rows, dtype=torch.bool, device=query.device).triu(1)
+    later = query.new_full((rows, rows), float("-inf")).triu(1)
     for head in range(key.shape[1]):
         own = slice(head * shared, (head + 1) * shared)
         keys, values = key[0, head].T, value[0, head]
@@ -45,7 +45,8 @@ def causal_attention(query: Tensor, key: Tensor, value: Tensor, scaling: float, 
             stop = min(tokens, start + rows)
             block = (query[0, own, start:stop] * scaling).reshape(-1, width)
             logits = (block @ keys[:, :stop]).view(shared, stop - start, stop)
-            logits[..., start:].masked_fill_(later[: stop - start, : stop - start], float("-inf"))
+            # Added, not filled in: filling does not run on vectors.
+            logits[..., start:] += later[: stop - start, : stop - start]
             mixed = logits.softmax(dim=-1).view(-1, stop) @ values[:stop]
             output[0, start:stop, own] = mixed.view(shared, stop - start, width).transpose(0, 1)
     return output

@@ -1,12 +1,13 @@
-"""What each token goes through by itself (MLP, norms), a chunk of tokens at a time: its temporaries stay small.
+"""What each token goes through by itself (MLP, norms, rotary positions), a chunk at a time: temporaries stay small.
 
-An MLP widens every token three times over; for all tokens at once that is the most memory that a pass takes, and on a
-processor it leaves the cache.
+An MLP widens every token three times over, and turning the queries takes four temporaries of their size; for all tokens
+at once that is the most memory that a pass takes, and on a processor it leaves the cache.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,10 +16,12 @@ from torch import Tensor, nn
 
 # Bytes of a chunk's widest temporary: what a processor's cache holds; on a GPU, thousands of tokens.
 BYTES = {"cpu": 4 << 20, "cuda": 256 << 20}
-# Fewer tokens would leave matrix products too little to do.
-LEAST = 256
+# Chunks are multiples of this: with fewer tokens products have too little to do, and of an odd number of rows, such as
+# 682, they run at three quarters of their rate on a processor (docs/performance.md).
+STEP = 512
 _OF_LAYER = ("mlp", "input_layernorm", "post_attention_layernorm")
 _OF_ATTENTION = ("q_norm", "k_norm")
+_ROTARY = "apply_rotary_pos_emb"
 
 
 class Chunked(nn.Module):
@@ -42,7 +45,8 @@ def chunk_tokens(decoder: nn.Module) -> int:
     config: Any = decoder.config
     weight = next(decoder.parameters())
     widest = config.intermediate_size * weight.element_size()
-    return max(LEAST, (BYTES.get(weight.device.type) or BYTES["cuda"]) // widest)
+    fitting = (BYTES.get(weight.device.type) or BYTES["cuda"]) // widest
+    return max(STEP, fitting // STEP * STEP)
 
 
 @contextmanager
@@ -55,9 +59,12 @@ def in_chunks(decoder: nn.Module, tokens: int) -> Iterator[None]:
     if torch.is_grad_enabled() or tokens <= size:
         yield
         return
-    places = [place for layer in decoder.layers for place in _places(layer)]  # type: ignore[union-attr]
+    layers: Any = decoder.layers
+    places = [place for layer in layers for place in _places(layer)] + _rotary(layers[0])
     for owner, name, module in places:
-        setattr(owner, name, Chunked(module, size))
+        setattr(
+            owner, name, Chunked(module, size) if isinstance(module, nn.Module) else turning(module, size)
+        )
     try:
         yield
     finally:
@@ -65,6 +72,28 @@ def in_chunks(decoder: nn.Module, tokens: int) -> Iterator[None]:
             setattr(owner, name, module)
 
 
-def _places(layer: Any) -> list[tuple[Any, str, nn.Module]]:
+def turning(turn: Callable[..., tuple[Tensor, Tensor]], tokens: int) -> Callable[..., tuple[Tensor, Tensor]]:
+    """transformers' ``apply_rotary_pos_emb`` of some tokens at a time, in place: nobody needs the states before it."""
+
+    def apply(
+        q: Tensor, k: Tensor, cos: Tensor, sin: Tensor, *others: Any, **named: Any
+    ) -> tuple[Tensor, Tensor]:
+        if others or named:
+            return turn(q, k, cos, sin, *others, **named)
+        for start in range(0, q.shape[2], tokens):
+            own = slice(start, start + tokens)
+            q[:, :, own], k[:, :, own] = turn(q[:, :, own], k[:, :, own], cos[:, own], sin[:, own])
+        return q, k
+
+    return apply
+
+
+def _places(layer: Any) -> list[tuple[Any, str, Any]]:
     found = [(layer, name) for name in _OF_LAYER] + [(layer.self_attn, name) for name in _OF_ATTENTION]
     return [(owner, name, getattr(owner, name)) for owner, name in found if hasattr(owner, name)]
+
+
+def _rotary(layer: Any) -> list[tuple[Any, str, Any]]:
+    """Where the layer's attention looks its rotary function up: its architecture's file in transformers."""
+    module = sys.modules[type(layer.self_attn).__module__]
+    return [(module, _ROTARY, getattr(module, _ROTARY))] if hasattr(module, _ROTARY) else []

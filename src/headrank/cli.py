@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from headrank.commands import bench, check, cost, diff, evaluate, heads, methods, rerank
 from headrank.errors import InputError
+from headrank.heap import keep_freed_memory
 
 BAD_INPUT = 5
 
@@ -25,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status; bad input ends in one line on standard error and status 5."""
     options = parser().parse_args(arguments)
+    keep_freed_memory()
     try:
         status: int | None = options.run_command(options)
         sys.stdout.flush()

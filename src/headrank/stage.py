@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TextIO
 
 from headrank.errors import InputError
+from headrank.heap import keep_freed_memory
 
 BAD_INPUT = 5
 FAILED = 1
@@ -74,6 +75,7 @@ def stage(log: str | os.PathLike[str]) -> Iterator[None]:
     InputError ends the process with status 5 after one line ``error: ...`` in the log and on the real stderr. Any
     other exception ends it with status 1, its traceback in the log. An interrupt is noted and goes on its way.
     """
+    keep_freed_memory()
     path = Path(log)
     path.parent.mkdir(parents=True, exist_ok=True)
     terminal = sys.stderr

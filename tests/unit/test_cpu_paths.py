@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 from support import KINDS, checkpoint, tiny_backbone, tiny_prompt
@@ -10,7 +12,7 @@ from torch.nn.functional import scaled_dot_product_attention as sdpa
 from headrank import chunks, packing
 from headrank.backbone import load_backbone
 from headrank.blocked import causal_attention, suits
-from headrank.chunks import chunk_tokens, in_chunks
+from headrank.chunks import chunk_tokens, in_chunks, turning
 from headrank.reading import read_prompts
 
 
@@ -65,7 +67,7 @@ def test_a_pass_by_blocks_and_chunks_reads_the_same_mass(kind: str, monkeypatch:
     monkeypatch.setattr(packing, "suits", lambda query, dropout: True)
     monkeypatch.setattr(packing, "causal_attention", counted)
     monkeypatch.setattr(chunks, "BYTES", {"cpu": 1})
-    monkeypatch.setattr(chunks, "LEAST", 5)
+    monkeypatch.setattr(chunks, "STEP", 5)
     names = set(dict(backbone.decoder.named_modules()))
     (other,) = read_prompts(backbone, [prompt], heads, sources)
     assert len(used) == backbone.n_layers - 1
@@ -78,7 +80,7 @@ def test_chunks_leave_training_and_short_prompts_alone(monkeypatch: pytest.Monke
     decoder = load_backbone(checkpoint("qwen3")).decoder
     mlp = decoder.layers[0].mlp
     monkeypatch.setattr(chunks, "BYTES", {"cpu": 1})
-    monkeypatch.setattr(chunks, "LEAST", 5)
+    monkeypatch.setattr(chunks, "STEP", 5)
     assert chunk_tokens(decoder) == 5
     with in_chunks(decoder, 6):
         assert decoder.layers[0].mlp is mlp
@@ -100,3 +102,26 @@ def test_a_chunk_s_memory_is_bounded():
     width = next(backbone.decoder.parameters()).element_size()
     widest = backbone.decoder.config.intermediate_size * width
     assert chunk_tokens(backbone.decoder) * widest <= chunks.BYTES["cpu"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@torch.inference_mode()
+def test_positions_turn_the_same_in_chunks(kind: str):
+    decoder = load_backbone(checkpoint(kind)).decoder
+    module = sys.modules[type(decoder.layers[0].self_attn).__module__]
+    q, k = states(4, 23), states(2, 23)
+    cos, sin = torch.randn(1, 23, 16), torch.randn(1, 23, 16)
+    expected = module.apply_rotary_pos_emb(q, k, cos, sin)
+    turned = turning(module.apply_rotary_pos_emb, 10)(q.clone(), k.clone(), cos, sin)
+    assert all(torch.equal(a, b) for a, b in zip(turned, expected, strict=True))
+
+
+def test_positions_are_turned_as_before_once_a_pass_is_over(monkeypatch: pytest.MonkeyPatch):
+    decoder = load_backbone(checkpoint("qwen3")).decoder
+    module = sys.modules[type(decoder.layers[0].self_attn).__module__]
+    turn = module.apply_rotary_pos_emb
+    monkeypatch.setattr(chunks, "BYTES", {"cpu": 1})
+    monkeypatch.setattr(chunks, "STEP", 5)
+    with torch.no_grad(), in_chunks(decoder, 6):
+        assert module.apply_rotary_pos_emb is not turn
+    assert module.apply_rotary_pos_emb is turn

@@ -25,7 +25,7 @@ from headrank.bench.memory import peak_memory
 from headrank.bench.names import COLUMNS, GENERATIVE, TRAINING
 from headrank.bench.training import training
 
-# Seconds beyond which a contender is timed in the first round only.
+# Seconds beyond which a contender runs once: its first run counts as its round, getting warm is nothing beside it.
 SLOW = 60.0
 logger = logging.getLogger(__name__)
 
@@ -43,28 +43,28 @@ def contenders(bench: Bench, names: Sequence[str], depths: Sequence[float]) -> l
 def measure(bench: Bench, chosen: Sequence[Contender], rounds: int) -> pd.DataFrame:
     """One row per contender and round, ``COLUMNS``: seconds warm, memory in bytes beyond the model's own.
 
-    Every contender runs once beforehand, for its memory and to get warm; one that takes longer than ``SLOW`` then has
-    the first round only. The order changes from round to round.
+    Every contender runs once beforehand, for its memory and to get warm; for one that takes longer than ``SLOW`` that
+    is all, and counts as its first round. The order changes from round to round.
     """
     weight = next(bench.backbone.model.parameters())
     device = weight.device
-    ready: list[tuple[Contender, float, int]] = []
+    ready: list[tuple[Contender, float, float]] = []
     for contender in chosen:
         begin = time.perf_counter()
         with torch.inference_mode(not contender.training):
             result, memory = peak_memory(contender.run, device)
         taken = time.perf_counter() - begin
-        ready.append((counted(contender, bench, result), memory, rounds if taken < SLOW else 1))
+        ready.append((counted(contender, bench, result), memory, taken))
         del result
         logger.info("%s, %d layers: %.2f s the first time", contender.name, contender.layers, taken)
     rng = np.random.default_rng(0)
     rows = []
     for number in range(1, rounds + 1):
-        seconds = {}
-        turns = [place for place in rng.permutation(len(ready)) if number <= ready[place][2]]
-        for place in turns:
-            seconds[place] = _timed(ready[place][0], device)
-        for place in sorted(turns):
+        seconds = {place: taken for place, (_, _, taken) in enumerate(ready) if number == 1 and taken >= SLOW}
+        for place in rng.permutation(len(ready)):
+            if ready[place][2] < SLOW:
+                seconds[place] = _timed(ready[place][0], device)
+        for place in sorted(seconds):
             contender, memory, _ = ready[place]
             rows.append(
                 (
