@@ -8,9 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-import pandas as pd
-
 from headrank.cost import Shape, deepest_layer_operations, layer_operations
 from headrank.errors import InputError
 
@@ -27,6 +24,8 @@ GPUS: Mapping[str, float] = {
 ASSUMED = 0.4
 # Query rows and heads that a pass reads: little beside the rest, so that round numbers do.
 ROWS, HEADS = 32, 8
+# Times a pass: forward, once more where gradient checkpointing is on, and backward, which is two.
+TRAINING = 4
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,11 @@ def pass_seconds(
     shape: Shape, layers: int, tokens: float, rates: Rates, rows: float = ROWS, heads: int = HEADS
 ) -> float:
     """Seconds of one truncated pass over one list."""
-    products, attention = multiply_adds(shape, layers, tokens, rows, heads)
+    return seconds_of(*multiply_adds(shape, layers, tokens, rows, heads), rates)
+
+
+def seconds_of(products: float, attention: float, rates: Rates) -> float:
+    """Seconds of so many multiply-adds."""
     return 2 * products / rates.products + 2 * attention / rates.attention
 
 
@@ -67,34 +70,22 @@ def pass_bytes(shape: Shape, tokens: float, width: int = 2) -> float:
     return tokens * width * (2 * shape.hidden + 4 * q + 2 * kv)
 
 
+def training_bytes(shape: Shape, layers: int, tokens: float, width: int = 2) -> float:
+    """Memory of a pass with gradients beyond the weights, without gradient checkpointing.
+
+    Each layer keeps both norms with what enters them, the queries and keys before and after their norm and their
+    turning, the values, what attention gives, and four states of the MLP's width.
+    """
+    q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    layer = 8 * shape.hidden + 6 * q + 4 * kv + 4 * shape.intermediate
+    return tokens * width * layers * layer
+
+
 def weight_bytes(shape: Shape, layers: int, width: int = 2) -> float:
     """Memory of the embedding and the first ``layers``; norms are left out."""
     q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     layer = shape.hidden * (2 * q + 2 * kv + 3 * shape.intermediate)
     return width * (shape.vocabulary * shape.hidden + layers * layer)
-
-
-def fit_rates(rounds: pd.DataFrame, shapes: Mapping[str, Shape], source: str) -> Rates:
-    """The two rates that give the measured times of HeadRank's passes best, in relative terms.
-
-    rounds: columns backbone, method, layers, tokens, seconds, as of ``headrank.bench``; rows of other methods are
-    ignored. shapes: by backbone. Raises InputError where passes of at least two kinds are missing.
-    """
-    passes = rounds[rounds["method"] == "headrank"]
-    medians = passes.groupby(["backbone", "layers", "tokens"])["seconds"].median().reset_index()
-    if len(medians) < 2:
-        raise InputError(f"{source}: needs HeadRank's passes of two lengths or depths at least")
-    counted = np.array(
-        [
-            multiply_adds(shapes[row["backbone"]], int(row["layers"]), float(row["tokens"]), ROWS, HEADS)
-            for row in medians.to_dict("records")
-        ]
-    )
-    seconds = medians["seconds"].to_numpy(dtype=float)
-    # Divided by the time, so that a long pass counts no more than a short one.
-    scaled = 2 * counted / seconds[:, None]
-    per_operation = _non_negative(scaled, np.ones(len(seconds)))
-    return Rates(1 / per_operation[0], 1 / per_operation[1], source)
 
 
 def assumed_rates(gpu: str) -> Rates:
@@ -103,12 +94,3 @@ def assumed_rates(gpu: str) -> Rates:
         raise InputError(f"GPU {gpu!r} is unknown; known: {', '.join(GPUS)}")
     rate = ASSUMED * GPUS[gpu]
     return Rates(rate, rate, f"{ASSUMED:.0%} of {gpu}'s data sheet, assumed")
-
-
-def _non_negative(matrix: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Least squares with positive results: where one would fall to zero, one rate serves both."""
-    solution = np.linalg.lstsq(matrix, target, rcond=None)[0]
-    if (solution > 0).all():
-        return solution
-    both = matrix.sum(axis=1)
-    return np.full(2, float(both @ target / (both @ both)))

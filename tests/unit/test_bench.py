@@ -19,7 +19,7 @@ from headrank.bench.measure import contenders, measure
 from headrank.bench.memory import peak_memory
 from headrank.bench.names import COLUMNS, GENERATIVE, NAMES, PRODUCT, TRAINING
 from headrank.bench.ratios import paired, reference_depth, summarise
-from headrank.bench.shapes import SHAPES, random_backbone, shape_config
+from headrank.bench.shapes import random_backbone, shape_config
 from headrank.bench.training import training
 from headrank.bench.workload import TOKENS_PER_WORD, make_workload, word_tokenizer
 from headrank.cli import main
@@ -29,6 +29,7 @@ from headrank.reading import read_prompts
 from headrank.rerankers.icr import KERNEL, icr
 from headrank.scoring import document_scores
 from headrank.settings import Settings
+from headrank.shapes import SHAPES
 
 
 @pytest.fixture(scope="module")

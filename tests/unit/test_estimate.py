@@ -7,23 +7,22 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from headrank.bench.shapes import shape_config
 from headrank.cli import main
-from headrank.cost import Shape, truncated_operations
+from headrank.cost import truncated_operations
 from headrank.errors import InputError
 from headrank.estimate import (
     GPUS,
     Rates,
     assumed_rates,
-    fit_rates,
     multiply_adds,
     pass_bytes,
     pass_seconds,
     weight_bytes,
 )
+from headrank.rates import fit_rates
+from headrank.shapes import SHAPES
 
-SMALL = Shape.of(shape_config("qwen3-0.6b").to_dict())
-LARGE = Shape.of(shape_config("qwen3-4b").to_dict())
+SMALL, LARGE = SHAPES["qwen3-0.6b"], SHAPES["qwen3-4b"]
 
 
 @pytest.mark.parametrize("layers", [1, 15, 28])

@@ -214,14 +214,16 @@ def test_a_fine_tuned_reranker_is_fetched_for_the_method_that_needs_it(tmp_path:
 def test_the_target_bench_measures_and_shows_and_is_no_part_of_the_study(tmp_path: Path) -> None:
     config = yaml.safe_load(configuration("mini").read_text(encoding="utf-8"))
     config["bench"] = {"n": [3], "words": 5, "rounds": 1, "depths": [0.5, 1.0], "methods": ["forward"]}
-    config["bench"]["backbones"] = ["quick"]
+    config["bench"] |= {"backbones": ["quick"], "growth": ["depth"]}
     path = tmp_path / "bench.yaml"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     done = snakemake("bench", "--cores", "2", "--configfile", path, directory=tmp_path)
     assert done.code == 0, done.err[-2000:]
-    assert done.jobs == {"measure": 1, "table": 1, "figure": 1, "bench": 1, "total": 4}
+    assert done.jobs == {"measure": 1, "grow": 1, "table": 2, "figure": 2, "bench": 1, "total": 7}
     results = tmp_path / "results" / "mini"
-    assert (results / "figures" / "speed.pdf").stat().st_size > 1000
+    for name in ("speed", "growth"):
+        assert (results / "figures" / f"{name}.pdf").stat().st_size > 1000
+    assert (results / "tables" / "growth.csv").read_text(encoding="utf-8").count("depth") == 1
     table = (results / "tables" / "speed.csv").read_text(encoding="utf-8").splitlines()
     assert len(table) == 1 + 4  # HeadRank and the plain pass, at two depths
     assert (results / "bench" / "quick.csv").exists()

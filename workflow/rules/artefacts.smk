@@ -28,6 +28,7 @@ TABLES = {
     "cost": {"costs": "cost"},
     "timing": {"benchmarks": "timing"},
     "speed": {"rounds": "speed/{shape}"},
+    "growth": {"rounds": "growth/{shape}"},
 }
 FIGURES = {
     "homogenisation": {"scores": "homogenisation"},
@@ -42,7 +43,10 @@ FIGURES = {
     "queries": {"curves": "query-curve", "references": "query-references"},
     "success": {"counts": "format"},
     "speed": {"rounds": "speed/{shape}"},
+    "growth": {"rounds": "growth/{shape}"},
 }
+# Of the machine, not of the study.
+MEASURED = ["speed", "growth"]
 NDCG = f"nDCG@{config['evaluation']['cutoff']}"
 BACKBONES = list(config["backbones"])
 ALPHA = config["evaluation"]["alpha"]
@@ -228,8 +232,8 @@ def figure_options(wildcards):
 
 def paper():
     """Every table and figure of the study; those of the machine's speed are asked for by themselves."""
-    tables = [name for name in TABLES if name not in ("ablation", "seeds", "speed") or name in EVALUATED]
-    absent = {"queries", "speed"} - {*EVALUATED} | ({"routes"} if not ROUTED else set())
+    tables = [name for name in TABLES if name not in ("ablation", "seeds", *MEASURED) or name in EVALUATED]
+    absent = {"queries", *MEASURED} - {*EVALUATED} | ({"routes"} if not ROUTED else set())
     # One criterion alone overlaps with nothing.
     absent |= {"success"} if not {*WRITING} & {*GENERATIVE} else set()
     absent |= {"overlap"} if len(CRITERIA) < 2 else set()
@@ -241,8 +245,9 @@ def paper():
 
 def bench():
     """What the measurement of speed is shown in."""
-    tables = expand(built("tables/speed.{e}"), e=["csv", "tex", "md"])
-    return tables + expand(built("figures/speed.{e}"), e=["pdf", "png"])
+    shown = MEASURED if config["bench"]["growth"] else ["speed"]
+    tables = expand(built("tables/{t}.{e}"), t=shown, e=["csv", "tex", "md"])
+    return tables + expand(built("figures/{t}.{e}"), t=shown, e=["pdf", "png"])
 
 
 JUDGES = [reranker_of(b) for b in JUDGED]

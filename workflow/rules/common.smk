@@ -243,12 +243,6 @@ def downloads():
     ]
 
 
-def model_memory(wildcards, attempt):
-    """MB for one model job, more when it is tried again; the mini world's models are tiny."""
-    planted = config["backbones"][wildcards.backbone]["source"] in ("planted", "realtext")
-    return attempt * (2000 if planted else 48000)
-
-
 def tokens_per_pass(wildcards, attempt):
     """Tokens of one forward pass, half as many when a job is tried again."""
     return config["tokens_per_pass"] >> (attempt - 1)

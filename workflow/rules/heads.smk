@@ -150,8 +150,8 @@ rule features:
         "../../envs/model.yaml"
     threads: config["threads"]
     resources:
-        mem_mb=model_memory,
-        runtime=720,
+        mem_mb=memory("features"),
+        runtime=minutes("features"),
         gpu=GPU,
         tokens_per_pass=tokens_per_pass,
     params:

@@ -20,8 +20,8 @@ rule frozen:
         "../../envs/model.yaml"
     threads: config["threads"]
     resources:
-        mem_mb=model_memory,
-        runtime=720,
+        mem_mb=memory("frozen"),
+        runtime=minutes("frozen"),
         gpu=GPU,
         tokens_per_pass=tokens_per_pass,
     params:
@@ -56,8 +56,8 @@ rule rerank:
         "../../envs/model.yaml"
     threads: config["threads"]
     resources:
-        mem_mb=model_memory,
-        runtime=720,
+        mem_mb=memory("rerank"),
+        runtime=minutes("rerank"),
         gpu=GPU,
         tokens_per_pass=tokens_per_pass,
     params:
@@ -102,7 +102,7 @@ rule generate:
         "../../envs/model.yaml"
     threads: config["threads"]
     resources:
-        mem_mb=model_memory,
+        mem_mb=memory("generate"),
         runtime=1440,
         gpu=GPU,
     params:
@@ -152,8 +152,8 @@ rule judge:
         "../../envs/model.yaml"
     threads: config["threads"]
     resources:
-        mem_mb=model_memory,
-        runtime=1440,
+        mem_mb=memory("judge"),
+        runtime=minutes("judge"),
         gpu=GPU,
     params:
         library=library("generate"),

@@ -22,8 +22,8 @@ rule train:
         "../../envs/model.yaml"
     threads: config["threads"]
     resources:
-        mem_mb=model_memory,
-        runtime=1440,
+        mem_mb=memory("train"),
+        runtime=minutes("train"),
         gpu=GPU,
     params:
         library=library("train"),

@@ -51,12 +51,13 @@ class Contender:
 
 @dataclass(frozen=True)
 class Bench:
-    """The list to score and what scores it."""
+    """The list to score and what scores it. lists: so many of it in one pass, of HeadRank's alone."""
 
     backbone: Backbone
     workload: Workload
     chat: Chat
     settings: Settings
+    lists: int = 1
 
     @property
     def shape(self) -> Shape:
@@ -85,11 +86,21 @@ def at_depth(bench: Bench, depth: float) -> list[Contender]:
     heads = spread_heads(bench.backbone, layers, bench.settings.selection.k)
     method = headrank(heads, bench.settings)
     start, stop = bench.workload.prompt.query.rows(bench.settings.query_span)
-    operations = truncated_operations(bench.shape, layers, bench.tokens, stop - start, len(heads.heads))
+    operations = bench.lists * truncated_operations(
+        bench.shape, layers, bench.tokens, stop - start, len(heads.heads)
+    )
     plain = layers * layer_operations(bench.shape, bench.tokens)
     bare = truncated_operations(bench.shape, layers, bench.tokens, 0, 0)
     return [
-        Contender("headrank", layers, depth, 1, bench.tokens, 2 * operations, lambda: _score(bench, method)),
+        Contender(
+            "headrank",
+            layers,
+            depth,
+            1,
+            bench.lists * bench.tokens,
+            2 * operations,
+            lambda: _score(bench, method),
+        ),
         Contender(
             "forward",
             layers,
@@ -177,9 +188,11 @@ def matrix_product(bench: Bench) -> Contender:
 def _score(bench: Bench, method: Method) -> list[float]:
     """As a search stack has it: from text to scores, the passages' tokens known from an earlier query."""
     work = bench.workload
-    candidates = [Candidates("bench", work.query, work.documents)]
-    frame = rerank_together(bench.backbone, work.builder, [method], candidates, "best-first")[method.name]
-    return list(frame.sort_values("position")["score"])
+    candidates = [Candidates(f"bench-{i}", work.query, work.documents) for i in range(bench.lists)]
+    together = bench.lists * bench.tokens if bench.lists > 1 else 0
+    frame = rerank_together(bench.backbone, work.builder, [method], candidates, "best-first", together)
+    rows = frame[method.name]
+    return list(rows[rows["qid"] == candidates[0].qid].sort_values("position")["score"])
 
 
 def _stopped(bench: Bench, layers: int) -> None:

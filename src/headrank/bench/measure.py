@@ -63,7 +63,7 @@ def measure(bench: Bench, chosen: Sequence[Contender], rounds: int) -> pd.DataFr
         seconds = {place: taken for place, (_, _, taken) in enumerate(ready) if number == 1 and taken >= SLOW}
         for place in rng.permutation(len(ready)):
             if ready[place][2] < SLOW:
-                seconds[place] = _timed(ready[place][0], device)
+                seconds[place] = timed(ready[place][0], device)
         for place in sorted(seconds):
             contender, memory, _ = ready[place]
             rows.append(
@@ -78,7 +78,8 @@ def measure(bench: Bench, chosen: Sequence[Contender], rounds: int) -> pd.DataFr
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _timed(contender: Contender, device: torch.device) -> float:
+def timed(contender: Contender, device: torch.device) -> float:
+    """Seconds of one run."""
     with torch.inference_mode(not contender.training):
         begin = time.perf_counter()
         contender.run()

@@ -12,6 +12,19 @@ COLUMNS = [
     *("backbone", "dtype", "device", "threads", "n", "passage_tokens", "method", "layers", "depth"),
     *("passes", "tokens", "operations", "memory", "round", "seconds"),
 ]
+# What a pass grows with, one at a time.
+SIZES = ("n", "words", "depth", "lists")
+SIZE_TITLES = {
+    "n": "passages",
+    "words": "words of a passage",
+    "depth": "layers run",
+    "lists": "lists in a pass",
+    "model": "parameters run",
+}
+GROWTH_COLUMNS = [
+    *("backbone", "dtype", "device", "threads", "varied", "n", "words", "depth", "lists", "layers", "tokens"),
+    *("products", "attention", "weights", "memory", "predicted_memory", "round", "seconds"),
+]
 TITLES = {
     "headrank": "HeadRank",
     "forward": "plain forward pass",

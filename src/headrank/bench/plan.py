@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from headrank.backbone import Backbone, load_backbone
 from headrank.bench.contenders import Bench
+from headrank.bench.growth import Point, measure_growth, points
 from headrank.bench.measure import contenders, measure
 from headrank.bench.names import NAMES, TRAINING
-from headrank.bench.shapes import SHAPES, load_tokenizer, random_backbone
+from headrank.bench.shapes import load_tokenizer, random_backbone
 from headrank.bench.workload import make_workload, word_tokenizer
 from headrank.errors import InputError
 from headrank.generative.chat import Chat
 from headrank.gpus import choose_device
 from headrank.settings import Settings
+from headrank.shapes import SHAPES
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +28,7 @@ logger = logging.getLogger(__name__)
 class Plan:
     """One backbone, lists of several lengths.
 
-    backbone: one of ``headrank.bench.shapes.SHAPES``, with random weights, or a folder or hub id. n: passages of a
+    backbone: one of ``headrank.shapes.SHAPES``, with random weights, or a folder or hub id. n: passages of a
     list; words: of a passage. depths: parts of the layers at which truncated passes are measured. methods: of
     ``headrank.bench.names.NAMES``, or of its ``TRAINING`` alone. rounds: how often each is timed. tokenizer: a folder,
     for a shape. device: "auto", "cpu", "cuda".
@@ -58,6 +61,16 @@ def measure_plan(plan: Plan) -> pd.DataFrame:
         chosen = contenders(bench, plan.methods, sorted(set(plan.depths)))
         frames.append(measure(bench, chosen, plan.rounds))
     return pd.concat(frames, ignore_index=True)
+
+
+def measure_plan_growth(plan: Plan, varied: Sequence[str]) -> pd.DataFrame:
+    """HeadRank's pass about the plan's first list length and depth: a frame of ``headrank.bench.names.GROWTH_COLUMNS``.
+
+    varied: of ``headrank.bench.names.SIZES``. Raises InputError as ``measure_plan`` does, and for an unknown size.
+    """
+    base = Point(plan.n[0], plan.words, plan.depths[0])
+    points(base, varied)
+    return measure_growth(_backbone(plan), base, varied, plan.rounds)
 
 
 def _checked(plan: Plan) -> Plan:

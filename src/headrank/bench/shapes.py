@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,36 +12,26 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 from headrank.attention import IMPLEMENTATION
 from headrank.backbone import DTYPES, Backbone
 from headrank.errors import InputError
-
-# Sizes of the published configurations (Qwen3-0.6B, -1.7B, -4B); "quick" is small enough for a machine without GPU.
-_QWEN3 = {
-    "num_key_value_heads": 8,
-    "head_dim": 128,
-    "vocab_size": 151936,
-    "max_position_embeddings": 40960,
-    "rope_parameters": {"rope_type": "default", "rope_theta": 1e6},
-    "tie_word_embeddings": True,
-}
-
-
-def _sizes(layers: int, hidden: int, intermediate: int, heads: int, **other: Any) -> dict[str, Any]:
-    own = {"num_hidden_layers": layers, "hidden_size": hidden, "intermediate_size": intermediate}
-    return {**_QWEN3, **own, "num_attention_heads": heads, **other}
-
-
-SHAPES: Mapping[str, Mapping[str, Any]] = {
-    "qwen3-0.6b": _sizes(28, 1024, 3072, 16),
-    "qwen3-1.7b": _sizes(28, 2048, 6144, 16),
-    "qwen3-4b": _sizes(36, 2560, 9728, 32),
-    "quick": _sizes(10, 512, 1536, 8, num_key_value_heads=4, head_dim=64, vocab_size=8192),
-}
+from headrank.shapes import SHAPES
 
 
 def shape_config(name: str) -> Qwen3Config:
     """The model configuration of a named shape; InputError for a name that is not among ``SHAPES``."""
     if name not in SHAPES:
         raise InputError(f"shape {name!r} is unknown; known: {', '.join(SHAPES)}")
-    return Qwen3Config(**SHAPES[name])
+    shape = SHAPES[name]
+    return Qwen3Config(
+        num_hidden_layers=shape.layers,
+        hidden_size=shape.hidden,
+        intermediate_size=shape.intermediate,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.kv_heads,
+        head_dim=shape.head_dim,
+        vocab_size=shape.vocabulary,
+        max_position_embeddings=40960,
+        rope_parameters={"rope_type": "default", "rope_theta": 1e6},
+        tie_word_embeddings=True,
+    )
 
 
 def random_backbone(

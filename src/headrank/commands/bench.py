@@ -11,7 +11,7 @@ from headrank.commands.inputs import count, output_file
 if TYPE_CHECKING:
     import pandas as pd
 
-DEPTHS = (0.4, 0.5, 0.55, 0.6, 1.0)
+LENGTHS, DEPTHS = (10, 20, 40), (0.4, 0.5, 0.55, 0.6, 1.0)
 
 
 def add(commands: Any) -> None:
@@ -30,12 +30,10 @@ def add(commands: Any) -> None:
         help="qwen3-0.6b (default), qwen3-1.7b, qwen3-4b or quick: a shape with random weights; or a folder or hub id",
     )
     parser.add_argument("--tokenizer", help="folder of a tokenizer for a shape (default: one of whole words)")
-    parser.add_argument(
-        "--n", type=count, nargs="+", default=[10, 20, 40], help="passages (default: 10 20 40)"
-    )
+    parser.add_argument("--n", type=count, nargs="+", help="passages (default: 10 20 40)")
     parser.add_argument("--words", type=count, default=100, help="words of a passage (default: 100)")
     parser.add_argument(
-        "--depths", type=part, nargs="+", default=DEPTHS, help="parts of the layers, such as 0.55"
+        "--depths", type=part, nargs="+", help="parts of the layers (default: 0.4 0.5 0.55 0.6 1)"
     )
     parser.add_argument(
         "--methods", nargs="+", help="of those measured by default (all; see docs/performance.md)"
@@ -44,6 +42,15 @@ def add(commands: Any) -> None:
         "--training",
         action="store_true",
         help="steps of training in place of reranking, at the greatest depth",
+    )
+    parser.add_argument(
+        "--growth",
+        nargs="*",
+        metavar="SIZE",
+        help=(
+            "HeadRank's pass alone, with one size varied at a time (n, words, depth, lists; all by default) about the"
+            " first --n and the first --depths (default: 20 and 0.55)"
+        ),
     )
     parser.add_argument("--rounds", type=count, default=5, help="times that each is measured (default: 5)")
     parser.add_argument("--threads", type=count, help="processor threads (default: PyTorch's own)")
@@ -75,32 +82,51 @@ def run(options: argparse.Namespace) -> int:
     import torch
 
     from headrank.bench.goals import outcomes
-    from headrank.bench.names import NAMES, TRAINING
-    from headrank.bench.plan import Plan, measure_plan
+    from headrank.bench.names import NAMES, SIZES, TRAINING
+    from headrank.bench.plan import Plan, measure_plan, measure_plan_growth
     from headrank.bench.record import write_rounds
 
     output = output_file(options.output) if options.output else None
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if options.threads:
         torch.set_num_threads(options.threads)
+    growing = options.growth is not None
     plan = Plan(
         options.backbone,
-        tuple(options.n),
+        tuple(options.n or ([20] if growing else LENGTHS)),
         options.words,
-        tuple(options.depths),
+        tuple(options.depths or ([0.55] if growing else DEPTHS)),
         tuple(options.methods or (TRAINING if options.training else NAMES)),
         options.rounds,
         options.dtype,
         options.device,
         options.tokenizer,
     )
-    rounds = measure_plan(plan)
+    rounds = measure_plan_growth(plan, options.growth or SIZES) if growing else measure_plan(plan)
     if output:
         write_rounds(rounds, output, output.with_suffix(".json"))
+    if growing:
+        print(_growth(rounds))
+        return 0
     print(_report(rounds))
     found = outcomes(rounds, options.check or 0.0)
     print("\n".join(map(str, found)))
     return 1 if options.check is not None and not all(o.kept for o in found) else 0
+
+
+def _growth(rounds: pd.DataFrame) -> str:
+    from headrank.bench.exponents import exponents, medians
+    from headrank.bench.names import SIZE_TITLES
+
+    lines = ["exponents (by arithmetic), and how far the arithmetic is off at most"]
+    for row in exponents(medians(rounds)).to_dict("records"):
+        span = f"{row['smallest']:g} to {row['largest']:g}"
+        lines.append(
+            f"  {SIZE_TITLES[row['varied']]:<18}{span:>14}  time {row['seconds']:.2f} ({row['predicted_seconds']:.2f}),"
+            f" {row['time_error']:.0%}; memory {row['memory']:.2f} ({row['predicted_memory']:.2f}),"
+            f" {row['memory_error']:.0%}"
+        )
+    return "\n".join(lines)
 
 
 def _report(rounds: pd.DataFrame) -> str:

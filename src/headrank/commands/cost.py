@@ -70,14 +70,16 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _rates(options: argparse.Namespace) -> Rates:
-    import pandas as pd
-
-    from headrank.estimate import assumed_rates, fit_rates
+    from headrank.estimate import assumed_rates
 
     if options.gpu:
         return assumed_rates(options.gpu)
     if not options.rates:
         return _measured(options)
+    import pandas as pd
+
+    from headrank.rates import fit_rates
+
     try:
         rounds = pd.read_csv(options.rates)
         shapes = {name: _shape(name) for name in rounds["backbone"].unique()}
@@ -87,10 +89,11 @@ def _rates(options: argparse.Namespace) -> Rates:
 
 
 def _shape(name: str) -> Shape:
-    from headrank.bench.shapes import shape_config
-    from headrank.cost import Shape
+    from headrank.shapes import SHAPES
 
-    return Shape.of(shape_config(name).to_dict())
+    if name not in SHAPES:
+        raise InputError(f"shape {name!r} is unknown; known: {', '.join(SHAPES)}")
+    return SHAPES[name]
 
 
 def _measured(options: argparse.Namespace) -> Rates:
@@ -101,9 +104,9 @@ def _measured(options: argparse.Namespace) -> Rates:
     from headrank.bench.measure import contenders, measure
     from headrank.bench.shapes import random_backbone
     from headrank.bench.workload import make_workload, word_tokenizer
-    from headrank.estimate import fit_rates
     from headrank.generative.chat import Chat
     from headrank.gpus import choose_device
+    from headrank.rates import fit_rates
     from headrank.settings import Settings
 
     backbone = random_backbone(options.backbone, word_tokenizer(), device=choose_device(), layers=LAYERS)

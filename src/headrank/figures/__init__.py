@@ -2,6 +2,7 @@
 
 from headrank.figures.controls import controls_figure
 from headrank.figures.depth import depth_figure
+from headrank.figures.growth import growth_figure
 from headrank.figures.head_maps import head_maps_figure
 from headrank.figures.heads import heads_figure
 from headrank.figures.homogenisation import homogenisation_figure
@@ -17,6 +18,7 @@ from headrank.figures.training import training_figure
 __all__ = [
     "controls_figure",
     "depth_figure",
+    "growth_figure",
     "head_maps_figure",
     "heads_figure",
     "homogenisation_figure",

@@ -1,0 +1,72 @@
+"""With what power of a size time and memory grow, as measured and by the arithmetic."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from headrank.bench.names import SIZES
+from headrank.errors import InputError
+from headrank.estimate import seconds_of
+from headrank.rates import solve
+
+POINT = ["backbone", "dtype", "device", "threads", "varied", "n", "words", "depth", "lists"]
+# By which column a size is measured; the model by the parameters of the layers that run.
+SIZE_COLUMNS = {"n": "n", "words": "words", "depth": "layers", "lists": "lists", "model": "weights"}
+
+
+def medians(rounds: pd.DataFrame) -> pd.DataFrame:
+    """One row per backbone and point, from ``headrank.bench.names.GROWTH_COLUMNS``: medians over the rounds.
+
+    predicted_seconds: by the two rates (``headrank.rates``) that give the first backbone's times best, so that those of
+    other backbones are foretold and not fitted. size: what is varied, in its own unit. Where several backbones were
+    measured at the same base point, it is there once more as varied "model".
+    """
+    facts = ["layers", "tokens", "products", "attention", "weights", "memory", "predicted_memory"]
+    frame = rounds.groupby([*POINT, *facts], sort=False, dropna=False)["seconds"].median().reset_index()
+    first = frame[frame["backbone"] == frame["backbone"].iloc[0]].drop_duplicates(POINT[5:])
+    if len(first) < 2:
+        raise InputError("growth: needs passes of two sizes at least")
+    rates = solve(
+        first[["products", "attention"]].to_numpy(float), first["seconds"].to_numpy(float), "measured"
+    )
+    frame["predicted_seconds"] = [
+        seconds_of(p, a, rates) for p, a in zip(frame["products"], frame["attention"], strict=True)
+    ]
+    base = frame[frame["varied"] == "base"]
+    same = base.groupby(["n", "words", "depth", "lists"])["backbone"].transform("nunique")
+    models = base[same > 1].assign(varied="model")
+    frame = pd.concat([frame[frame["varied"] != "base"], models], ignore_index=True)
+    frame["size"] = [row[SIZE_COLUMNS[row["varied"]]] for row in frame.to_dict("records")]
+    return frame
+
+
+def exponents(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row per backbone and size, from ``medians``: the slopes of the logarithms by least squares.
+
+    Columns backbone (empty for "model"), varied, smallest, largest, seconds, predicted_seconds, memory,
+    predicted_memory (exponents), time_error, memory_error: the largest relative deviation of the arithmetic from what
+    was measured. Sizes of one point alone have no row.
+    """
+    rows = []
+    for varied in (*SIZES, "model"):
+        part = frame[frame["varied"] == varied]
+        for backbone, line in [("", part)] if varied == "model" else part.groupby("backbone", sort=False):
+            if line["size"].nunique() < 2:
+                continue
+            row: dict[str, object] = {"backbone": backbone, "varied": varied}
+            row |= {"smallest": line["size"].min(), "largest": line["size"].max()}
+            for name in ("seconds", "memory"):
+                row[name] = slope(line["size"], line[name])
+                row[f"predicted_{name}"] = slope(line["size"], line[f"predicted_{name}"])
+            row["time_error"] = float((line["predicted_seconds"] / line["seconds"] - 1).abs().max())
+            row["memory_error"] = float((line["predicted_memory"] / line["memory"] - 1).abs().max())
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def slope(sizes: pd.Series, values: pd.Series) -> float:
+    """The exponent of a power law through the points; NaN where a value is not positive."""
+    if not (values > 0).all():
+        return float("nan")
+    return float(np.polyfit(np.log(sizes.astype(float)), np.log(values.astype(float)), 1)[0])

@@ -1,0 +1,115 @@
+"""Memory and time that model jobs ask for follow from their models, queries and the machine's rates."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import configuration, snakemake
+
+from headrank.cost import Shape, full_operations
+from headrank.shapes import SHAPES
+
+GIB_IN_MB = 1073.74
+
+
+def limits(
+    directory: Path, changes: dict[str, Any], name: str = "quick"
+) -> dict[tuple[str, str], tuple[int, int]]:
+    """(rule, backbone) -> (minutes, MB) of the first such job, from a dry run of a changed configuration."""
+    config = yaml.safe_load(configuration(name).read_text(encoding="utf-8")) | changes
+    file = directory / "changed.yaml"
+    file.write_text(yaml.safe_dump(config), encoding="utf-8")
+    done = snakemake("-n", "--configfile", file, directory=directory)
+    assert done.code == 0, done.err[-2000:]
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for rule, body in re.findall(r"^rule (\w+):\n((?: {4}.*\n)+)", done.out, re.MULTILINE):
+        backbone = re.search(r"wildcards:.*\bbackbone=([\w.-]+)", body)
+        asked = dict(re.findall(r"(runtime|mem_mb)=(\d+)", body))
+        found.setdefault(
+            (rule, backbone[1] if backbone else ""), (int(asked["runtime"]), int(asked["mem_mb"]))
+        )
+    return found
+
+
+@pytest.fixture(scope="module")
+def paper(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tuple[int, int]]:
+    return limits(tmp_path_factory.mktemp("paper"), {}, "config")
+
+
+def test_memory_covers_what_was_measured(paper: dict[tuple[str, str], tuple[int, int]]):
+    # docs/scale.md: one prompt of 3,755 tokens at a time, libraries and weights included.
+    measured = {
+        ("features", "qwen3-0.6b"): 1.9,
+        ("frozen", "qwen3-1.7b"): 3.5,
+        ("rerank", "qwen3-0.6b"): 1.3,
+        ("rerank", "qwen3-4b"): 4.4,
+        ("train", "qwen3-0.6b"): 4.4,
+    }
+    for job, gib in measured.items():
+        assert gib * GIB_IN_MB < paper[job][1] < 64000, job
+
+
+def test_larger_models_ask_for_more(paper: dict[tuple[str, str], tuple[int, int]]):
+    for rule in ("features", "frozen", "train", "rerank"):
+        asked = [paper[rule, name] for name in ("qwen3-0.6b", "qwen3-1.7b", "qwen3-4b")]
+        assert asked == sorted(asked), rule
+        assert asked[0][0] < asked[2][0], rule
+        assert asked[0][1] < asked[2][1], rule
+
+
+def test_time_is_the_arithmetic_over_the_rates(tmp_path: Path):
+    fast, slow = (
+        limits(tmp_path, {"rates": {"products": rate, "attention": rate}})["frozen", "qwen3-0.6b"][0]
+        for rate in (20, 1)
+    )
+    queries, tokens = 43 + 300 + 323, 40 * 100 * 1.4 + 200
+    # Twice the multiply-adds of a whole pass, and twice the time for safety.
+    seconds = 2 * queries * 2 * full_operations(SHAPES["qwen3-0.6b"], tokens) / 1e12
+    assert fast < slow
+    assert slow == pytest.approx(15 + math.ceil(seconds / 60), abs=2)
+
+
+def test_shards_share_the_time(tmp_path: Path):
+    rates = {"rates": {"products": 0.1, "attention": 0.1}}
+    one, four = limits(tmp_path, rates), limits(tmp_path, rates | {"shards": 4})
+    for rule in ("features", "frozen", "rerank"):
+        job = rule, "qwen3-0.6b"
+        assert (four[job][0] - 15) * 4 == pytest.approx(one[job][0] - 15, rel=0.02)
+        assert four[job][1] <= one[job][1]
+    assert four["train", "qwen3-0.6b"] == one["train", "qwen3-0.6b"]
+
+
+def test_a_checkpoint_at_hand_is_read_and_a_stranger_gets_what_is_large_enough(tmp_path: Path):
+    sizes = SHAPES["qwen3-4b"]
+    own = tmp_path / "own"
+    own.mkdir()
+    content = {
+        "num_hidden_layers": sizes.layers,
+        "hidden_size": sizes.hidden,
+        "intermediate_size": sizes.intermediate,
+        "num_attention_heads": sizes.heads,
+        "num_key_value_heads": sizes.kv_heads,
+        "head_dim": sizes.head_dim,
+        "vocab_size": sizes.vocabulary,
+    }
+    assert Shape.of(content) == sizes
+    (own / "config.json").write_text(json.dumps(content), encoding="utf-8")
+    backbones = {
+        "mine": {"source": "local", "path": str(own)},
+        "qwen3-4b": {"source": "hub", "id": "Qwen/Qwen3-4B", "revision": "1" * 40},
+        "stranger": {"source": "hub", "id": "somebody/something", "revision": "1" * 40},
+    }
+    found = limits(tmp_path, {"backbones": backbones})
+    assert found["rerank", "mine"] == found["rerank", "qwen3-4b"]
+    assert found["rerank", "stranger"] == (1440, 48000)
+
+
+def test_the_mini_study_asks_for_little(tmp_path: Path):
+    found = limits(tmp_path, {}, "mini")
+    assert {found[rule, "large"] for rule in ("features", "frozen", "rerank", "train")} == {(240, 2000)}

@@ -1,0 +1,146 @@
+"""Memory and time limits of model jobs: the arithmetic of `headrank cost` with a margin.
+
+A job that was stopped by its limits is tried again with twice and three times as much (docs/cluster.md).
+"""
+
+import json
+import math
+import sys
+
+sys.path.insert(0, os.path.dirname(SOURCE))
+from headrank import estimate, shapes
+from headrank.cost import Shape
+
+sys.path.remove(os.path.dirname(SOURCE))
+
+# Where nothing is known of a model: more than any job of a 4B model has taken.
+UNKNOWN_MB, UNKNOWN_MINUTES = 48000, 1440
+# What Python, its libraries and a benchmark's texts take; how long a job starts; what an estimate may be off by.
+BASE_MB, START_MINUTES, MARGIN = 2000, 15, 2
+# Words of a passage: of most benchmarks the mean is below this, and fewer passages are longer than the second.
+MEAN_WORDS, LONG_WORDS = 100, 150
+TOKENS_PER_WORD, BESIDE_PASSAGES = 1.4, 200
+# Trillions of operations a second that even small GPUs reach, and a processor of a few cores.
+TFLOPS = {"cpu": 0.2, "gpu": 50}
+# Masses are there in parts and together before they are written; a passage's row in a table, with its names.
+COPIES, ROW_BYTES = 2.5, 200
+PLANTED_MB, PLANTED_MINUTES = 2000, 240
+
+
+def given_rates():
+    """The configuration's rates, in operations a second."""
+    assumed = TFLOPS["cpu" if config["device"] == "cpu" else "gpu"]
+    given = config["rates"] or {"products": assumed, "attention": assumed}
+    return estimate.Rates(given["products"] * 1e12, given["attention"] * 1e12, "config")
+
+
+def shape_of(model):
+    """The sizes of a model, before it is downloaded; None where they cannot be known."""
+    spec = MODELS[model]
+    if spec["source"] == "hub":
+        return shapes.published_shape(spec["id"])
+    file = os.path.join(DATA, spec.get("path") or "", "config.json")
+    if spec["source"] != "local" or not os.path.isfile(file):
+        return None
+    with open(file, encoding="utf-8") as stream:
+        return Shape.of(json.load(stream))
+
+
+def tiny(model):
+    """Whether the study builds the model itself."""
+    return MODELS[model]["source"] in ("planted", "realtext")
+
+
+def prompt_tokens(words, passages):
+    """Tokens of a prompt of so many passages, each of so many words at most."""
+    words = min(words, config["headrank"]["prompt"]["truncate_words"])
+    return passages * words * TOKENS_PER_WORD + BESIDE_PASSAGES
+
+
+def queries_of(collections):
+    """Judged queries; where nobody has counted them, as many as a middling benchmark has."""
+    return sum(config["collections"][name]["judged"] or 1000 for name in collections)
+
+
+def passages_of(rule):
+    """Passages of the rule's prompts."""
+    sections = {
+        "judge": 1,
+        "features": config["headrank"]["lists"]["size"],
+        "train": config["headrank"]["lists"]["size"],
+    }
+    return sections.get(rule, config["headrank"]["candidates"]["depth"])
+
+
+def passes_of(rule, wildcards):
+    """How many prompts all shards of a rule's job read together; training counts its backward passes too."""
+    if rule == "features":
+        return queries_of(POOLS[wildcards.pool]) * samples(wildcards)
+    if rule == "train":
+        chosen = settings("lists", "training")(wildcards)
+        lists = queries_of(POOLS["training"]) * chosen["lists"]["per_query_per_epoch"]
+        return estimate.TRAINING * lists * chosen["training"]["epochs"]
+    each = {
+        # One for all that share a pass, one for each method in its authors' form.
+        "frozen": 1 + sum(name.endswith("-faithful") for name in FROZEN),
+        "judge": config["headrank"]["candidates"]["depth"],
+    }
+    return queries_of(config["panel"]) * each.get(rule, 1)
+
+
+def kept_bytes(rule, shape, wildcards):
+    """What a job holds until it writes it: every head's masses of all passages, and a row per method and passage."""
+    if rule == "features":
+        kinds, methods, prompts = 3, 0, passes_of(rule, wildcards)
+    elif rule in ("frozen", "rerank"):
+        kinds, methods = (1, len(FROZEN)) if rule == "frozen" else (0, 1)
+        prompts = max(queries_of([name]) for name in config["panel"])
+    else:
+        return 0
+    masses = COPIES * kinds * 4 * shape.layers * shape.heads
+    return prompts / SHARDS * passages_of(rule) * (masses + methods * ROW_BYTES)
+
+
+def model_of(rule, wildcards):
+    return reranker_of(wildcards.backbone) if rule == "judge" else wildcards.backbone
+
+
+def minutes(rule):
+    """`runtime` of a rule's jobs, as if all layers ran."""
+
+    def limit(wildcards, attempt):
+        model = model_of(rule, wildcards)
+        shape = shape_of(model)
+        if tiny(model):
+            return attempt * PLANTED_MINUTES
+        if shape is None:
+            return attempt * UNKNOWN_MINUTES
+        tokens = prompt_tokens(MEAN_WORDS, passages_of(rule))
+        # One layer more than there are: the last of a pass is not run to its end.
+        seconds = estimate.pass_seconds(shape, shape.layers + 1, tokens, given_rates())
+        share = passes_of(rule, wildcards) / (1 if rule == "train" else SHARDS)
+        return attempt * (START_MINUTES + math.ceil(MARGIN * share * seconds / 60))
+
+    return limit
+
+
+def memory(rule):
+    """`mem_mb` of a rule's jobs: libraries, weights and the longest pass, which with a GPU is in the GPU's memory."""
+
+    def limit(wildcards, attempt):
+        model = model_of(rule, wildcards)
+        shape = shape_of(model)
+        if tiny(model):
+            return attempt * PLANTED_MB
+        if shape is None:
+            return attempt * UNKNOWN_MB
+        width = 4 if config["dtype"] == "float32" else 2
+        tokens = prompt_tokens(LONG_WORDS, passages_of(rule))
+        if rule == "train":
+            taken = estimate.training_bytes(shape, shape.layers, tokens, width)
+        else:
+            taken = MARGIN * estimate.pass_bytes(shape, max(tokens, config["tokens_per_pass"]), width)
+        held = estimate.weight_bytes(shape, shape.layers, width) + kept_bytes(rule, shape, wildcards)
+        return attempt * (BASE_MB + math.ceil((held + taken) / 1e6))
+
+    return limit

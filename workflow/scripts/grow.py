@@ -1,0 +1,27 @@
+"""Time HeadRank's pass with one of its sizes varied at a time, on a model of one shape."""
+
+import torch
+
+from headrank.bench.plan import Plan, measure_plan_growth
+from headrank.bench.record import write_rounds
+from headrank.files import write_parquet
+from headrank.stage import stage
+
+
+def main(shape, plan, varied, device, outputs):
+    base = Plan(backbone=shape, n=(20,), depths=(0.55,), methods=("headrank",), device=device, **plan)
+    rounds = measure_plan_growth(base, varied)
+    write_rounds(rounds, outputs.csv, outputs.about)
+    write_parquet(outputs.rounds, rounds)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(snakemake.threads)
+    with stage(snakemake.log[0]):
+        main(
+            snakemake.wildcards.shape,
+            dict(snakemake.params.plan),
+            snakemake.params.varied,
+            snakemake.params.device,
+            snakemake.output,
+        )
