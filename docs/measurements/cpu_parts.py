@@ -12,16 +12,18 @@ from collections.abc import Callable
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
-from transformers.models.qwen3.modeling_qwen3 import Qwen3MLP, Qwen3RMSNorm
+from transformers.models.qwen3.modeling_qwen3 import Qwen3MLP, Qwen3RMSNorm, apply_rotary_pos_emb
 
 from headrank.bench.shapes import shape_config
 from headrank.blocked import causal_attention
-from headrank.chunks import BYTES, Chunked
+from headrank.chunks import STEP, Chunked, turning
+from headrank.heap import keep_freed_memory
 
 ROUNDS = 7
 
 
 def main(tokens: int) -> None:
+    keep_freed_memory()
     config = shape_config("qwen3-0.6b")
     heads, shared, width = config.num_attention_heads, config.num_key_value_heads, config.head_dim
     kind = torch.bfloat16
@@ -30,8 +32,9 @@ def main(tokens: int) -> None:
     k, v = (torch.randn(1, shared, tokens, width, dtype=kind) for _ in range(2))
     square = torch.randn(4096, 4096, dtype=kind)
     mlp, norm = Qwen3MLP(config).to(kind), Qwen3RMSNorm(config.hidden_size).to(kind)
+    angles = [torch.randn(1, tokens, width, dtype=kind) for _ in range(2)]
+    turn = turning(apply_rotary_pos_emb, STEP)
     scale = width**-0.5
-    chunk = BYTES["cpu"] // (config.intermediate_size * kind.itemsize)
     attention = 2 * tokens * (tokens + 1) * heads * width
     products = 6 * tokens * config.hidden_size * config.intermediate_size
     parts: dict[str, tuple[float, Callable[[], torch.Tensor]]] = {
@@ -42,9 +45,12 @@ def main(tokens: int) -> None:
         ),
         "attention, blocks of rows": (attention, lambda: causal_attention(q, k, v, scale)),
         "MLP, whole": (products, lambda: mlp(hidden)),
-        "MLP, chunks of tokens": (products, lambda: Chunked(mlp, chunk)(hidden)),
+        "MLP, chunks of tokens": (products, lambda: Chunked(mlp, STEP)(hidden)),
+        "MLP, chunks of 682 tokens": (products, lambda: Chunked(mlp, 682)(hidden)),
+        "positions, whole": (0, lambda: apply_rotary_pos_emb(q, k, *angles)[0]),
+        "positions, chunks of tokens": (0, lambda: turn(q, k, *angles)[0]),
         "norm, whole": (0, lambda: norm(hidden)),
-        "norm, chunks of tokens": (0, lambda: Chunked(norm, chunk)(hidden)),
+        "norm, chunks of tokens": (0, lambda: Chunked(norm, STEP)(hidden)),
     }
     seconds: dict[str, list[float]] = {name: [] for name in parts}
     with torch.inference_mode():

@@ -20,8 +20,8 @@ BASE_MB, START_MINUTES, MARGIN = 2000, 15, 2
 # Words of a passage: of most benchmarks the mean is below this, and fewer passages are longer than the second.
 MEAN_WORDS, LONG_WORDS = 100, 150
 TOKENS_PER_WORD, BESIDE_PASSAGES = 1.4, 200
-# Trillions of operations a second that even small GPUs reach, and a processor of a few cores.
-TFLOPS = {"cpu": 0.2, "gpu": 50}
+# Trillions of operations a second: a third of an A100's data sheet, and a processor of a few cores.
+TFLOPS = {"cpu": 0.2, "gpu": 100}
 # Masses are there in parts and together before they are written; a passage's row in a table, with its names.
 COPIES, ROW_BYTES = 2.5, 200
 PLANTED_MB, PLANTED_MINUTES = 2000, 240
@@ -125,7 +125,7 @@ def minutes(rule):
 
 
 def memory(rule):
-    """`mem_mb` of a rule's jobs: libraries, weights and the longest pass, which with a GPU is in the GPU's memory."""
+    """`mem_mb` of a rule's jobs: libraries, weights, the longest pass and what is kept until it is written."""
 
     def limit(wildcards, attempt):
         model = model_of(rule, wildcards)
@@ -136,7 +136,10 @@ def memory(rule):
             return attempt * UNKNOWN_MB
         width = 4 if config["dtype"] == "float32" else 2
         tokens = prompt_tokens(LONG_WORDS, passages_of(rule))
-        if rule == "train":
+        if rule == "train" and GPU:
+            # Then they are in the GPU's memory, and where they do not fit gradient checkpointing is switched on.
+            taken = 0
+        elif rule == "train":
             taken = estimate.training_bytes(shape, shape.layers, tokens, width)
         else:
             taken = MARGIN * estimate.pass_bytes(shape, max(tokens, config["tokens_per_pass"]), width)
