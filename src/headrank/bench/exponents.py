@@ -22,7 +22,8 @@ def medians(rounds: pd.DataFrame) -> pd.DataFrame:
     other backbones are foretold and not fitted. size: what is varied, in its own unit. Where several backbones were
     measured at the same base point, it is there once more as varied "model".
     """
-    facts = ["layers", "tokens", "products", "attention", "weights", "memory", "predicted_memory"]
+    facts = ["layers", "tokens", "products", "attention", "weights"]
+    facts += ["memory", "predicted_memory", "weight_memory"]
     frame = rounds.groupby([*POINT, *facts], sort=False, dropna=False)["seconds"].median().reset_index()
     first = frame[frame["backbone"] == frame["backbone"].iloc[0]].drop_duplicates(POINT[5:])
     if len(first) < 2:
@@ -46,7 +47,7 @@ def exponents(frame: pd.DataFrame) -> pd.DataFrame:
 
     Columns backbone (empty for "model"), varied, smallest, largest, seconds, predicted_seconds, memory,
     predicted_memory (exponents), time_error, memory_error: the largest relative deviation of the arithmetic from what
-    was measured. Sizes of one point alone have no row.
+    was measured, of memory with the weights. Sizes of one point alone have no row.
     """
     rows = []
     for varied in (*SIZES, "model"):
@@ -60,7 +61,8 @@ def exponents(frame: pd.DataFrame) -> pd.DataFrame:
                 row[name] = slope(line["size"], line[name])
                 row[f"predicted_{name}"] = slope(line["size"], line[f"predicted_{name}"])
             row["time_error"] = float((line["predicted_seconds"] / line["seconds"] - 1).abs().max())
-            row["memory_error"] = float((line["predicted_memory"] / line["memory"] - 1).abs().max())
+            whole = line["weight_memory"] + line["memory"]
+            row["memory_error"] = float(((line["predicted_memory"] - line["memory"]) / whole).abs().max())
             rows.append(row)
     return pd.DataFrame(rows)
 

@@ -18,7 +18,7 @@ from headrank.bench.memory import peak_memory
 from headrank.bench.names import GROWTH_COLUMNS, SIZES
 from headrank.bench.workload import make_workload
 from headrank.errors import InputError
-from headrank.estimate import multiply_adds, pass_bytes
+from headrank.estimate import multiply_adds, pass_bytes, weight_bytes
 from headrank.generative.chat import Chat
 from headrank.settings import Settings
 
@@ -57,7 +57,7 @@ def points(base: Point, varied: Sequence[str]) -> list[tuple[str, Point]]:
 def measure_growth(backbone: Backbone, base: Point, varied: Sequence[str], rounds: int) -> pd.DataFrame:
     """A frame of ``headrank.bench.names.GROWTH_COLUMNS``: every point once a round, in an order that changes.
 
-    products, attention: multiply-adds (``headrank.estimate``). predicted_memory: bytes, by the same module. A point
+    products, attention: multiply-adds (``headrank.estimate``). predicted_memory, weight_memory: bytes, by the same module. A point
     that belongs to several sizes is measured once and has a row for each.
     """
     wanted = points(base, varied)
@@ -94,7 +94,10 @@ def measure_growth(backbone: Backbone, base: Point, varied: Sequence[str], round
                     "attention": attention * point.lists,
                     "weights": _weights(bench, contender.layers),
                     "memory": memory[point],
-                    "predicted_memory": pass_bytes(bench.shape, contender.tokens, weight.element_size()),
+                    "predicted_memory": pass_bytes(
+                        bench.shape, contender.tokens, weight.element_size(), weight.device.type
+                    ),
+                    "weight_memory": weight_bytes(bench.shape, contender.layers, weight.element_size()),
                     "round": number,
                     "seconds": seconds[point],
                 }

@@ -23,7 +23,7 @@ SIZE_TITLES = {
 }
 GROWTH_COLUMNS = [
     *("backbone", "dtype", "device", "threads", "varied", "n", "words", "depth", "lists", "layers", "tokens"),
-    *("products", "attention", "weights", "memory", "predicted_memory", "round", "seconds"),
+    *("products", "attention", "weights", "memory", "predicted_memory", "weight_memory", "round", "seconds"),
 ]
 TITLES = {
     "headrank": "HeadRank",
