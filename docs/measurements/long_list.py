@@ -1,4 +1,4 @@
-"""Memory and time of one pass over a very long list, 100 passages of 290 words, in the shape of Qwen3-4B.
+"""Memory and time of one pass over a very long list, 100 passages of 280 words, in the shape of Qwen3-4B.
 
 python docs/measurements/long_list.py > docs/measurements/long_list.csv
 
@@ -20,7 +20,7 @@ from headrank.generative.chat import Chat
 from headrank.heap import keep_freed_memory
 from headrank.settings import Settings
 
-PASSAGES, WORDS, LAYERS = 100, (100, 290), 3
+PASSAGES, WORDS, LAYERS = 100, (100, 280), 3
 
 
 def main() -> None:

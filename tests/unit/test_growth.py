@@ -120,6 +120,31 @@ def test_a_real_measurement_has_every_point_in_every_round():
     assert base["seconds"].nunique() == 1
 
 
+def test_lists_share_one_pass(monkeypatch: pytest.MonkeyPatch):
+    from headrank import reading
+    from headrank.bench.contenders import Bench, at_depth
+    from headrank.bench.workload import make_workload
+    from headrank.generative.chat import Chat
+    from headrank.settings import Settings
+
+    backbone = random_backbone("quick", word_tokenizer(), layers=2)
+    passes: list[int] = []
+    run = reading.run
+
+    def counted(decoder, sequences, *others):
+        passes.append(len(sequences))
+        return run(decoder, sequences, *others)
+
+    monkeypatch.setattr(reading, "run", counted)
+    scores = []
+    for lists in (1, 3):
+        work = make_workload(backbone.tokenizer, 4, 8)
+        bench = Bench(backbone, work, Chat(backbone.tokenizer), Settings(), lists)
+        scores.append(at_depth(bench, 1.0)[0].run())
+    assert passes == [1, 3]
+    np.testing.assert_allclose(scores[1], scores[0], rtol=1e-3)
+
+
 def test_table_and_figure_show_every_size():
     rounds = pd.concat([made_up(), made_up("qwen3-4b", 8)], ignore_index=True)
     table = growth_table(rounds)

@@ -189,7 +189,8 @@ def _score(bench: Bench, method: Method) -> list[float]:
     """As a search stack has it: from text to scores, the passages' tokens known from an earlier query."""
     work = bench.workload
     candidates = [Candidates(f"bench-{i}", work.query, work.documents) for i in range(bench.lists)]
-    together = bench.lists * bench.tokens if bench.lists > 1 else 0
+    # The budget of a pass counts the null query too.
+    together = bench.lists * (bench.tokens + len(work.prompt.null.ids))
     frame = rerank_together(bench.backbone, work.builder, [method], candidates, "best-first", together)
     rows = frame[method.name]
     return list(rows[rows["qid"] == candidates[0].qid].sort_values("position")["score"])

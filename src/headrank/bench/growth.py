@@ -57,8 +57,8 @@ def points(base: Point, varied: Sequence[str]) -> list[tuple[str, Point]]:
 def measure_growth(backbone: Backbone, base: Point, varied: Sequence[str], rounds: int) -> pd.DataFrame:
     """A frame of ``headrank.bench.names.GROWTH_COLUMNS``: every point once a round, in an order that changes.
 
-    products, attention: multiply-adds (``headrank.estimate``). predicted_memory, weight_memory: bytes, by the same module. A point
-    that belongs to several sizes is measured once and has a row for each.
+    products, attention: multiply-adds; predicted_memory, weight_memory: bytes (all ``headrank.estimate``). A point that
+    belongs to several sizes is measured once and has a row for each.
     """
     wanted = points(base, varied)
     weight = next(backbone.model.parameters())

@@ -63,7 +63,8 @@ def run(options: argparse.Namespace) -> None:
     print(
         f"time        {seconds:.3g} s a list, {seconds * options.queries / 3600:.3g} h for {options.queries}"
     )
-    held, taken = weight_bytes(shape, layers), pass_bytes(shape, tokens)
+    held = weight_bytes(shape, layers)
+    taken = pass_bytes(shape, tokens, device="cuda" if options.gpu else "cpu")
     print(
         f"memory      {held / 1e9:.2f} GB of weights in 16 bits, {taken / 1e9:.2f} GB of a pass beyond them"
     )
