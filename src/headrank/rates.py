@@ -15,10 +15,11 @@ from headrank.estimate import HEADS, ROWS, Rates, multiply_adds
 def fit_rates(rounds: pd.DataFrame, shapes: Mapping[str, Shape], source: str) -> Rates:
     """The two rates that give the measured times of HeadRank's passes best, in relative terms.
 
-    rounds: columns backbone, method, layers, tokens, seconds, as of ``headrank.bench``; rows of other methods are
-    ignored. shapes: by backbone. Raises InputError where passes of at least two kinds are missing.
+    rounds: columns backbone, method, layers, tokens, seconds, as of ``headrank.bench``, or lists in place of method, as
+    of its growth; rows of other methods and of several lists are ignored. shapes: by backbone. Raises InputError where
+    passes of at least two kinds are missing.
     """
-    passes = rounds[rounds["method"] == "headrank"]
+    passes = rounds[rounds["method"] == "headrank"] if "method" in rounds else rounds[rounds["lists"] == 1]
     medians = passes.groupby(["backbone", "layers", "tokens"])["seconds"].median().reset_index()
     if len(medians) < 2:
         raise InputError(f"{source}: needs HeadRank's passes of two lengths or depths at least")

@@ -98,6 +98,13 @@ def test_other_models_are_foretold_by_the_first_one_s_rates():
     assert row["time_error"] == pytest.approx(1 / 3)
 
 
+def test_each_model_s_own_rates_fit_its_lines():
+    slow = made_up("qwen3-4b", 8)
+    slow["seconds"] *= 1.5
+    found = exponents(medians(pd.concat([made_up(), slow]))).set_index(["backbone", "varied"])
+    assert found.loc["qwen3-4b", "time_error"].max() < 1e-6
+
+
 def test_one_size_is_refused():
     rounds = made_up()
     with pytest.raises(InputError, match="two sizes"):

@@ -31,9 +31,9 @@ def limits(
     for rule, body in re.findall(r"^rule (\w+):\n((?: {4}.*\n)+)", done.out, re.MULTILINE):
         backbone = re.search(r"wildcards:.*\bbackbone=([\w.-]+)", body)
         asked = dict(re.findall(r"(runtime|mem_mb)=(\d+)", body))
-        found.setdefault(
-            (rule, backbone[1] if backbone else ""), (int(asked["runtime"]), int(asked["mem_mb"]))
-        )
+        if backbone is None or len(asked) < 2:
+            continue
+        found.setdefault((rule, backbone[1]), (int(asked["runtime"]), int(asked["mem_mb"])))
     return found
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from headrank.bench.names import SIZES
 from headrank.errors import InputError
-from headrank.estimate import seconds_of
+from headrank.estimate import Rates, seconds_of
 from headrank.rates import solve
 
 POINT = ["backbone", "dtype", "device", "threads", "varied", "n", "words", "depth", "lists"]
@@ -18,28 +18,35 @@ SIZE_COLUMNS = {"n": "n", "words": "words", "depth": "layers", "lists": "lists",
 def medians(rounds: pd.DataFrame) -> pd.DataFrame:
     """One row per backbone and point, from ``headrank.bench.names.GROWTH_COLUMNS``: medians over the rounds.
 
-    predicted_seconds: by the two rates (``headrank.rates``) that give the first backbone's times best, so that those of
-    other backbones are foretold and not fitted. size: what is varied, in its own unit. Where several backbones were
-    measured at the same base point, it is there once more as varied "model".
+    predicted_seconds: by the two rates (``headrank.rates``) that give the backbone's own times best. size: what is
+    varied, in its own unit. Where several backbones were measured at the same base point, it is there once more as
+    varied "model", foretold by the first one's rates. Raises InputError for a backbone with one point alone.
     """
     facts = ["layers", "tokens", "products", "attention", "weights"]
     facts += ["memory", "predicted_memory", "weight_memory"]
     frame = rounds.groupby([*POINT, *facts], sort=False, dropna=False)["seconds"].median().reset_index()
-    first = frame[frame["backbone"] == frame["backbone"].iloc[0]].drop_duplicates(POINT[5:])
-    if len(first) < 2:
-        raise InputError("growth: needs passes of two sizes at least")
-    rates = solve(
-        first[["products", "attention"]].to_numpy(float), first["seconds"].to_numpy(float), "measured"
-    )
-    frame["predicted_seconds"] = [
-        seconds_of(p, a, rates) for p, a in zip(frame["products"], frame["attention"], strict=True)
-    ]
+    rates = {str(name): _rates(part) for name, part in frame.groupby("backbone", sort=False)}
     base = frame[frame["varied"] == "base"]
     same = base.groupby(["n", "words", "depth", "lists"])["backbone"].transform("nunique")
     models = base[same > 1].assign(varied="model")
     frame = pd.concat([frame[frame["varied"] != "base"], models], ignore_index=True)
-    frame["size"] = [row[SIZE_COLUMNS[row["varied"]]] for row in frame.to_dict("records")]
+    first = next(iter(rates.values()))
+    rows = frame.to_dict("records")
+    frame["predicted_seconds"] = [
+        seconds_of(
+            row["products"], row["attention"], first if row["varied"] == "model" else rates[row["backbone"]]
+        )
+        for row in rows
+    ]
+    frame["size"] = [row[SIZE_COLUMNS[row["varied"]]] for row in rows]
     return frame
+
+
+def _rates(part: pd.DataFrame) -> Rates:
+    once = part.drop_duplicates(POINT[5:])
+    if len(once) < 2:
+        raise InputError(f"growth of {part['backbone'].iloc[0]}: needs passes of two sizes at least")
+    return solve(once[["products", "attention"]].to_numpy(float), once["seconds"].to_numpy(float), "measured")
 
 
 def exponents(frame: pd.DataFrame) -> pd.DataFrame:

@@ -19,7 +19,7 @@ def growth_figure(rounds: pd.DataFrame) -> Figure:
     """Two rows, seconds and memory, with a panel for each size that was varied; both axes are logarithmic.
 
     rounds: columns ``headrank.bench.names.GROWTH_COLUMNS``. Markers are medians over the rounds, lines the
-    arithmetic of ``headrank cost`` with rates fitted to the first backbone's times.
+    arithmetic of ``headrank cost`` with rates fitted to the backbone's own times, across models to the first one's.
     """
     what = "growth"
     require(rounds, GROWTH_COLUMNS, what)

@@ -47,8 +47,8 @@ def speed_figure(rounds: pd.DataFrame) -> Figure:
     """A row of three panels per backbone: times HeadRank's time and seconds against passages, seconds against depth.
 
     rounds: columns ``headrank.bench.names.COLUMNS``. Truncated passes are shown at the depth next to 55 % against
-    passages, and at the longest list against depth, there beside what their products alone would take at the
-    machine's measured rate.
+    passages, and against depth at the longest list that has all depths, there beside what their products alone would
+    take at the machine's measured rate.
     """
     what = "benchmark"
     require(rounds, COLUMNS, what)
@@ -69,7 +69,7 @@ def speed_figure(rounds: pd.DataFrame) -> Figure:
             grid[row][0].set_ylabel(f"times HeadRank at {depth:.0%}")
             _against_n(grid[row][1], lists, "seconds", shown)
             grid[row][1].set_ylabel("seconds per query")
-            _against_depth(grid[row][2], part[part["n"] == part["n"].max()])
+            _against_depth(grid[row][2], part[part["n"] == _most_depths(part)])
             grid[row][0].set_title(backbone_name(backbone))
         handles: list[object] = [
             Line2D([], [], color=look.color, marker=look.marker, linestyle=look.line, label=TITLES[name])
@@ -100,6 +100,12 @@ def _against_n(axes: Axes, part: pd.DataFrame, column: str, shown: list[str]) ->
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("passages")
+
+
+def _most_depths(part: pd.DataFrame) -> int:
+    """The longest of the lists that were measured at the most depths."""
+    depths = part[part["method"] == "headrank"].groupby("n")["depth"].nunique()
+    return int(depths[depths == depths.max()].index.max())
 
 
 def _against_depth(axes: Axes, part: pd.DataFrame) -> None:

@@ -40,8 +40,8 @@ def growth_table(rounds: pd.DataFrame) -> Table:
         "Exponents of power laws through measured time and peak memory (beyond the weights) of one truncated pass, and"
         f" through what the arithmetic of headrank cost foretells; about {base['n']} passages of {base['words']} words"
         f" and {base['layers']} layers, on {rounds['device'].iloc[0]} with {rounds['threads'].iloc[0]} threads, medians"
-        f" of {rounds['round'].max()} rounds. The arithmetic's two rates are fitted to the first backbone's times; what"
-        " memory is off by is a share of weights and pass together."
+        f" of {rounds['round'].max()} rounds. The arithmetic's two rates are fitted to the backbone's own times, across"
+        " models to the first one's; what memory is off by is a share of weights and pass together."
     )
     return Table(columns, groups, caption, "tab:growth")
 
