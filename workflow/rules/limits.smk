@@ -62,21 +62,21 @@ def queries_of(collections):
     return sum(config["collections"][name]["judged"] or 1000 for name in collections)
 
 
-def passages_of(rule):
-    """Passages of the rule's prompts."""
+def passages_of(stage):
+    """Passages of the stage's prompts."""
     sections = {
         "judge": 1,
         "features": config["headrank"]["lists"]["size"],
         "train": config["headrank"]["lists"]["size"],
     }
-    return sections.get(rule, config["headrank"]["candidates"]["depth"])
+    return sections.get(stage, config["headrank"]["candidates"]["depth"])
 
 
-def passes_of(rule, wildcards):
-    """How many prompts all shards of a rule's job read together; training counts its backward passes too."""
-    if rule == "features":
+def passes_of(stage, wildcards):
+    """How many prompts all shards of a stage's job read together; training counts its backward passes too."""
+    if stage == "features":
         return queries_of(POOLS[wildcards.pool]) * samples(wildcards)
-    if rule == "train":
+    if stage == "train":
         chosen = settings("lists", "training")(wildcards)
         lists = queries_of(POOLS["training"]) * chosen["lists"]["per_query_per_epoch"]
         return estimate.TRAINING * lists * chosen["training"]["epochs"]
@@ -85,65 +85,65 @@ def passes_of(rule, wildcards):
         "frozen": 1 + sum(name.endswith("-faithful") for name in FROZEN),
         "judge": config["headrank"]["candidates"]["depth"],
     }
-    return queries_of(config["panel"]) * each.get(rule, 1)
+    return queries_of(config["panel"]) * each.get(stage, 1)
 
 
-def kept_bytes(rule, shape, wildcards):
+def kept_bytes(stage, shape, wildcards):
     """What a job holds until it writes it: every head's masses of all passages, and a row per method and passage."""
-    if rule == "features":
-        kinds, methods, prompts = 3, 0, passes_of(rule, wildcards)
-    elif rule in ("frozen", "rerank"):
-        kinds, methods = (1, len(FROZEN)) if rule == "frozen" else (0, 1)
+    if stage == "features":
+        kinds, methods, prompts = 3, 0, passes_of(stage, wildcards)
+    elif stage in ("frozen", "rerank"):
+        kinds, methods = (1, len(FROZEN)) if stage == "frozen" else (0, 1)
         prompts = max(queries_of([name]) for name in config["panel"])
     else:
         return 0
     masses = COPIES * kinds * 4 * shape.layers * shape.heads
-    return prompts / SHARDS * passages_of(rule) * (masses + methods * ROW_BYTES)
+    return prompts / SHARDS * passages_of(stage) * (masses + methods * ROW_BYTES)
 
 
-def model_of(rule, wildcards):
-    return reranker_of(wildcards.backbone) if rule == "judge" else wildcards.backbone
+def model_of(stage, wildcards):
+    return reranker_of(wildcards.backbone) if stage == "judge" else wildcards.backbone
 
 
-def minutes(rule):
-    """`runtime` of a rule's jobs, as if all layers ran."""
+def minutes(stage):
+    """`runtime` of a stage's jobs, as if all layers ran."""
 
     def limit(wildcards, attempt):
-        model = model_of(rule, wildcards)
+        model = model_of(stage, wildcards)
         shape = shape_of(model)
         if tiny(model):
             return attempt * PLANTED_MINUTES
         if shape is None:
             return attempt * UNKNOWN_MINUTES
-        tokens = prompt_tokens(MEAN_WORDS, passages_of(rule))
+        tokens = prompt_tokens(MEAN_WORDS, passages_of(stage))
         # One layer more than there are: the last of a pass is not run to its end.
         seconds = estimate.pass_seconds(shape, shape.layers + 1, tokens, given_rates())
-        share = passes_of(rule, wildcards) / (1 if rule == "train" else SHARDS)
+        share = passes_of(stage, wildcards) / (1 if stage == "train" else SHARDS)
         return attempt * (START_MINUTES + math.ceil(MARGIN * share * seconds / 60))
 
     return limit
 
 
-def memory(rule):
-    """`mem_mb` of a rule's jobs: libraries, weights, the longest pass and what is kept until it is written."""
+def memory(stage):
+    """`mem_mb` of a stage's jobs: libraries, weights, the longest pass and what is kept until it is written."""
 
     def limit(wildcards, attempt):
-        model = model_of(rule, wildcards)
+        model = model_of(stage, wildcards)
         shape = shape_of(model)
         if tiny(model):
             return attempt * PLANTED_MB
         if shape is None:
             return attempt * UNKNOWN_MB
         width = 4 if config["dtype"] == "float32" else 2
-        tokens = prompt_tokens(LONG_WORDS, passages_of(rule))
-        if rule == "train" and GPU:
+        tokens = prompt_tokens(LONG_WORDS, passages_of(stage))
+        if stage == "train" and GPU:
             # Then they are in the GPU's memory, and where they do not fit gradient checkpointing is switched on.
             taken = 0
-        elif rule == "train":
+        elif stage == "train":
             taken = estimate.training_bytes(shape, shape.layers, tokens, width)
         else:
             taken = MARGIN * estimate.pass_bytes(shape, max(tokens, config["tokens_per_pass"]), width)
-        held = estimate.weight_bytes(shape, shape.layers, width) + kept_bytes(rule, shape, wildcards)
+        held = estimate.weight_bytes(shape, shape.layers, width) + kept_bytes(stage, shape, wildcards)
         return attempt * (BASE_MB + math.ceil((held + taken) / 1e6))
 
     return limit
