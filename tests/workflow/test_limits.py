@@ -107,14 +107,18 @@ def test_a_checkpoint_at_hand_is_read_and_a_stranger_gets_what_is_large_enough(t
     }
     assert Shape.of(content) == sizes
     (own / "config.json").write_text(json.dumps(content), encoding="utf-8")
+    odd = tmp_path / "odd"
+    odd.mkdir()
+    (odd / "config.json").write_text("{}", encoding="utf-8")
     backbones = {
+        "odd": {"source": "local", "path": str(odd)},
         "mine": {"source": "local", "path": str(own)},
         "qwen3-4b": {"source": "hub", "id": "Qwen/Qwen3-4B", "revision": "1" * 40},
         "stranger": {"source": "hub", "id": "somebody/something", "revision": "1" * 40},
     }
     found = limits(tmp_path, {"backbones": backbones})
     assert found["rerank", "mine"] == found["rerank", "qwen3-4b"]
-    assert found["rerank", "stranger"] == (1440, 48000)
+    assert found["rerank", "stranger"] == found["rerank", "odd"] == (1440, 48000)
 
 
 def test_the_mini_study_asks_for_little(tmp_path: Path):

@@ -42,8 +42,12 @@ def shape_of(model):
     file = os.path.join(DATA, spec.get("path") or "", "config.json")
     if spec["source"] != "local" or not os.path.isfile(file):
         return None
-    with open(file, encoding="utf-8") as stream:
-        return Shape.of(json.load(stream))
+    try:
+        with open(file, encoding="utf-8") as stream:
+            return Shape.of(json.load(stream))
+    except (KeyError, TypeError, ValueError):
+        # Whoever loads the model says what is wrong with it.
+        return None
 
 
 def tiny(model):
