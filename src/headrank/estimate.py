@@ -90,9 +90,13 @@ def training_bytes(shape: Shape, layers: int, tokens: float, width: int = 2) -> 
 
 def weight_bytes(shape: Shape, layers: int, width: int = 2) -> float:
     """Memory of the embedding and the first ``layers``; norms are left out."""
+    return width * (shape.vocabulary * shape.hidden + layers * layer_parameters(shape))
+
+
+def layer_parameters(shape: Shape) -> int:
+    """Weights of one layer; norms are left out."""
     q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-    layer = shape.hidden * (2 * q + 2 * kv + 3 * shape.intermediate)
-    return width * (shape.vocabulary * shape.hidden + layers * layer)
+    return shape.hidden * (2 * q + 2 * kv + 3 * shape.intermediate)
 
 
 def assumed_rates(gpu: str) -> Rates:

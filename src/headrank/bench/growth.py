@@ -18,7 +18,7 @@ from headrank.bench.memory import peak_memory
 from headrank.bench.names import GROWTH_COLUMNS, SIZES
 from headrank.bench.workload import make_workload
 from headrank.errors import InputError
-from headrank.estimate import multiply_adds, pass_bytes, weight_bytes
+from headrank.estimate import layer_parameters, multiply_adds, pass_bytes, weight_bytes
 from headrank.generative.chat import Chat
 from headrank.settings import Settings
 
@@ -92,7 +92,7 @@ def measure_growth(backbone: Backbone, base: Point, varied: Sequence[str], round
                     "tokens": contender.tokens,
                     "products": products * point.lists,
                     "attention": attention * point.lists,
-                    "weights": _weights(bench, contender.layers),
+                    "weights": contender.layers * layer_parameters(bench.shape),
                     "memory": memory[point],
                     "predicted_memory": pass_bytes(
                         bench.shape, contender.tokens, weight.element_size(), weight.device.type
@@ -114,10 +114,3 @@ def _bench(backbone: Backbone, point: Point) -> Bench:
 def _rows(bench: Bench) -> int:
     start, stop = bench.workload.prompt.query.rows(bench.settings.query_span)
     return stop - start
-
-
-def _weights(bench: Bench, layers: int) -> int:
-    """Parameters of the layers that run."""
-    shape = bench.shape
-    q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-    return layers * shape.hidden * (2 * q + 2 * kv + 3 * shape.intermediate)
