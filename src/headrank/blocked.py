@@ -45,7 +45,7 @@ def causal_attention(query: Tensor, key: Tensor, value: Tensor, scaling: float, 
             stop = min(tokens, start + rows)
             block = (query[0, own, start:stop] * scaling).reshape(-1, width)
             logits = (block @ keys[:, :stop]).view(shared, stop - start, stop)
-            # Added, not filled in: filling does not run on vectors.
+            # Added, not filled in, which takes three times as long.
             logits[..., start:] += later[: stop - start, : stop - start]
             mixed = logits.softmax(dim=-1).view(-1, stop) @ values[:stop]
             output[0, start:stop, own] = mixed.view(shared, stop - start, width).transpose(0, 1)

@@ -69,6 +69,7 @@ def measure_plan_growth(plan: Plan, varied: Sequence[str]) -> pd.DataFrame:
     varied: of ``headrank.bench.names.SIZES``. Raises InputError as ``measure_plan`` does, and for an unknown size.
     """
     base = Point(plan.n[0], plan.words, plan.depths[0])
+    # Unknown sizes are told before a model is loaded.
     points(base, varied)
     return measure_growth(_backbone(plan), base, varied, plan.rounds)
 
