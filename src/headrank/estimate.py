@@ -77,6 +77,11 @@ def pass_bytes(shape: Shape, tokens: float, width: int = 2, device: str = "cpu")
     return tokens * HEAP * (alive + 2 * width * BLOCK * shape.heads / shape.kv_heads)
 
 
+def cache_bytes(shape: Shape, tokens: float, width: int = 2) -> float:
+    """Memory of the keys and values of all layers, kept while an answer is written."""
+    return tokens * width * shape.layers * 2 * shape.kv_heads * shape.head_dim
+
+
 def training_bytes(shape: Shape, layers: int, tokens: float, width: int = 2) -> float:
     """Memory of a pass with gradients beyond the weights, without gradient checkpointing.
 

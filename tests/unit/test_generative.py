@@ -21,11 +21,12 @@ from headrank.errors import InputError
 from headrank.generative.calls import CALL_COLUMNS, read_calls, write_calls
 from headrank.generative.chat import Chat, mark
 from headrank.generative.generate import Ask, ask_model
-from headrank.generative.listwise import conversation, windows
+from headrank.generative.listwise import conversation
 from headrank.generative.parse import read_order
 from headrank.generative.rerank import METHODS, rerank_generative
 from headrank.generative.settings import GenerativeSettings
 from headrank.generative.setwise import heapsort
+from headrank.generative.windows import windows
 from headrank.planted.tokenizer import CHAT_TEMPLATE
 from headrank.rerankers import Candidates
 from headrank.rerankers.together import COLUMNS

@@ -92,6 +92,28 @@ def test_shards_share_the_time(tmp_path: Path):
     assert four["train", "qwen3-0.6b"] == one["train", "qwen3-0.6b"]
 
 
+def test_generative_references_ask_for_their_methods_queries_and_answers(tmp_path: Path):
+    def asked(**changes: Any) -> int:
+        given = {"methods": ["yes-no", "rankgpt"], **changes}
+        return limits(tmp_path, {"rerankers": {}, "generative": given})["generate", "qwen3-0.6b"][0] - 15
+
+    whole = asked()
+    # 43 queries of each of three benchmarks, of 666 in all.
+    assert asked(queries=43) == pytest.approx(whole * 129 / 666, rel=0.05)
+    assert asked(methods=["yes-no"]) + asked(methods=["rankgpt"]) == pytest.approx(whole, abs=2)
+    assert asked(methods=["rankgpt"], new_tokens=10) < asked(methods=["rankgpt"]) / 2
+
+
+def test_answers_keep_keys_and_values_in_memory(tmp_path: Path):
+    small, large = (
+        limits(tmp_path, {"generative": {"methods": ["rankgpt"], "batch_tokens": tokens}})
+        for tokens in (16384, 65536)
+    )
+    # Keys and values of 28 layers and 8 heads of 128, two bytes each.
+    kept = (65536 - 16384) * 2 * 28 * 8 * 128 * 2 / 1e6
+    assert large["generate", "qwen3-0.6b"][1] - small["generate", "qwen3-0.6b"][1] > kept
+
+
 def test_a_checkpoint_at_hand_is_read_and_a_stranger_gets_what_is_large_enough(tmp_path: Path):
     sizes = SHAPES["qwen3-4b"]
     own = tmp_path / "own"
@@ -123,4 +145,6 @@ def test_a_checkpoint_at_hand_is_read_and_a_stranger_gets_what_is_large_enough(t
 
 def test_the_mini_study_asks_for_little(tmp_path: Path):
     found = limits(tmp_path, {}, "mini")
-    assert {found[rule, "large"] for rule in ("features", "frozen", "rerank", "train")} == {(240, 2000)}
+    assert {found[rule, "large"] for rule in ("features", "frozen", "generate", "rerank", "train")} == {
+        (240, 2000)
+    }

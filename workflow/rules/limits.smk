@@ -10,6 +10,8 @@ import sys
 sys.path.insert(0, os.path.dirname(SOURCE))
 from headrank import estimate, shapes
 from headrank.cost import Shape
+from headrank.generative import effort
+from headrank.generative.settings import GenerativeSettings
 
 sys.path.remove(os.path.dirname(SOURCE))
 
@@ -25,6 +27,8 @@ TFLOPS = {"cpu": 0.2, "gpu": 100}
 # Masses are there in parts and together before they are written; a passage's row in a table, with its names.
 COPIES, ROW_BYTES = 2.5, 200
 PLANTED_MB, PLANTED_MINUTES = 2000, 240
+# Stages of generative references, whose prompts are other ones.
+ASKING = ("generate", "judge")
 
 
 def given_rates():
@@ -69,7 +73,6 @@ def queries_of(collections):
 def passages_of(stage):
     """Passages of the stage's prompts."""
     sections = {
-        "judge": 1,
         "features": config["headrank"]["lists"]["size"],
         "train": config["headrank"]["lists"]["size"],
     }
@@ -86,8 +89,8 @@ def passes_of(stage, wildcards):
         return estimate.TRAINING * lists * chosen["training"]["epochs"]
     each = {
         # One for all that share a pass, one for each method in its authors' form.
-        "frozen": 1 + sum(name.endswith("-faithful") for name in FROZEN),
-        "judge": config["headrank"]["candidates"]["depth"],
+        "frozen": 1
+        + sum(name.endswith("-faithful") for name in FROZEN),
     }
     return queries_of(config["panel"]) * each.get(stage, 1)
 
@@ -105,12 +108,45 @@ def kept_bytes(stage, shape, wildcards):
     return prompts / SHARDS * passages_of(stage) * (masses + methods * ROW_BYTES)
 
 
+def asking_seconds(stage, shape):
+    """Time in which all shards of a job of generative references ask their questions."""
+    most = config["generative"]["queries"] or math.inf
+    queries = sum(min(most, queries_of([name])) for name in config["panel"])
+    given = GenerativeSettings(**GENERATIVE_SETTINGS)
+    passage_tokens = min(MEAN_WORDS, given.words) * TOKENS_PER_WORD
+    count = config["headrank"]["candidates"]["depth"]
+    return queries * sum(
+        effort.query_seconds(
+            effort.effort(name, count, given),
+            given,
+            shape,
+            given_rates(),
+            passage_tokens,
+            weight_width(),
+            "gpu" if GPU else "cpu",
+        )
+        for name in (["qwen3-reranker"] if stage == "judge" else WRITTEN)
+    )
+
+
+def reading_seconds(stage, shape, wildcards):
+    """Time in which all shards of a job read their prompts, as if all layers ran."""
+    tokens = prompt_tokens(MEAN_WORDS, passages_of(stage))
+    # One layer more than there are: the last of a pass is not run to its end.
+    return passes_of(stage, wildcards) * estimate.pass_seconds(shape, shape.layers + 1, tokens, given_rates())
+
+
+def weight_width():
+    """Bytes of a weight."""
+    return 4 if config["dtype"] == "float32" else 2
+
+
 def model_of(stage, wildcards):
     return reranker_of(wildcards.backbone) if stage == "judge" else wildcards.backbone
 
 
 def minutes(stage):
-    """`runtime` of a stage's jobs, as if all layers ran."""
+    """`runtime` of a stage's jobs."""
 
     def limit(wildcards, attempt):
         model = model_of(stage, wildcards)
@@ -119,11 +155,11 @@ def minutes(stage):
             return attempt * PLANTED_MINUTES
         if shape is None:
             return attempt * UNKNOWN_MINUTES
-        tokens = prompt_tokens(MEAN_WORDS, passages_of(stage))
-        # One layer more than there are: the last of a pass is not run to its end.
-        seconds = estimate.pass_seconds(shape, shape.layers + 1, tokens, given_rates())
-        share = passes_of(stage, wildcards) / (1 if stage == "train" else SHARDS)
-        return attempt * (START_MINUTES + math.ceil(MARGIN * share * seconds / 60))
+        seconds = (
+            asking_seconds(stage, shape) if stage in ASKING else reading_seconds(stage, shape, wildcards)
+        )
+        seconds /= 1 if stage == "train" else SHARDS
+        return attempt * (START_MINUTES + math.ceil(MARGIN * seconds / 60))
 
     return limit
 
@@ -138,13 +174,18 @@ def memory(stage):
             return attempt * PLANTED_MB
         if shape is None:
             return attempt * UNKNOWN_MB
-        width = 4 if config["dtype"] == "float32" else 2
+        width = weight_width()
         tokens = prompt_tokens(LONG_WORDS, passages_of(stage))
         if stage == "train" and GPU:
             # Then they are in the GPU's memory, and where they do not fit gradient checkpointing is switched on.
             taken = 0
         elif stage == "train":
             taken = estimate.training_bytes(shape, shape.layers, tokens, width)
+        elif stage in ASKING:
+            tokens = max(tokens, config["generative"]["batch_tokens"])
+            taken = MARGIN * estimate.pass_bytes(shape, tokens, width) + estimate.cache_bytes(
+                shape, tokens, width
+            )
         else:
             taken = MARGIN * estimate.pass_bytes(shape, max(tokens, config["tokens_per_pass"]), width)
         held = estimate.weight_bytes(shape, shape.layers, width) + kept_bytes(stage, shape, wildcards)

@@ -103,15 +103,13 @@ rule generate:
     threads: config["threads"]
     resources:
         mem_mb=memory("generate"),
-        runtime=1440,
+        runtime=minutes("generate"),
         gpu=GPU,
     params:
         library=library("generate"),
         methods=WRITTEN,
         queries=lookup("generative/queries", within=config),
-        settings={
-            key: value for key, value in config["generative"].items() if key not in ("methods", "queries")
-        },
+        settings=GENERATIVE_SETTINGS,
         depth=lookup("headrank/candidates/depth", within=config),
         model=MODEL,
         shard=shard_of,
@@ -159,9 +157,7 @@ rule judge:
         library=library("generate"),
         methods=["qwen3-reranker"],
         queries=lookup("generative/queries", within=config),
-        settings={
-            key: value for key, value in config["generative"].items() if key not in ("methods", "queries")
-        },
+        settings=GENERATIVE_SETTINGS,
         depth=lookup("headrank/candidates/depth", within=config),
         model=MODEL,
         shard=shard_of,

@@ -14,23 +14,11 @@ from headrank.generative.chat import Ids, Turn, mark
 from headrank.generative.generate import Ask
 from headrank.generative.parse import read_order
 from headrank.generative.task import Called, Query, Task
+from headrank.generative.windows import windows
 
 SYSTEM = (
     "You are RankLLM, an intelligent assistant that can rank passages based on their relevancy to the query."
 )
-
-
-def windows(count: int, size: int, stride: int) -> list[tuple[int, int]]:
-    """(start, stop) of each window over ``count`` candidates, from the back of the list to its front."""
-    if not 1 <= stride <= size:
-        raise InputError(f"generative.stride: {stride} is not within 1..{size}, the window")
-    stop, found = count, []
-    while True:
-        start = max(0, stop - size)
-        found.append((start, stop))
-        if start == 0:
-            return found
-        stop -= stride
 
 
 def conversation(labels: Sequence[str]) -> list[Turn]:
