@@ -25,7 +25,7 @@ from headrank.bench.memory import peak_memory
 from headrank.bench.names import COLUMNS, GENERATIVE, TRAINING
 from headrank.bench.training import training
 
-# Seconds beyond which a contender runs once: its first run counts as its round, getting warm is nothing beside it.
+# Seconds beyond which a contender runs once by default: its first run counts as its round.
 SLOW = 60.0
 logger = logging.getLogger(__name__)
 
@@ -40,11 +40,11 @@ def contenders(bench: Bench, names: Sequence[str], depths: Sequence[float]) -> l
     return [*found, matrix_product(bench)]
 
 
-def measure(bench: Bench, chosen: Sequence[Contender], rounds: int) -> pd.DataFrame:
+def measure(bench: Bench, chosen: Sequence[Contender], rounds: int, slow: float = SLOW) -> pd.DataFrame:
     """One row per contender and round, ``COLUMNS``: seconds warm, memory in bytes beyond the model's own.
 
-    Every contender runs once beforehand, for its memory and to get warm; for one that takes longer than ``SLOW`` that
-    is all, and counts as its first round. The order changes from round to round.
+    Every contender runs once beforehand, for its memory and to get warm; for one that takes longer than ``slow``
+    seconds that is all, and counts as its first round. The order changes from round to round.
     """
     weight = next(bench.backbone.model.parameters())
     device = weight.device
@@ -60,9 +60,9 @@ def measure(bench: Bench, chosen: Sequence[Contender], rounds: int) -> pd.DataFr
     rng = np.random.default_rng(0)
     rows = []
     for number in range(1, rounds + 1):
-        seconds = {place: taken for place, (_, _, taken) in enumerate(ready) if number == 1 and taken >= SLOW}
+        seconds = {place: taken for place, (_, _, taken) in enumerate(ready) if number == 1 and taken >= slow}
         for place in rng.permutation(len(ready)):
-            if ready[place][2] < SLOW:
+            if ready[place][2] < slow:
                 seconds[place] = timed(ready[place][0], device)
         for place in sorted(seconds):
             contender, memory, _ = ready[place]

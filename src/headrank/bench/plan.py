@@ -11,7 +11,7 @@ import pandas as pd
 from headrank.backbone import Backbone, load_backbone
 from headrank.bench.contenders import Bench
 from headrank.bench.growth import Point, measure_growth, points
-from headrank.bench.measure import contenders, measure
+from headrank.bench.measure import SLOW, contenders, measure
 from headrank.bench.names import NAMES, TRAINING
 from headrank.bench.shapes import load_tokenizer, random_backbone
 from headrank.bench.workload import make_workload, word_tokenizer
@@ -31,7 +31,7 @@ class Plan:
     backbone: one of ``headrank.shapes.SHAPES``, with random weights, or a folder or hub id. n: passages of a
     list; words: of a passage. depths: parts of the layers at which truncated passes are measured. methods: of
     ``headrank.bench.names.NAMES``, or of its ``TRAINING`` alone. rounds: how often each is timed. tokenizer: a folder,
-    for a shape. device: "auto", "cpu", "cuda".
+    for a shape. device: "auto", "cpu", "cuda". slow: seconds; what takes longer runs once.
     """
 
     backbone: str
@@ -43,6 +43,7 @@ class Plan:
     dtype: str = "bfloat16"
     device: str = "auto"
     tokenizer: str | None = None
+    slow: float = SLOW
 
 
 def measure_plan(plan: Plan) -> pd.DataFrame:
@@ -59,7 +60,7 @@ def measure_plan(plan: Plan) -> pd.DataFrame:
         bench = Bench(backbone, make_workload(backbone.tokenizer, n, plan.words), chat, Settings())
         logger.info("%d passages, %d tokens", n, bench.tokens)
         chosen = contenders(bench, plan.methods, sorted(set(plan.depths)))
-        frames.append(measure(bench, chosen, plan.rounds))
+        frames.append(measure(bench, chosen, plan.rounds, plan.slow))
     return pd.concat(frames, ignore_index=True)
 
 

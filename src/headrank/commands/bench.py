@@ -53,6 +53,13 @@ def add(commands: Any) -> None:
         ),
     )
     parser.add_argument("--rounds", type=count, default=5, help="times that each is measured (default: 5)")
+    parser.add_argument(
+        "--slow",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="what takes longer runs once, and that run counts (default: 60)",
+    )
     parser.add_argument("--threads", type=count, help="processor threads (default: PyTorch's own)")
     parser.add_argument("--dtype", default="bfloat16", help="weights: bfloat16 (default), float32 or float16")
     parser.add_argument(
@@ -101,6 +108,7 @@ def run(options: argparse.Namespace) -> int:
         options.dtype,
         options.device,
         options.tokenizer,
+        options.slow,
     )
     rounds = measure_plan_growth(plan, options.growth or SIZES) if growing else measure_plan(plan)
     if output:
