@@ -33,7 +33,7 @@ from headrank.prompt import PromptBuilder
 from headrank.settings import Settings
 from headrank.training import train
 
-ROUNDS = 3
+ROUNDS = 2
 # So little room that all states go to the disk.
 NO_ROOM = 1e-9
 
