@@ -170,6 +170,8 @@ REALTEXT = {"source": "realtext", "tokenizer": "none", "realtext": {"planted": [
         ({"trained_baselines__x": {"heads": "cor"}}, "trained_baselines.x.heads: 'cor' is not one of", "'core'"),
         ({"generative__methods": ["rankgtp"]}, "generative.methods.0: 'rankgtp' is not one of", "'rankgpt'"),
         ({"generative__windw": 9}, "generative.windw: unknown key", "'window'"),
+        ({"generative__stride": 30}, "generative.stride: 30 is more than the window of 20", ""),
+        ({"generative__window": 27}, "generative.window: FIRST has letters for 26 passages", ""),
         ({"rerankers__r": {"source": "local", "path": "none"}}, "rerankers.r.path: no ", "none/config.json; set"),
         ({"backbones__small__reranker": "r"}, "backbones.small.reranker: 'r' is not among the rerankers", ""),
         ({"ablation__queries": ["random-pairs"]}, "ablation.queries: 'random-pairs' does not say", "training.queries"),

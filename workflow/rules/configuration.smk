@@ -151,6 +151,13 @@ def check_names(schema):
         first, last = part.get("pairs", {}).get("middle_zone", (1, 1))
         if not 1 <= first <= last:
             refuse(f"{place}.pairs.middle_zone: [{first}, {last}] is no range of positions from 1")
+    window, stride = config["generative"]["window"], config["generative"]["stride"]
+    if stride > window:
+        refuse(
+            f"generative.stride: {stride} is more than the window of {window}: candidates would be left out"
+        )
+    if "first" in config["generative"]["methods"] and window > 26:
+        refuse(f"generative.window: FIRST has letters for 26 passages, not for {window}")
 
 
 def check_first_stage():
