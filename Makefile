@@ -47,7 +47,7 @@ real-text: .venv/installed
 	$(SNAKEMAKE) --configfile config/real-text.yaml
 
 # The stamp is written last, so that an interrupted installation is done again.
-.venv/installed: pyproject.toml constraints.txt
+.venv/installed: pyproject.toml constraints.txt $(wildcard src/headrank/tiles/*.[ch])
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "error: $(PYTHON) is missing or older than Python 3.11; name one with make PYTHON=..." >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' || \

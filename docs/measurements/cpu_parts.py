@@ -15,9 +15,9 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers.models.qwen3.modeling_qwen3 import Qwen3MLP, Qwen3RMSNorm, apply_rotary_pos_emb
 
 from headrank.bench.shapes import shape_config
-from headrank.blocked import causal_attention
 from headrank.chunks import STEP, Chunked, turning
 from headrank.heap import keep_freed_memory
+from headrank.tiles import causal_attention
 
 ROUNDS = 7
 
@@ -43,7 +43,7 @@ def main(tokens: int) -> None:
             attention,
             lambda: scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale, enable_gqa=True),
         ),
-        "attention, blocks of rows": (attention, lambda: causal_attention(q, k, v, scale)),
+        "attention, tiles": (attention, lambda: causal_attention(q, k, v, scale)),
         "MLP, whole": (products, lambda: mlp(hidden)),
         "MLP, chunks of tokens": (products, lambda: Chunked(mlp, STEP)(hidden)),
         "MLP, chunks of 682 tokens": (products, lambda: Chunked(mlp, 682)(hidden)),

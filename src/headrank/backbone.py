@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-import transformers
-from safetensors import SafetensorError
-from torch import nn
-
 from headrank.imports import uncollected
 
 with uncollected():
+    import torch
+    import transformers
+    from safetensors import SafetensorError
+    from torch import nn
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 

@@ -24,9 +24,9 @@ GPUS: Mapping[str, float] = {
 ASSUMED = 0.4
 # Query rows and heads that a pass reads: little beside the rest, so that round numbers do.
 ROWS, HEADS = 32, 8
-# Rows of a block of attention on a processor (headrank.blocked), and what the heap holds over what is alive: holes
-# between tensors of different sizes, since freed memory is kept (headrank.heap). Measured, 1.6 to 2.4.
-BLOCK, HEAP = 256, 2
+# What a processor's heap holds over what is alive: holes between tensors of different sizes, since freed memory is kept
+# (headrank.heap). Measured, 1.6 to 2.4.
+HEAP = 2
 # Times a pass: forward, once more where gradient checkpointing is on, and backward, which is two.
 TRAINING = 4
 
@@ -68,13 +68,14 @@ def pass_bytes(shape: Shape, tokens: float, width: int = 2, device: str = "cpu")
     """Memory of a pass beyond the weights, at its most, where attention has its queries and not yet given them back.
 
     Three states of the residual stream's width, queries and what attention makes of them, keys and values, the angles
-    of the positions in float32 and, on a processor, two blocks of logits. There the heap takes ``HEAP`` times as much.
+    of the positions in float32 and, on a processor, keys and values once more as ``headrank.tiles`` reads them. There
+    the heap takes ``HEAP`` times as much.
     """
     q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     alive = width * (3 * shape.hidden + 2 * q + 2 * kv) + 2 * 4 * shape.head_dim
     if device != "cpu":
         return tokens * alive
-    return tokens * HEAP * (alive + 2 * width * BLOCK * shape.heads / shape.kv_heads)
+    return tokens * HEAP * (alive + 2 * width * kv)
 
 
 def cache_bytes(shape: Shape, tokens: float, width: int = 2) -> float:

@@ -63,7 +63,8 @@ def _code_digest() -> str:
     digest = hashlib.sha256()
     for package in ("torch", "transformers", "peft", "numpy"):
         digest.update(f"{package} {version(package)}".encode())
-    for file in sorted(Path(__file__).parent.glob("*.py")):
+    here = Path(__file__).parent
+    for file in sorted([*here.glob("*.py"), *here.glob("tiles/*.py"), *here.glob("tiles/*.[ch]")]):
         digest.update(file.name.encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from headrank.blocked import causal_attention, suits
+from headrank.tiles import causal_attention, suits
 
 Span = tuple[int, int]
 
@@ -79,9 +79,13 @@ def packed_attention(
 ) -> Tensor:
     """SDPA over packed segments: query (1, H, T, d), key and value (1, H_kv, T, d) to (1, T, H, d)."""
 
-    def attend(q: Tensor, k: Tensor, v: Tensor, visible: Tensor | None) -> Tensor:
-        if visible is None and suits(q, dropout):
+    def attend(q: Tensor, k: Tensor, v: Tensor, visible: Tensor | None = None) -> Tensor:
+        """Row r of the query sees what ``visible`` says, or the keys up to itself where those end with its own."""
+        if visible is None and suits(q, k, v, dropout):
             return causal_attention(q, k, v, scaling)
+        if visible is None and q.shape[2] < k.shape[2]:
+            every = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=k.device)
+            visible = every.tril(k.shape[2] - q.shape[2])[None, None]
         return sdpa_attention_forward(module, q, k, v, visible, dropout=dropout, scaling=scaling)[0]
 
     outputs: list[Tensor] = []
@@ -92,22 +96,21 @@ def packed_attention(
         else:
             # Prefix and first branch are one ordinary causal sequence.
             first = slice(segment.start, segment.start + segment.prefix + sum(segment.branches[:1]))
-            outputs.append(attend(query[:, :, first], key[:, :, first], value[:, :, first], None))
+            outputs.append(attend(query[:, :, first], key[:, :, first], value[:, :, first]))
             branches = branches[1:]
         for branch in branches:
             begin, length = segment.branch_start(branch), segment.branches[branch]
             own = slice(begin, begin + length)
             k = torch.cat([segment.seen(key), key[:, :, own]], dim=2)
             v = torch.cat([segment.seen(value), value[:, :, own]], dim=2)
-            visible = torch.ones(length, k.shape[2], dtype=torch.bool, device=key.device)
-            outputs.append(attend(query[:, :, own], k, v, visible.tril(k.shape[2] - length)[None, None]))
+            outputs.append(attend(query[:, :, own], k, v))
     return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
 
 
 def _blocks(attend, query: Tensor, key: Tensor, value: Tensor, segment: Segment) -> Iterator[Tensor]:  # type: ignore[no-untyped-def]
     """The opening, and the blocks as one padded batch: block i sees the opening and itself."""
     opening = slice(segment.start, segment.start + segment.opening)
-    yield attend(query[:, :, opening], key[:, :, opening], value[:, :, opening], None)
+    yield attend(query[:, :, opening], key[:, :, opening], value[:, :, opening])
     device = query.device
     starts = torch.tensor([start for start, _ in segment.blocks], device=device) + segment.start
     lengths = torch.tensor([stop - start for start, stop in segment.blocks], device=device)

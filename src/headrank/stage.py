@@ -7,6 +7,7 @@ exit status 5; anything else that goes wrong leaves its traceback in the log.
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import logging
 import os
@@ -69,13 +70,20 @@ class LogStream(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def stage(log: str | os.PathLike[str]) -> Iterator[None]:
+def stage(log: str | os.PathLike[str], threads: int | None = None) -> Iterator[None]:
     """Run the block with stderr, warnings, logging and progress bars going to ``log``.
+
+    threads: how many PyTorch, which the script has loaded then, may take.
 
     InputError ends the process with status 5 after one line ``error: ...`` in the log and on the real stderr. Any
     other exception ends it with status 1, its traceback in the log. An interrupt is noted and goes on its way.
     """
     keep_freed_memory()
+    # What has been imported stays to the end: it need not be looked through for garbage, least of all as the process
+    # ends, where that takes a second.
+    gc.freeze()
+    if threads is not None:
+        sys.modules["torch"].set_num_threads(threads)
     path = Path(log)
     path.parent.mkdir(parents=True, exist_ok=True)
     terminal = sys.stderr

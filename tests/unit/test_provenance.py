@@ -20,6 +20,7 @@ from headrank.provenance.machine import energy, machine, read_gpus
 from headrank.provenance.record import configuration_digest, seeds
 from headrank.provenance.software import PACKAGES, software
 from headrank.provenance.time import wall_time
+from headrank.tiles import kernel
 
 
 def git(place: Path, *arguments: str) -> str:
@@ -35,7 +36,7 @@ def repository(tmp_path: Path) -> Path:
     for name in ("src/headrank/a.py", "workflow/Snakefile", "config/mini.yaml", "Snakefile"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(f"{name}\n", encoding="utf-8")
-    (root / ".gitignore").write_text("__pycache__/\n", encoding="utf-8")
+    (root / ".gitignore").write_text("__pycache__/\n*.so\n", encoding="utf-8")
     git(root, "init", "-q")
     git(root, "add", "-A")
     git(root, "commit", "-q", "-m", "first")
@@ -57,6 +58,7 @@ def test_a_clean_repository_is_its_commit(repository: Path) -> None:
         ("Snakefile", True, False),
         ("config/mini.yaml", False, False),
         ("src/headrank/__pycache__/a.pyc", False, False),
+        ("src/headrank/compiled.abi3.so", False, False),
     ],
 )
 def test_changed_code_is_told(repository: Path, name: str, dirty: bool, other_digest: bool) -> None:
@@ -171,6 +173,8 @@ def test_time_per_rule_is_that_of_the_benchmark_files(tmp_path: Path) -> None:
 def test_software_has_a_version_of_every_package_that_matters() -> None:
     told = software()
     assert set(told["packages"]) == set(PACKAGES)
+    assert set(told["compiled"]) <= {"avx2", "avx512"}
+    assert bool(told["compiled"]) == (kernel() is not None)
     needed = {"torch", "transformers", "peft", "safetensors", "tokenizers", "bm25s", "ir_datasets"}
     needed |= {"pytrec_eval-terrier", "snakemake", "numpy", "pandas"}
     assert needed <= set(PACKAGES)

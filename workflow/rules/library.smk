@@ -28,6 +28,11 @@ def loaded(path):
     return {name.removeprefix("headrank.") for name in names if name.startswith("headrank.")}
 
 
+@cache
+def sources_in_c(folder):
+    return [name for name in os.listdir(folder) if name.endswith((".c", ".h"))] if os.path.isdir(folder) else []
+
+
 def watched(script):
     """The watched files that a script loads, itself apart, wherever it loads them from."""
     found, todo = set(), [str(workflow.source_path(f"../scripts/{script}.py"))]
@@ -40,6 +45,9 @@ def watched(script):
                     if os.path.isfile(file) and file not in found:
                         found.add(file)
                         todo.append(file)
+            # What a package has in C is compiled at its installation.
+            folder = f"{SOURCE}/{'/'.join(parts)}"
+            found.update(f"{folder}/{name}" for name in sources_in_c(folder))
     return sorted(
         file for file in found if os.path.relpath(file, SOURCE).removesuffix(".py") not in UNWATCHED
     )

@@ -1,7 +1,5 @@
 """Encode a collection for a dense first stage, once for all that share its documents."""
 
-import torch
-
 from headrank.collections import open_collection
 from headrank.dense import Encoder, EncoderSettings, build_dense_index
 from headrank.stage import stage
@@ -16,8 +14,7 @@ def main(name, spec, encoder, settings, device, directory):
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(snakemake.threads)
-    with stage(snakemake.log[0]):
+    with stage(snakemake.log[0], snakemake.threads):
         main(
             snakemake.wildcards.collection,
             snakemake.params.spec,

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pandas as pd
-import torch
 
 from headrank.backbone import load_backbone
 from headrank.collections import open_collection, read_passages
@@ -44,8 +43,7 @@ def main(inputs, settings, with_states, model, tokens_per_pass, shard, output):
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(snakemake.threads)
-    with stage(snakemake.log[0]):
+    with stage(snakemake.log[0], snakemake.threads):
         main(
             snakemake.input,
             snakemake.params.settings,

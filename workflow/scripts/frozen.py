@@ -5,8 +5,6 @@ One job reads the model once and serves all benchmarks, or its shard of their qu
 
 from pathlib import Path
 
-import torch
-
 from headrank.backbone import load_backbone
 from headrank.files import write_parquet
 from headrank.heads import HeadSet
@@ -55,8 +53,7 @@ def main(inputs, benchmarks, names, settings, model, tokens_per_pass, shard, mas
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(snakemake.threads)
-    with stage(snakemake.log[0]):
+    with stage(snakemake.log[0], snakemake.threads):
         main(
             snakemake.input,
             snakemake.params.benchmarks,

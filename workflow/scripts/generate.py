@@ -5,8 +5,6 @@ One job reads the model once and serves all methods and benchmarks, or its shard
 
 from pathlib import Path
 
-import torch
-
 from headrank.backbone import load_backbone
 from headrank.files import write_parquet
 from headrank.generative.calls import write_calls
@@ -41,8 +39,7 @@ def main(inputs, names, queries, given, depth, model, shard, rankings):
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(snakemake.threads)
-    with stage(snakemake.log[0]):
+    with stage(snakemake.log[0], snakemake.threads):
         main(
             snakemake.input,
             snakemake.params.methods,

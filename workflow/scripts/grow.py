@@ -1,7 +1,5 @@
 """Time HeadRank's pass with one of its sizes varied at a time, on a model of one shape."""
 
-import torch
-
 from headrank.bench.plan import Plan, measure_plan_growth
 from headrank.bench.record import write_rounds
 from headrank.files import write_parquet
@@ -16,8 +14,7 @@ def main(shape, plan, varied, device, outputs):
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(snakemake.threads)
-    with stage(snakemake.log[0]):
+    with stage(snakemake.log[0], snakemake.threads):
         main(
             snakemake.wildcards.shape,
             dict(snakemake.params.plan),

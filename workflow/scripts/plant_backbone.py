@@ -1,7 +1,5 @@
 """Build a backbone with planted heads from the study's own text."""
 
-import torch
-
 from headrank.collections import read_passages
 from headrank.planted.mini import build_mini_backbone
 from headrank.stage import stage
@@ -13,8 +11,7 @@ def main(name, spec, passages, directory):
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(snakemake.threads)
-    with stage(snakemake.log[0]):
+    with stage(snakemake.log[0], snakemake.threads):
         main(
             snakemake.wildcards.backbone,
             snakemake.params.spec,

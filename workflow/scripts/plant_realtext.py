@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import torch
-
 from headrank.collections import read_passages
 from headrank.planted.realtext import build_realtext
 from headrank.stage import stage
@@ -15,8 +13,7 @@ def main(name, spec, passages, tokenizer, directory):
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(snakemake.threads)
-    with stage(snakemake.log[0]):
+    with stage(snakemake.log[0], snakemake.threads):
         main(
             snakemake.wildcards.backbone,
             snakemake.params.spec,

@@ -5,8 +5,6 @@ One job reads the model once and serves all benchmarks, or its shard of their qu
 
 from pathlib import Path
 
-import torch
-
 from headrank.adapter import check_adapter
 from headrank.backbone import load_backbone
 from headrank.files import write_parquet
@@ -40,8 +38,7 @@ def main(inputs, variant, settings, model, tokens_per_pass, shard, rankings):
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(snakemake.threads)
-    with stage(snakemake.log[0]):
+    with stage(snakemake.log[0], snakemake.threads):
         main(
             snakemake.input,
             snakemake.wildcards.variant,

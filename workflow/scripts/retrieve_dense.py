@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import torch
-
 from headrank.collections import open_collection
 from headrank.dense import DenseIndex, Encoder, EncoderSettings
 from headrank.retrieval import cut, retrieve
@@ -21,6 +19,5 @@ def main(name, inputs, params, outputs):
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(snakemake.threads)
-    with stage(snakemake.log[0]):
+    with stage(snakemake.log[0], snakemake.threads):
         main(snakemake.wildcards.collection, snakemake.input, snakemake.params, snakemake.output)

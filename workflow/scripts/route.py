@@ -1,7 +1,6 @@
 """Train RouteHead's router on the stored features: candidates, labels by search, router; the model is not run."""
 
 import pandas as pd
-import torch
 
 from headrank import __version__
 from headrank.features import Features
@@ -33,8 +32,7 @@ def main(inputs, given, seed, outputs):
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(snakemake.threads)
-    with stage(snakemake.log[0]):
+    with stage(snakemake.log[0], snakemake.threads):
         main(
             snakemake.input,
             snakemake.params.settings,

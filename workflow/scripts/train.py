@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pandas as pd
-import torch
 
 from headrank.adapter import save_adapter
 from headrank.backbone import load_backbone
@@ -42,8 +41,7 @@ def main(inputs, given, queries, seed, model, unfinished, outputs):
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(snakemake.threads)
-    with stage(snakemake.log[0]):
+    with stage(snakemake.log[0], snakemake.threads):
         main(
             snakemake.input,
             snakemake.params.settings,

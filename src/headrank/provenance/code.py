@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ UNKNOWN = "unknown"
 # A change of any other file, a study's configuration for instance, is no change of the code.
 _CODE = ("Snakefile", "src", "workflow", "envs")
 _DIGESTED = ("src", "workflow")
+# By an installation: what it says of itself, and what was compiled.
+_MADE = (".egg-info", *EXTENSION_SUFFIXES)
 
 
 def code_version(root: str | os.PathLike[str]) -> dict[str, Any]:
@@ -44,7 +47,7 @@ def code_version(root: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def sources(root: Path) -> list[str]:
-    """The files of src and workflow, relative to ``root``, without what Python leaves beside them."""
+    """The files of src and workflow, relative to ``root``, without what is made from them and put beside them."""
     parts = [name for name in _DIGESTED if (root / name).is_dir()]
     return [f"{part}/{name}" for part in parts for name in _plain(root / part)]
 
@@ -53,7 +56,7 @@ def _plain(root: Path) -> list[str]:
     return [
         name
         for name in files_under(root)
-        if not any(part == "__pycache__" or part.endswith(".egg-info") for part in name.split("/"))
+        if not any(part == "__pycache__" or part.endswith(_MADE) for part in name.split("/"))
     ]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import platform
 from importlib import metadata
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
 from typing import Any
 
 PACKAGES = (
@@ -16,11 +18,15 @@ def software() -> dict[str, Any]:
     """Python's version and those of ``PACKAGES``, as this interpreter finds them; None for one that it does not find.
 
     With conda, jobs run in several environments: the versions are those of the environment at hand and, for what it
-    lacks, of the one that Snakemake runs in.
+    lacks, of the one that Snakemake runs in. compiled: the forms of attention that were compiled at the installation,
+    of which the processor decides (``headrank.tiles``).
     """
+    beside = (Path(__file__).parents[1] / "tiles").iterdir()
+    built = {path.name.split(".")[0] for path in beside if path.name.endswith(tuple(EXTENSION_SUFFIXES))}
     return {
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
+        "compiled": sorted(built),
     }
 
 

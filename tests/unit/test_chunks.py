@@ -1,4 +1,4 @@
-"""Attention by blocks of rows and MLPs by chunks of tokens give what the whole gives."""
+"""MLPs, norms and positions by chunks of tokens give what the whole gives."""
 
 from __future__ import annotations
 
@@ -7,70 +7,27 @@ import sys
 import pytest
 import torch
 from support import KINDS, checkpoint, tiny_backbone, tiny_prompt
-from torch.nn.functional import scaled_dot_product_attention as sdpa
 
-from headrank import chunks, packing
+from headrank import chunks
 from headrank.backbone import load_backbone
-from headrank.blocked import causal_attention, suits
 from headrank.chunks import chunk_tokens, in_chunks, turning
 from headrank.reading import read_prompts
 
 
-def states(heads: int, tokens: int, width: int = 16, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(heads * tokens)
-    return torch.randn(1, heads, tokens, width, generator=generator).to(dtype)
-
-
-@pytest.mark.parametrize("tokens", [1, 7, 8, 9, 40])
-@pytest.mark.parametrize(("heads", "shared"), [(4, 2), (3, 1), (6, 6)])
-def test_blocks_equal_sdpa(heads: int, shared: int, tokens: int):
-    q, k, v = states(heads, tokens), states(heads // shared, tokens), states(heads // shared, tokens) * 2
-    expected = sdpa(q, k, v, is_causal=True, scale=0.3, enable_gqa=True).transpose(1, 2)
-    torch.testing.assert_close(causal_attention(q, k, v, 0.3, rows=8), expected, atol=1e-5, rtol=1e-5)
-
-
-def test_blocks_in_bfloat16_err_as_sdpa_does():
-    q, k, v = (states(h, 300, 64) for h in (8, 4, 4))
-    exact = sdpa(q, k, v, is_causal=True, enable_gqa=True).transpose(1, 2)
-    q, k, v = q.bfloat16(), k.bfloat16(), v.bfloat16()
-    theirs = (sdpa(q, k, v, is_causal=True, enable_gqa=True).transpose(1, 2) - exact).square().mean()
-    ours = (causal_attention(q, k, v, 64**-0.5) - exact).square().mean()
-    assert ours.sqrt() < 4 * theirs.sqrt()
-
-
-def test_only_bfloat16_without_gradients_goes_by_blocks(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    q = states(2, 3, dtype=torch.bfloat16)
-    assert suits(q, 0.0)
-    assert not suits(q.float(), 0.0)
-    assert not suits(q, 0.1)
-    assert not suits(q.clone().requires_grad_(), 0.0)
-    with torch.no_grad():
-        assert suits(q.clone().requires_grad_(), 0.0)
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    assert not suits(q, 0.0)
+def states(heads: int, tokens: int) -> torch.Tensor:
+    return torch.randn(1, heads, tokens, 16, generator=torch.Generator().manual_seed(heads * tokens))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @torch.no_grad()
-def test_a_pass_by_blocks_and_chunks_reads_the_same_mass(kind: str, monkeypatch: pytest.MonkeyPatch):
+def test_a_pass_by_chunks_reads_the_same_mass(kind: str, monkeypatch: pytest.MonkeyPatch):
     backbone, prompt = tiny_backbone(kind), tiny_prompt(kind)
     heads, sources = backbone.all_heads(), [("query", "query"), ("null", "last")]
     (plain,) = read_prompts(backbone, [prompt], heads, sources)
-    used: list[int] = []
-
-    def counted(*arguments):
-        used.append(1)
-        return causal_attention(*arguments, rows=8)
-
-    monkeypatch.setattr(packing, "suits", lambda query, dropout: True)
-    monkeypatch.setattr(packing, "causal_attention", counted)
     monkeypatch.setattr(chunks, "BYTES", {"cpu": 1})
     monkeypatch.setattr(chunks, "STEP", 5)
     names = set(dict(backbone.decoder.named_modules()))
     (other,) = read_prompts(backbone, [prompt], heads, sources)
-    assert len(used) == backbone.n_layers - 1
     assert set(dict(backbone.decoder.named_modules())) == names
     for source in sources:
         torch.testing.assert_close(other.mass[source], plain.mass[source], atol=1e-6, rtol=1e-4)
