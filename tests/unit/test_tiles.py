@@ -93,6 +93,17 @@ def test_what_a_row_may_not_see_changes_nothing(module: Any):
     assert torch.equal(causal_attention(q, k, v, 1.0)[:, :71], before[:, :71])
 
 
+def test_what_is_no_number_is_not_hidden(module: Any):
+    """A softmax that took the greater of a number and none would leave it out without a word."""
+    for place in range(3):
+        given = [states(2, 100, 16), states(1, 100, 16), states(1, 100, 16)]
+        given[place][0, :, 70, 3] = float("nan")
+        found = causal_attention(*given, 1.0)
+        rows = slice(70, 71) if place == 0 else slice(70, None)
+        assert torch.isnan(found[:, rows]).any(dim=-1).all()
+        assert torch.isfinite(found[:, :64]).all()
+
+
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
 def test_threads_give_the_same_bytes(kind: torch.dtype, monkeypatch: pytest.MonkeyPatch):
     if kernel() is None or (kind == torch.bfloat16 and not RUNS["avx512"]):

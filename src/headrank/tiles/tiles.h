@@ -3,7 +3,7 @@
    Gimelshein 2018; Dao et al. 2022).
 
    This file is included once for each width of vector registers: LANES floats a register, at most CHUNK registers
-   abreast. All matrices are made of cells of four bytes: a float, or (PAIRS) two bfloat16 whose products are added up in
+   abreast. Matrices are made of cells of four bytes: a float, or (PAIRS) two bfloat16 whose products are added up in
    float. The functions take addresses and strides, hold no state, and let other threads run meanwhile. */
 
 #define PY_SSIZE_T_CLEAN
@@ -29,14 +29,15 @@ INLINE size padded(size width) { return (width + 15) / 16 * 16; }
 INLINE size tiles(size tokens) { return (tokens + TILE - 1) / TILE; }
 INLINE size least(size a, size b) { return a < b ? a : b; }
 
+/* larger(x, y) is x where one of them is no number, so that none is hidden. */
 #if LANES == 16
 INLINE vector all(float x) { return (vector)_mm512_set1_ps(x); }
-INLINE vector larger(vector x, vector y) { return (vector)_mm512_max_ps((__m512)x, (__m512)y); }
+INLINE vector larger(vector x, vector y) { return (vector)_mm512_max_ps((__m512)y, (__m512)x); }
 INLINE float largest(vector x) { return _mm512_reduce_max_ps((__m512)x); }
 INLINE float total(vector x) { return _mm512_reduce_add_ps((__m512)x); }
 #else
 INLINE vector all(float x) { return (vector)_mm256_set1_ps(x); }
-INLINE vector larger(vector x, vector y) { return (vector)_mm256_max_ps((__m256)x, (__m256)y); }
+INLINE vector larger(vector x, vector y) { return (vector)_mm256_max_ps((__m256)y, (__m256)x); }
 INLINE float largest(vector x) {
     __m128 half = _mm_max_ps(_mm256_castps256_ps128((__m256)x), _mm256_extractf128_ps((__m256)x, 1));
     half = _mm_max_ps(half, _mm_movehl_ps(half, half));
@@ -103,7 +104,7 @@ INLINE void multiply(const float *a, size row, size step, const float *b, size p
     }
 }
 
-/* Keys of one head by tiles of TILE, each turned over: cell (c, key) at [c * TILE + key]. Behind the last key: zeros. */
+/* Keys of one head by tiles of TILE, each turned over: cell (c, key) at [c * TILE + key]; zeros behind the last key. */
 static void turn(const float *from, size row, size keys, size cells, size cells_padded, float *to) {
     memset(to, 0, tiles(keys) * TILE * cells_padded * sizeof(float));
     for (size key = 0; key < keys; key++) {
@@ -113,7 +114,8 @@ static void turn(const float *from, size row, size keys, size cells, size cells_
 }
 
 /* Rows as they are, one behind the other, with zeros behind the last cell and the last row. */
-static void line_up(const float *from, size row, size rows, size rows_padded, size cells, size cells_padded, float *to) {
+static void line_up(const float *from, size row, size rows, size rows_padded, size cells, size cells_padded,
+                    float *to) {
     memset(to, 0, rows_padded * cells_padded * sizeof(float));
     for (size i = 0; i < rows; i++) memcpy(to + i * cells_padded, from + i * row, cells * sizeof(float));
 }
@@ -127,8 +129,8 @@ static void pair_up(const uint16_t *from, size row, size rows, size rows_padded,
         for (size c = 0; c < width; c++) cell[(i / 2 * width_padded + c) * 2 + i % 2] = from[i * row + c];
 }
 
-/* Shapes, and strides in cells: q (heads, rows, width), k and v (heads / shared, keys, width), out (rows, heads, width).
-   Row r sees the keys up to keys - rows + r. */
+/* Shapes, and strides in cells, of q (heads, rows, width), k and v (heads / shared, keys, width) and out (rows, heads,
+   width). Row r sees the keys up to keys - rows + r. */
 typedef struct {
     size heads, shared, rows, keys, width;
     size q_head, q_row, k_head, k_row, v_head, v_row, out_head, out_row;
@@ -239,7 +241,8 @@ INLINE void slope_of(float *weights, float *slopes, size seen, float scale, floa
 
 /* Gradients of one key head and the query heads that share it, in floats. grad and out: (rows, heads, width), by the
    strides of out; logsum as attend gives it. Scratch: keys turned over and lined up, values turned over, and the
-   gradients of both lined up, PADDED each. */
+   gradients of both lined up, each of
+   padded(width) columns and whole tiles of rows. */
 static void attend_backward(const Shape *s, Backward *w, float *scratch, size key_head, const float *q,
                             const float *k, const float *v, const float *out, const float *grad,
                             const float *logsum, float *to_q, float *to_k, float *to_v) {
@@ -267,12 +270,15 @@ static void attend_backward(const Shape *s, Backward *w, float *scratch, size ke
                 size at = tile * TILE * columns, seen = seen_of(s, first, tile);
                 for (size i = 0; i < TILE; i += GROUP) {
                     size keys = within(seen + i + GROUP - 1), at_query = i * columns, at_key = i * TILE;
-                    multiply(w->query + at_query, columns, 1, turned + at, TILE, columns, w->weights + at_key, TILE, 0, 0);
-                    multiply(w->slope + at_query, columns, 1, values + at, TILE, columns, w->slopes + at_key, TILE, 0, 0);
+                    multiply(w->query + at_query, columns, 1, turned + at, TILE, columns, w->weights + at_key, TILE, 0,
+                             0);
+                    multiply(w->slope + at_query, columns, 1, values + at, TILE, columns, w->slopes + at_key, TILE, 0,
+                             0);
                     for (size j = i; j < i + GROUP; j++)
                         slope_of(w->weights + j * TILE, w->slopes + j * TILE, j < rows ? within(seen + j) : 0,
                                  s->scale, j < rows ? logsum[head * s->rows + first + j] : 0, w->own[j]);
-                    multiply(w->slopes + at_key, TILE, 1, lined + at, columns, keys, w->to_query + at_query, columns, 1, 0);
+                    multiply(w->slopes + at_key, TILE, 1, lined + at, columns, keys, w->to_query + at_query, columns, 1,
+                             0);
                 }
                 for (size j = 0; j < TILE; j += GROUP) {
                     /* Rows before this one see none of these keys. */
@@ -307,7 +313,8 @@ static PyObject *pack(PyObject *self, PyObject *arguments) {
     Shape s;
     size k, v, keys, values, counter, head;
     int pairs;
-    if (!PyArg_ParseTuple(arguments, SHAPE "nnnnnp", SHAPE_OF(s), &k, &v, &keys, &values, &counter, &pairs)) return NULL;
+    if (!PyArg_ParseTuple(arguments, SHAPE "nnnnnp", SHAPE_OF(s), &k, &v, &keys, &values, &counter, &pairs))
+        return NULL;
     Py_BEGIN_ALLOW_THREADS
     size columns = padded(s.width), behind = tiles(s.keys) * TILE, cells = pairs ? s.width / 2 : s.width;
     size part = behind * columns / (pairs ? 2 : 1);
