@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
+import signal
 from importlib import import_module
 from typing import Any
 
@@ -118,6 +120,21 @@ def test_threads_give_the_same_bytes(kind: torch.dtype, monkeypatch: pytest.Monk
     alone = found()
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     assert all(torch.equal(one, other) for one, other in zip(found(), alone, strict=True))
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_has_threads_of_its_own(monkeypatch: pytest.MonkeyPatch):
+    if kernel() is None:
+        pytest.skip("no compiled attention for this processor")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    q = states(2, 100, 16)
+    causal_attention(q, q, q, 1.0)
+    child = os.fork()
+    if not child:
+        signal.alarm(20)
+        causal_attention(q, q, q, 1.0)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 @pytest.mark.skipif(not RUNS["avx512"], reason="this processor does not multiply bfloat16")

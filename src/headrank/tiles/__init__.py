@@ -8,7 +8,8 @@ other types SDPA is used. Nothing of size tokens x tokens is made.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib import import_module
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-# As in tiles.h: keys of a tile, and the widest head.
+# As in products.h: keys of a tile, and the widest head.
 TILE, WIDEST = 64, 256
 _AVX512 = ("avx512_f", "avx512_bw", "avx512_dq", "avx512_vl")
 
@@ -94,8 +95,7 @@ class _Attention(torch.autograd.Function):
             torch.empty_like(states, memory_format=torch.contiguous_format) for states in (query, key, value)
         ]
         shape = _shape(query, key, value, mixed, ctx.scaling)
-        places = [states.data_ptr() for states in (query, key, value, mixed, slope, logsum, *slopes)]
-        _shared_out(lambda counter: kernel().backward(shape, *places, counter))
+        _shared_out(kernel().backward, shape, (query, key, value, mixed, slope, logsum, *slopes))
         return *slopes, None
 
 
@@ -106,12 +106,8 @@ def _forward(query: Tensor, key: Tensor, value: Tensor, scaling: float, logsum: 
     shape = _shape(query, key, value, mixed, scaling)
     packed = (key.shape[1], math.ceil(key.shape[2] / TILE) * TILE, math.ceil(width / 16) * 16)
     keys, values = query.new_empty(packed), query.new_empty(packed)
-    to = keys.data_ptr(), values.data_ptr()
-    _shared_out(lambda counter: kernel().pack(shape, key.data_ptr(), value.data_ptr(), *to, counter, pairs))
-    sums = logsum.data_ptr() if logsum is not None else 0
-    _shared_out(
-        lambda counter: kernel().forward(shape, query.data_ptr(), *to, mixed.data_ptr(), sums, counter, pairs)
-    )
+    _shared_out(kernel().pack, shape, (key, value, keys, values), pairs)
+    _shared_out(kernel().forward, shape, (query, keys, values, mixed, logsum), pairs)
     return mixed
 
 
@@ -123,7 +119,7 @@ def _cells(states: Tensor) -> bool:
 
 
 def _shape(query: Tensor, key: Tensor, value: Tensor, mixed: Tensor, scaling: float) -> tuple[float, ...]:
-    """``Shape`` of tiles.h."""
+    """``Shape`` of layouts.h."""
     pair = 2 if query.dtype == torch.bfloat16 else 1
     _, heads, rows, width = query.shape
     inputs = [step // pair for states in (query, key, value) for step in states.stride()[1:3]]
@@ -131,19 +127,33 @@ def _shape(query: Tensor, key: Tensor, value: Tensor, mixed: Tensor, scaling: fl
     return *sizes, mixed.stride(2) // pair, mixed.stride(1) // pair, scaling * math.log2(math.e)
 
 
-def _shared_out(work: Callable[[int], None]) -> None:
-    """Run on as many threads as PyTorch has; each takes pieces of the work by the counter at the address it gets."""
+def _shared_out(
+    run: Callable[..., None], shape: tuple[float, ...], tensors: Sequence[Tensor | None], *others: bool
+) -> None:
+    """Call a function of the compiled module on as many threads as PyTorch has; a counter deals its pieces out.
+
+    None stands for an address of 0.
+    """
     counter = torch.zeros(1, dtype=torch.int64)
+
+    def work() -> None:
+        # Addresses are taken here, so that a thread that outlives an interrupt still holds what it writes to.
+        run(shape, *(0 if t is None else t.data_ptr() for t in (*tensors, counter)), *others)
+
     threads = torch.get_num_threads()
-    if threads == 1:
-        work(counter.data_ptr())
-        return
-    others = [_pool(threads - 1).submit(work, counter.data_ptr()) for _ in range(threads - 1)]
-    work(counter.data_ptr())
-    for other in others:
-        other.result()
+    helpers = [_pool(threads - 1).submit(work) for _ in range(threads - 1)]
+    try:
+        work()
+    finally:
+        for helper in helpers:
+            helper.result()
 
 
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="headrank-tiles")
+
+
+# A forked process has none of the threads.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)
