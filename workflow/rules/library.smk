@@ -30,7 +30,9 @@ def loaded(path):
 
 @cache
 def sources_in_c(folder):
-    return [name for name in os.listdir(folder) if name.endswith((".c", ".h"))] if os.path.isdir(folder) else []
+    return (
+        [name for name in os.listdir(folder) if name.endswith((".c", ".h"))] if os.path.isdir(folder) else []
+    )
 
 
 def watched(script):
