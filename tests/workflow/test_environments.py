@@ -204,6 +204,8 @@ def test_rules_watch_the_library_files_that_their_scripts_load() -> None:
         assert names - UNWATCHED <= watched[script], script
     assert {"rerankers/icr", "rerankers/core", "extract", "backbone"} <= watched["frozen"]
     assert {"tables/names", "tables/write"} <= watched["table"]
+    assert {"tiles/__init__", "tiles/avx2.c", "tiles/tiles.h"} <= watched["train"]
+    assert not any(name.startswith("tiles/") for name in watched["table"])
 
 
 def watched_files() -> dict[str, set[str]]:
