@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 
@@ -16,6 +17,16 @@ class Entrance:
 
     layer: int
     states: Tensor
+
+
+def joined(entrances: Sequence[Entrance]) -> Entrance | None:
+    """Those of prompts that are packed one behind the other; None of none. Raises ValueError for different layers."""
+    if len(entrances) < 2:
+        return entrances[0] if entrances else None
+    layers = {entrance.layer for entrance in entrances}
+    if len(layers) > 1:
+        raise ValueError(f"one pass cannot begin at layers {sorted(layers)}")
+    return Entrance(layers.pop(), torch.cat([entrance.states for entrance in entrances], dim=1))
 
 
 @contextmanager

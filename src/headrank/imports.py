@@ -8,12 +8,18 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
-    """No garbage collection within the block; afterwards as before."""
+def uncollected(for_good: bool = False) -> Iterator[None]:
+    """No garbage collection within the block; afterwards as before.
+
+    for_good: what is there by then is never looked through, else the first collection afterwards takes what was saved.
+    For processes of one's own, as it is for everything in them.
+    """
     before = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        if for_good:
+            gc.freeze()
         if before:
             gc.enable()

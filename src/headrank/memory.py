@@ -22,17 +22,36 @@ class TooLarge(InputError):
 
 
 @contextmanager
-def fits(example: Example, saving: bool = False) -> Iterator[None]:
-    """Raises TooLarge, naming the list, where the memory runs out; saving: gradient checkpointing is on."""
+def fits(examples: Sequence[Example], saving: bool = False) -> Iterator[None]:
+    """Raises TooLarge, naming the longest of the lists of a pass, where the memory runs out.
+
+    saving: gradient checkpointing is on.
+    """
     try:
         yield
     except (torch.OutOfMemoryError, PromptTooLong) as error:
+        longest = max(examples, key=tokens)
+        among = f", longest of {len(examples)} in a pass," if len(examples) > 1 else ""
         tried = " even with gradient checkpointing" if saving else ""
         raise TooLarge(
-            f"training: list {example.list_id} of query {example.qid} ({tokens(example)} tokens) does not fit the"
-            f" device's memory{tried}: give fewer or shorter passages (headrank.lists.size,"
+            f"training: list {longest.list_id} of query {longest.qid} ({tokens(longest)} tokens){among} does not fit"
+            f" the device's memory{tried}: give fewer or shorter passages (headrank.lists.size,"
             " headrank.prompt.truncate_words), or bfloat16 weights (dtype)"
         ) from error
+
+
+def passes(examples: Sequence[Example], tokens_per_pass: int) -> Iterator[list[Example]]:
+    """The lists, in order, by passes of at most so many tokens; a longer list has its own."""
+    part: list[Example] = []
+    size = 0
+    for example in examples:
+        size += tokens(example)
+        if part and size > tokens_per_pass:
+            yield part
+            part, size = [], tokens(example)
+        part.append(example)
+    if part:
+        yield part
 
 
 def tokens(example: Example) -> int:

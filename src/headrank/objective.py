@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -25,22 +27,53 @@ from headrank.losses import (
     preference_loss,
     regulariser,
 )
-from headrank.memory import fits
+from headrank.memory import fits, passes
 from headrank.pairs import mine_list
 from headrank.prompt import Prompt
 from headrank.reading import read_prompts
 from headrank.scoring import head_scores, list_normalise
 from headrank.settings import MassSettings, Settings
 
+# Tokens of a pass that holds whatever it is given.
+ALL = sys.maxsize
+
 
 def score_list(
     backbone: Backbone, heads: HeadSet, prompt: Prompt, settings: Settings, entrance: Entrance | None = None
 ) -> Tensor:
     """f of R8 by prompt position, (documents,), under the model as it is; differentiable."""
+    return next(score_lists(backbone, heads, [prompt], settings, [entrance] if entrance else None))
+
+
+def score_lists(
+    backbone: Backbone,
+    heads: HeadSet,
+    prompts: Sequence[Prompt],
+    settings: Settings,
+    entrances: Sequence[Entrance] | None = None,
+) -> Iterator[Tensor]:
+    """``score_list`` of several prompts, read in one pass where the memory suffices."""
     source = (BRANCH, settings.query_span)
-    reading = next(iter(read_prompts(backbone, [prompt], heads.heads, [source], entrance=entrance)))
     kernel = headrank_kernel(settings.query_span, settings.document_span)
-    return list_scores(shares(head_scores(reading, kernel), reading.prompt, settings), settings.loss.score)
+    for reading in read_prompts(backbone, prompts, heads.heads, [source], ALL, entrances=entrances):
+        yield list_scores(shares(head_scores(reading, kernel), reading.prompt, settings), settings.loss.score)
+
+
+def score_examples(
+    backbone: Backbone,
+    heads: HeadSet,
+    examples: Sequence[Example],
+    settings: Settings,
+    lower: LowerStates | None = None,
+) -> list[Tensor]:
+    """The scores of lists that share a pass; those whose lower states are known share another one."""
+    entrances = [lower.entrance(example) if lower else None for example in examples]
+    found: list[Tensor] = []
+    for known, group in groupby(zip(examples, entrances, strict=True), lambda pair: pair[1] is not None):
+        part = list(group)
+        begun = [entrance for _, entrance in part if entrance] if known else None
+        found += score_lists(backbone, heads, [example.prompt for example, _ in part], settings, begun)
+    return found
 
 
 def shares(mass: Tensor, prompt: Prompt, settings: Settings) -> Tensor:
@@ -85,11 +118,9 @@ def remine(
     lower: LowerStates | None = None,
 ) -> list[Example]:
     """The examples with pairs mined anew under the current model (R7's option)."""
-    backbone.model.eval()
-    return [
-        with_pairs(e, _frozen_scores(backbone, heads, e, settings, lower), settings, seed)
-        for e in tqdm(examples, desc="mining", unit="list")
-    ]
+    scored = _frozen_scores(backbone, heads, examples, settings, lower)
+    bar = tqdm(scored, total=len(examples), desc="mining", unit="list")
+    return [with_pairs(example, scores, settings, seed) for example, scores in bar]
 
 
 def with_pairs(example: Example, scores: Tensor, settings: Settings, seed: Sequence[int]) -> Example:
@@ -112,10 +143,9 @@ def measure(
     nDCG takes the whole list, best score first (ties by prompt position), unjudged documents as irrelevant. Accuracy
     on hard pairs alone would praise any change: most of them are inverted at the start.
     """
-    backbone.model.eval()
     run, qrels, rows = {}, {}, []
-    for example in tqdm(examples, desc="held-out", unit="list", leave=False):
-        scores = _frozen_scores(backbone, heads, example, settings, lower)
+    scored = _frozen_scores(backbone, heads, examples, settings, lower)
+    for example, scores in tqdm(scored, total=len(examples), desc="held-out", unit="list", leave=False):
         rows.append(list_loss(scores, example, settings)[1])
         values, name = scores.double().cpu().numpy(), str(example.list_id)
         run[name] = [(str(i), float(values[i])) for i in np.argsort(-values, kind="stable")]
@@ -125,11 +155,18 @@ def measure(
 
 @torch.no_grad()
 def _frozen_scores(
-    backbone: Backbone, heads: HeadSet, example: Example, settings: Settings, lower: LowerStates | None
-) -> Tensor:
-    with fits(example):
-        entrance = lower.entrance(example) if lower else None
-        return score_list(backbone, heads, example.prompt, settings, entrance)
+    backbone: Backbone,
+    heads: HeadSet,
+    examples: Sequence[Example],
+    settings: Settings,
+    lower: LowerStates | None,
+) -> Iterator[tuple[Example, Tensor]]:
+    """Each list with its scores under the model as it is, without dropout."""
+    backbone.model.eval()
+    for part in passes(examples, settings.training.tokens_per_pass):
+        with fits(part):
+            scores = score_examples(backbone, heads, part, settings, lower)
+        yield from zip(part, scores, strict=True)
 
 
 def mean_row(rows: Sequence[dict[str, float]]) -> dict[str, float]:

@@ -88,6 +88,12 @@ def packed_attention(
             visible = every.tril(k.shape[2] - q.shape[2])[None, None]
         return sdpa_attention_forward(module, q, k, v, visible, dropout=dropout, scaling=scaling)[0]
 
+    if all(not segment.blocks and len(segment.branches) < 2 for segment in segments):
+        # Ordinary causal sequences; the gradient of a split costs one copy, that of a slice one for each segment.
+        lengths = [segment.length for segment in segments]
+        each = zip(*(states.split(lengths, dim=2) for states in (query, key, value)), strict=True)
+        mixed = [attend(*states) for states in (each if len(lengths) > 1 else [(query, key, value)])]
+        return mixed[0] if len(mixed) == 1 else torch.cat(mixed, dim=1)
     outputs: list[Tensor] = []
     for segment in segments:
         branches = range(len(segment.branches))

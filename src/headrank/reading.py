@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from headrank.attention import Capture, Read, run, states_entering
 from headrank.backbone import Backbone
-from headrank.entrance import Entrance
+from headrank.entrance import Entrance, joined
 from headrank.errors import InputError
 from headrank.packing import Segment
 from headrank.prompt import Prompt
@@ -24,6 +25,7 @@ from headrank.prompt import Prompt
 log = logging.getLogger(__name__)
 Head = tuple[int, int]
 Source = tuple[str, str]  # (branch: "query" or "null", query span)
+_Begun = tuple[Prompt, Entrance | None]
 
 
 class PromptTooLong(InputError):
@@ -50,25 +52,26 @@ def read_prompts(
     sources: Iterable[Source],
     tokens_per_pass: int = 0,
     states_layer: int | None = None,
-    entrance: Entrance | None = None,
+    entrances: Sequence[Entrance] | None = None,
 ) -> Iterator[Reading]:
     """Read prompts one pass at a time; a pass holds as many prompts as fit ``tokens_per_pass`` (at least one).
 
-    The pass ends inside the deepest layer of ``heads``; ``states_layer``, if any, must not lie deeper. It begins at
-    ``entrance``, which holds the states of the one prompt that is read (``prompt_states``), if one is given; no layer
-    below it can be read. Gradients flow unless the caller disables them. A pass that does not fit the device's memory
+    The pass ends inside the deepest layer of ``heads``; ``states_layer``, if any, must not lie deeper. With
+    ``entrances``, one of each prompt and all of the same layer (``prompt_states``), it begins there; no layer below can
+    be read. Gradients flow unless the caller disables them. A pass that does not fit the device's memory
     is split in halves, and later ones hold no more than the half that fitted. Raises InputError for a prompt with more
     tokens than the model has positions, PromptTooLong for one that does not fit the memory alone.
     """
     limit = _positions(backbone)
     wanted = list(dict.fromkeys(sources))
 
-    def read(prompts: Sequence[Prompt]) -> list[Reading]:
-        return list(_read_batch(backbone, prompts, heads, wanted, states_layer, entrance))
+    def read(batch: Sequence[_Begun]) -> list[Reading]:
+        return list(_read_batch(backbone, batch, heads, wanted, states_layer))
 
-    batch: list[Prompt] = []
+    batch: list[_Begun] = []
     size = 0
-    for prompt in prompts:
+    begun = zip(prompts, repeat(None)) if entrances is None else zip(prompts, entrances, strict=True)
+    for prompt, entrance in begun:
         reach = Segment(0, len(prompt.prefix), (), prompt.blocks).reach
         longest = reach + max(len(prompt.query.ids), len(prompt.null.ids))
         if longest > limit:
@@ -80,23 +83,23 @@ def read_prompts(
         if batch and size + length > tokens_per_pass:
             tokens_per_pass = yield from _as_fits(read, batch, tokens_per_pass)
             batch, size = [], 0
-        batch.append(prompt)
+        batch.append((prompt, entrance))
         size += length
     if batch:
         yield from _as_fits(read, batch, tokens_per_pass)
 
 
 def _as_fits(
-    read: Callable[[Sequence[Prompt]], list[Reading]], prompts: Sequence[Prompt], tokens_per_pass: int
+    read: Callable[[Sequence[_Begun]], list[Reading]], batch: Sequence[_Begun], tokens_per_pass: int
 ) -> Generator[Reading, None, int]:
     """The readings of one pass, or of as many as memory asks for; returns what later passes may hold."""
     readings = None
     try:
-        readings = read(prompts)
+        readings = read(batch)
     except torch.OutOfMemoryError as error:
-        if len(prompts) == 1:
+        if len(batch) == 1:
             raise PromptTooLong(
-                f"a prompt of {_length(prompts[0])} tokens does not fit the device's memory: give fewer candidates, "
+                f"a prompt of {_length(batch[0][0])} tokens does not fit the device's memory: give fewer candidates, "
                 "cut passages to fewer words or take a device with more memory"
             ) from error
     if readings is not None:
@@ -105,10 +108,10 @@ def _as_fits(
     # Only here does the failed pass no longer hold its memory.
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    half = len(prompts) // 2
-    log.warning("a pass of %d prompts does not fit the device's memory; halved", len(prompts))
-    first = yield from _as_fits(read, prompts[:half], sum(map(_length, prompts[:half])))
-    second = yield from _as_fits(read, prompts[half:], first)
+    half = len(batch) // 2
+    log.warning("a pass of %d prompts does not fit the device's memory; halved", len(batch))
+    first = yield from _as_fits(read, batch[:half], sum(_length(prompt) for prompt, _ in batch[:half]))
+    second = yield from _as_fits(read, batch[half:], first)
     return min(tokens_per_pass, second)
 
 
@@ -147,12 +150,12 @@ def _packed(prompts: Sequence[Prompt], branches: Sequence[str]) -> tuple[list[Se
 
 def _read_batch(
     backbone: Backbone,
-    prompts: Sequence[Prompt],
+    batch: Sequence[_Begun],
     heads: Sequence[Head],
     sources: Sequence[Source],
     states_layer: int | None,
-    entrance: Entrance | None,
 ) -> Iterator[Reading]:
+    prompts = [prompt for prompt, _ in batch]
     branches = list(dict.fromkeys(branch for branch, _ in sources))
     by_layer: dict[int, list[int]] = {}
     place: list[tuple[int, int]] = []
@@ -166,7 +169,7 @@ def _read_batch(
         for branch, span in sources
     ]
     capture = Capture(segments, reads, by_layer, states_layer=states_layer)
-    run(backbone.decoder, sequences, capture, entrance)
+    run(backbone.decoder, sequences, capture, joined([entrance for _, entrance in batch if entrance]))
     for index, prompt in enumerate(prompts):
         mass, states = {}, {}
         for offset, source in enumerate(sources):

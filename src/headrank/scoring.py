@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import torch
@@ -47,11 +48,19 @@ class Kernel:
 def document_index(
     spans: Sequence[tuple[int, int]], length: int, device: torch.device | None = None
 ) -> Tensor:
-    """(length,) int64: the document that each prefix token belongs to, -1 outside documents."""
-    index = torch.full((length,), -1, dtype=torch.int64)
-    for i, (start, stop) in enumerate(spans):
-        index[start:stop] = i
-    return index.to(device) if device is not None else index
+    """(length,) int64: the document that each prefix token belongs to, -1 outside documents. Not to be written to."""
+    return _document_index(tuple(spans), length, device)
+
+
+# All methods that share a reading ask for the same two or three.
+@lru_cache(maxsize=16)
+def _document_index(spans: tuple[tuple[int, int], ...], length: int, device: torch.device | None) -> Tensor:
+    # Kept for passes that learn, too, where a tensor of inference mode would be refused.
+    with torch.inference_mode(False):
+        index = torch.full((length,), -1, dtype=torch.int64)
+        for i, (start, stop) in enumerate(spans):
+            index[start:stop] = i
+        return index.to(device) if device is not None else index
 
 
 def sum_by_document(tokens: Tensor, index: Tensor, n_documents: int) -> Tensor:

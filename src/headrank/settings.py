@@ -137,6 +137,7 @@ class TrainingSettings:
     warmup: float = 0.05
     clip: float = 1.0
     batch_lists: int = 8
+    tokens_per_pass: int = 0
     epochs: int = 3
     seed: int = 0
     heldout_share: float = 0.2

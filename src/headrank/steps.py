@@ -14,8 +14,8 @@ from headrank.errors import InputError
 from headrank.examples import Example
 from headrank.heads import HeadSet
 from headrank.hidden import LowerStates
-from headrank.memory import RandomState, TooLarge, checkpoint_layers, fits
-from headrank.objective import list_loss, mean_row, score_list, with_pairs
+from headrank.memory import RandomState, TooLarge, checkpoint_layers, fits, passes
+from headrank.objective import list_loss, mean_row, score_examples, with_pairs
 from headrank.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ class Stepper:
     ) -> None:
         self.backbone, self.heads, self.settings, self.lower = backbone, heads, settings, lower
         self.parameters, self.optimiser, self.random = parameters, optimiser, random
+        self.tokens_per_pass = settings.training.tokens_per_pass
         self.saving = False
 
     def save_memory(self) -> None:
@@ -48,22 +49,24 @@ class Stepper:
     def step(self, batch: Sequence[Example], number: int) -> dict[str, float]:
         """One step; returns the batch's mean row of the curve.
 
-        The first list that does not fit switches gradient checkpointing on and has the step repeated, with the same
-        dropout; with it on, TooLarge is raised. Raises InputError for a loss or gradient that is not finite.
+        A step that does not fit is repeated, with the same dropout: with one list a pass where passes held more, else
+        with gradient checkpointing; with that on, TooLarge is raised. Raises InputError for a loss or gradient that is
+        not finite.
         """
         before = self.random.read()
-        try:
-            rows = self._backward(batch, number)
-        except TooLarge as error:
-            if self.saving:
-                raise
-            logger.warning("step %d is repeated with gradient checkpointing, on from here: %s", number, error)
-            rows = []
-        # Behind the handler, where nothing holds the tensors of the failed pass any longer.
-        if not rows:
-            self.save_memory()
-            self.random.write(before)
-            rows = self._backward(batch, number)
+        rows: list[dict[str, float]] = []
+        while not rows:
+            try:
+                rows = self._backward(batch, number)
+            except TooLarge as error:
+                if self.saving and not self.tokens_per_pass:
+                    raise
+                way = "one list a pass" if self.tokens_per_pass else "gradient checkpointing"
+                logger.warning("step %d is repeated with %s, on from here: %s", number, way, error)
+            # Behind the handler, where nothing holds the tensors of the failed pass any longer.
+            if not rows:
+                self._save_more()
+                self.random.write(before)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.training.clip)
         if not torch.isfinite(norm):
             lists = ", ".join(str(e.list_id) for e in batch)
@@ -71,23 +74,33 @@ class Stepper:
         self.optimiser.step()
         return mean_row(rows)
 
+    def _save_more(self) -> None:
+        if self.tokens_per_pass:
+            self.tokens_per_pass = 0
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+        else:
+            self.save_memory()
+
     def _backward(self, batch: Sequence[Example], number: int) -> list[dict[str, float]]:
-        """The gradient of the batch's mean loss, list by list."""
+        """The gradient of the batch's mean loss, pass by pass."""
         self.optimiser.zero_grad(set_to_none=True)
         rows = []
-        for example in batch:
-            with fits(example, self.saving):
-                entrance = self.lower.entrance(example)
-                scores = score_list(self.backbone, self.heads, example.prompt, self.settings, entrance)
-                if self.settings.pairs.remine == "step":
-                    example = with_pairs(
-                        example, scores, self.settings, [self.settings.training.seed, number]
-                    )
-                loss, row = list_loss(scores, example, self.settings)
-                if not math.isfinite(row["loss"]):
-                    raise InputError(
-                        f"training: the loss is not finite at step {number}, list {example.list_id}"
-                    )
-                (loss / len(batch)).backward()
-            rows.append(row)
+        for part in passes(batch, self.tokens_per_pass):
+            with fits(part, self.saving):
+                scored = score_examples(self.backbone, self.heads, part, self.settings, self.lower)
+                losses = []
+                for example, scores in zip(part, scored, strict=True):
+                    loss, row = self._loss(example, scores, number)
+                    losses.append(loss)
+                    rows.append(row)
+                (torch.stack(losses).sum() / len(batch)).backward()  # type: ignore[no-untyped-call]
         return rows
+
+    def _loss(self, example: Example, scores: Tensor, number: int) -> tuple[Tensor, dict[str, float]]:
+        if self.settings.pairs.remine == "step":
+            example = with_pairs(example, scores, self.settings, [self.settings.training.seed, number])
+        loss, row = list_loss(scores, example, self.settings)
+        if not math.isfinite(row["loss"]):
+            raise InputError(f"training: the loss is not finite at step {number}, list {example.list_id}")
+        return loss, row

@@ -289,12 +289,12 @@ def test_what_a_rule_asks_for_is_what_slurm_was_asked_for(state: Path, history: 
     seen = set()
     for log in (history.killed, history.resumed):
         for slurm_id, number in log.submitted.items():
-            if number.isdigit() and (rule := log.jobs[int(number)].rule) in ("train", "detect"):
-                asked = {"train": ("mem=2000M", "240"), "detect": ("mem=8000M", "60")}[rule]
+            if number.isdigit() and (rule := log.jobs[int(number)].rule) in ("train_1", "detect"):
+                asked = {"train_1": ("mem=2000M", "240"), "detect": ("mem=8000M", "60")}[rule]
                 assert asked[0] in records[slurm_id]["Tres"].split(",")
                 assert records[slurm_id]["TimeLimit"] == asked[1]
                 seen.add(rule)
-    assert seen == {"train", "detect"} & {job.rule for job in jobs.values()} != set()
+    assert seen == {"train_1", "detect"} & {job.rule for job in jobs.values()} != set()
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def limited(monkeypatch: pytest.MonkeyPatch, prompts: int, tokens: float = float
 
     def read(backbone, batch, *rest):  # type: ignore[no-untyped-def]
         tried.append(len(batch))
-        if len(batch) > prompts or sum(len(p.prefix) for p in batch) > tokens:
+        if len(batch) > prompts or sum(len(p.prefix) for p, _ in batch) > tokens:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
         return original(backbone, batch, *rest)
 

@@ -76,6 +76,13 @@ def test_values_and_gradients_are_those_of_sdpa(
         assert torch.equal(causal_attention(q, k, v, 0.3), ours)
 
 
+def test_values_that_learn_nothing_get_no_gradient(module: Any):
+    q, k, v = states(4, 70, 16).requires_grad_(), states(2, 90, 16).requires_grad_(), states(2, 90, 16, 1)
+    alone = torch.autograd.grad(causal_attention(q, k, v, 0.3).square().sum(), (q, k))
+    every = torch.autograd.grad(causal_attention(q, k, v.requires_grad_(), 0.3).square().sum(), (q, k, v))
+    assert all(torch.equal(one, other) for one, other in zip(alone, every, strict=False))
+
+
 def test_any_size_of_logits(module: Any):
     """Logits that rise by hundreds from tile to tile, fall as far, or are all the same."""
     tokens = 200

@@ -30,16 +30,16 @@ def checkpointed(backbone: Backbone) -> bool:
 def out_of_memory(
     monkeypatch: pytest.MonkeyPatch, place: Any, fails: Callable[[Backbone, int], bool]
 ) -> list[int]:
-    """Have ``place.score_list`` run out of memory on the calls (from 1) that ``fails`` names."""
-    original, calls = place.score_list, [0]
+    """Have ``place.score_examples`` run out of memory on the calls (from 1) that ``fails`` names."""
+    original, calls = place.score_examples, [0]
 
-    def score(backbone: Backbone, *rest: Any) -> torch.Tensor:
+    def score(backbone: Backbone, *rest: Any) -> list[torch.Tensor]:
         calls[0] += 1
         if fails(backbone, calls[0]):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
         return original(backbone, *rest)
 
-    monkeypatch.setattr(place, "score_list", score)
+    monkeypatch.setattr(place, "score_examples", score)
     return calls
 
 
@@ -58,6 +58,23 @@ def test_a_list_that_does_not_fit_switches_gradient_checkpointing_on(
     assert all(torch.equal(adapter_weights(model)[n], w) for n, w in adapter_weights(expected).items())
     (line,) = [r.getMessage() for r in caplog.records if "gradient checkpointing" in r.getMessage()]
     assert line.startswith("step 2 is repeated with gradient checkpointing, on from here: training: list ")
+
+
+def test_a_pass_of_several_lists_that_does_not_fit_is_read_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    alone = {**DROPOUT, "heldout_share": 0.0}
+    _, expected, curve = fit(training=alone)
+    calls = out_of_memory(monkeypatch, steps, lambda backbone, call: call == 1)
+    caplog.set_level(logging.WARNING)
+    backbone, model, found = fit(training={**alone, "tokens_per_pass": 10**6})
+    assert not checkpointed(backbone)
+    assert calls[0] == 1 + 12
+    assert found.equals(curve)
+    assert all(torch.equal(adapter_weights(model)[n], w) for n, w in adapter_weights(expected).items())
+    (line,) = [r.getMessage() for r in caplog.records if "one list a pass" in r.getMessage()]
+    assert line.startswith("step 1 is repeated with one list a pass, on from here: training: list ")
+    assert ", longest of 4 in a pass, does not fit" in line
 
 
 def test_the_fallback_outlives_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

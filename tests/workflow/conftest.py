@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,9 +30,15 @@ class Finished:
 
     @property
     def jobs(self) -> dict[str, int]:
-        """Number of jobs by rule, from the table that Snakemake prints before it starts."""
+        """Number of jobs by rule, from the table that Snakemake prints before it starts.
+
+        Rules for several adapters (train_1, train_2) count together.
+        """
         table = self.out.split("Job stats:\n")[1].split("\n\n")[0]
-        return {m[1]: int(m[2]) for m in re.finditer(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+        found: Counter[str] = Counter()
+        for rule, number in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE):
+            found[re.sub(r"_\d+$", "", rule)] += int(number)
+        return dict(found)
 
     @property
     def errors(self) -> list[str]:

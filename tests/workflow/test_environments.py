@@ -56,15 +56,24 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def rules() -> list[tuple[str, str, Path]]:
-    """(rule, script, environment) of every rule, read from the rule files."""
+def blocks() -> list[tuple[str, str, Path]]:
+    """(rule, text, file) of every rule in the rule files; those made in a loop by the stage that they are named for."""
     found = []
     for path in RULES:
-        for block in re.split(r"^ *rule ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
-            environments = re.findall(r'conda:\s+"([^"]+)"', block)
-            scripts = re.findall(r'script:\s+"\.\./scripts/(\w+)\.py"', block)
-            assert len(environments) == len(scripts) == 1, block.split(":")[0]
-            found.append((block.split(":")[0], scripts[0], (path.parent / environments[0]).resolve()))
+        for block in re.split(r"^ *rule\b", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+            made = re.match(r':\s+name:\s+rule_of\("(\w+)"', block)
+            found.append((made[1] if made else block.split(":")[0].strip(), block, path))
+    return found
+
+
+def rules() -> list[tuple[str, str, Path]]:
+    """(rule, script, environment) of every rule."""
+    found = []
+    for name, block, path in blocks():
+        environments = re.findall(r'conda:\s+"([^"]+)"', block)
+        scripts = re.findall(r'script:\s+"\.\./scripts/(\w+)\.py"', block)
+        assert len(environments) == len(scripts) == 1, name
+        found.append((name, scripts[0], (path.parent / environments[0]).resolve()))
     return found
 
 
@@ -192,11 +201,10 @@ UNWATCHED = {"__init__", "collections", "errors", "files", "runs", "settings", "
 
 def test_rules_watch_the_library_files_that_their_scripts_load() -> None:
     """Every rule has the digest of its own script's files, which are all that the script loads when it starts."""
-    for path in RULES:
-        for block in re.split(r"^ *rule ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
-            script = re.search(r'script:\s+"\.\./scripts/(\w+)\.py"', block)
-            if script:
-                assert f'library=library("{script[1]}")' in block, block.split(":")[0]
+    for name, block, _ in blocks():
+        script = re.search(r'script:\s+"\.\./scripts/(\w+)\.py"', block)
+        if script:
+            assert f'library=library("{script[1]}")' in block, name
     watched = watched_files()
     for _, script, _ in rules():
         _, files = reached(REPOSITORY / "workflow" / "scripts" / f"{script}.py")

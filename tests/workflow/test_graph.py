@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -21,7 +22,12 @@ def expected_jobs(name: str) -> dict[str, int]:
     ablation = config.get("ablation", {})
     shown = {*ablation.get("variants", []), *ablation.get("queries", [])}
     seeds = config.get("seeds", [])
-    trained = len(backbones) * (1 + len(seeds) + len(config.get("trained_baselines", {}))) + len(shown)
+    each, shared = (
+        1 + len(seeds) + len(config.get("trained_baselines", {})),
+        config.get("adapters_per_job", 1),
+    )
+    trained = len(backbones) * each + len(shown)
+    jobs_of_trained = len(backbones) * math.ceil(each / shared) + math.ceil(len(shown) / shared)
     indexed = [
         spec
         for spec in config["collections"].values()
@@ -49,9 +55,9 @@ def expected_jobs(name: str) -> dict[str, int]:
         "route": routed * len(backbones),
         "select": trained,
         "mine": trained,
-        "train": trained,
+        "train": jobs_of_trained,
         "frozen": len(backbones),
-        "rerank": trained,
+        "rerank": jobs_of_trained,
         "generate": bool(generative) * len(backbones),
         "judge": ("qwen3-reranker" in generative and bool(rerankers)) * len(judged),
         "evaluate": 1 + sum(extra) + bool(seeds),
@@ -240,3 +246,29 @@ def test_every_table_and_figure_has_a_caption_in_the_report() -> None:
         assert len(names) > 5
         for name in names:
             assert f'"{name}": "' in captions, name
+
+
+def test_adapters_share_jobs_and_a_new_one_leaves_most_as_they_are(tmp_path: Path) -> None:
+    config = yaml.safe_load(configuration("mini").read_text(encoding="utf-8"))
+    file = tmp_path / "study.yaml"
+
+    def planned(**changes: object) -> list[tuple[str, set[str]]]:
+        """(backbone, adapters) of each training job."""
+        file.write_text(yaml.safe_dump(config | changes, sort_keys=False), encoding="utf-8")
+        done = snakemake("-n", "--configfile", file, directory=tmp_path)
+        assert done.code == 0, done.err[-2000:]
+        jobs = re.findall(r"^rule train(?:_\d+)?:\n((?: {4}.*\n)+)", done.out, re.MULTILINE)
+        found = [
+            re.findall(r"adapters/([\w-]+)/([\w-]+)/adapter_model", job.split("output:")[1]) for job in jobs
+        ]
+        return [(places[0][0], {name for _, name in places}) for places in found]
+
+    alone, three = planned(adapters_per_job=1), planned()
+    assert len(alone) == 15
+    assert all(len(names) == 1 for _, names in alone)
+    assert len(three) == 5
+    assert {(b, n) for b, names in three for n in names} == {(b, n) for b, names in alone for n in names}
+    more = {**config["trained_baselines"], "another": {"loss": {"beta": 1.0}}}
+    added = planned(trained_baselines=more)
+    assert all(job in added for job in three)
+    assert [names for _, names in added if "another" in names] == [{"another"}] * 3

@@ -28,7 +28,8 @@ def limits(
     done = snakemake("-n", "--configfile", file, directory=directory)
     assert done.code == 0, done.err[-2000:]
     found: dict[tuple[str, str], tuple[int, int]] = {}
-    for rule, body in re.findall(r"^rule (\w+):\n((?: {4}.*\n)+)", done.out, re.MULTILINE):
+    # Rules for several adapters (train_1, train_2) by the stage that they are of.
+    for rule, body in re.findall(r"^rule (\w+?)(?:_\d+)?:\n((?: {4}.*\n)+)", done.out, re.MULTILINE):
         backbone = re.search(r"wildcards:.*\bbackbone=([\w.-]+)", body)
         asked = dict(re.findall(r"(runtime|mem_mb)=(\d+)", body))
         if backbone is None or len(asked) < 2:
@@ -90,6 +91,24 @@ def test_shards_share_the_time(tmp_path: Path):
         assert (four[job][0] - 15) * 4 == pytest.approx(one[job][0] - 15, rel=0.02)
         assert four[job][1] <= one[job][1]
     assert four["train", "qwen3-0.6b"] == one["train", "qwen3-0.6b"]
+
+
+def test_adapters_that_share_a_job_add_up_their_time(tmp_path: Path):
+    changes = {
+        "rates": {"products": 0.1, "attention": 0.1},
+        "headrank": {"training": {"epochs": 2}},
+        "ablation": {},
+        "variants": {},
+        "adapters_per_job": 2,
+    }
+    one, both = (
+        limits(tmp_path, changes | {"trained_baselines": more})
+        for more in ({}, {"more": {"training": {"epochs": 6}}})
+    )
+    for rule, times in (("train", 4), ("rerank", 2)):
+        job = rule, "qwen3-0.6b"
+        assert both[job][0] - 15 == pytest.approx(times * (one[job][0] - 15), rel=0.02), rule
+        assert both[job][1] == one[job][1]
 
 
 def test_generative_references_ask_for_their_methods_queries_and_answers(tmp_path: Path):

@@ -145,18 +145,20 @@ def model_of(stage, wildcards):
     return reranker_of(wildcards.backbone) if stage == "judge" else wildcards.backbone
 
 
-def minutes(stage):
-    """`runtime` of a stage's jobs."""
+def minutes(stage, batch=None):
+    """`runtime` of a stage's jobs, each for one adapter, or for those of a batch."""
 
     def limit(wildcards, attempt):
+        jobs = by_adapter(batch, lambda each: each)(wildcards).values() if batch else [wildcards]
         model = model_of(stage, wildcards)
         shape = shape_of(model)
         if tiny(model):
             return attempt * PLANTED_MINUTES
         if shape is None:
-            return attempt * UNKNOWN_MINUTES
-        seconds = (
-            asking_seconds(stage, shape) if stage in ASKING else reading_seconds(stage, shape, wildcards)
+            return attempt * len(jobs) * UNKNOWN_MINUTES
+        seconds = sum(
+            asking_seconds(stage, shape) if stage in ASKING else reading_seconds(stage, shape, job)
+            for job in jobs
         )
         seconds /= 1 if stage == "train" else SHARDS
         return attempt * (START_MINUTES + math.ceil(MARGIN * seconds / 60))

@@ -37,38 +37,52 @@ rule frozen:
         "../scripts/frozen.py"
 
 
-rule rerank:
-    input:
-        backbone=built("backbones/{backbone}"),
-        queries=expand(built("collections/{d}/queries.jsonl"), d=config["panel"]),
-        candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
-        passages=expand(built("collections/{d}/passages.jsonl"), d=config["panel"]),
-        adapter=built("adapters/{backbone}/{variant}/adapter_model.safetensors"),
-        description=built("adapters/{backbone}/{variant}/headrank_config.json"),
-    output:
-        runs=expand(in_parts(built("runs/{{backbone}}/{d}/{{variant}}.trec")), d=config["panel"]),
-        rankings=expand(in_parts(built("runs/{{backbone}}/{d}/{{variant}}.parquet")), d=config["panel"]),
-    log:
-        of_shard(logged("rerank/{backbone}/{variant}.log")),
-    benchmark:
-        of_shard(built("benchmarks/rerank/{backbone}/{variant}.tsv"))
-    conda:
-        "../../envs/model.yaml"
-    threads: config["threads"]
-    resources:
-        mem_mb=memory("rerank"),
-        runtime=minutes("rerank"),
-        gpu=GPU,
-        tokens_per_pass=tokens_per_pass,
-    params:
-        library=library("rerank"),
-        model=MODEL,
-        shard=shard_of,
-        settings=settings(
-            "prompt", "encoding", "query_span", "document_span", "candidates", "mass", "loss", "inference"
-        ),
-    script:
-        "../scripts/rerank.py"
+for BATCH in BATCHES:
+
+    rule:
+        name:
+            rule_of("rerank", BATCH)
+        input:
+            backbone=built("backbones/{backbone}"),
+            queries=expand(built("collections/{d}/queries.jsonl"), d=config["panel"]),
+            candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
+            passages=expand(built("collections/{d}/passages.jsonl"), d=config["panel"]),
+            adapters=of_adapters(built("adapters/{backbone}/{variant}/adapter_model.safetensors"), BATCH),
+            descriptions=of_adapters(built("adapters/{backbone}/{variant}/headrank_config.json"), BATCH),
+        output:
+            runs=expand(in_parts(built("runs/{{backbone}}/{d}/{v}.trec")), v=BATCH, d=config["panel"]),
+            rankings=expand(in_parts(built("runs/{{backbone}}/{d}/{v}.parquet")), v=BATCH, d=config["panel"]),
+        log:
+            of_shard(logged(f"rerank/{{backbone}}/{title(BATCH)}.log")),
+        benchmark:
+            of_shard(built(f"benchmarks/rerank/{{backbone}}/{title(BATCH)}.tsv"))
+        conda:
+            "../../envs/model.yaml"
+        threads: config["threads"]
+        resources:
+            mem_mb=memory("rerank"),
+            runtime=minutes("rerank", BATCH),
+            gpu=GPU,
+            tokens_per_pass=tokens_per_pass,
+        params:
+            library=library("rerank"),
+            model=MODEL,
+            shard=shard_of,
+            settings=by_adapter(
+                BATCH,
+                settings(
+                    "prompt",
+                    "encoding",
+                    "query_span",
+                    "document_span",
+                    "candidates",
+                    "mass",
+                    "loss",
+                    "inference",
+                ),
+            ),
+        script:
+            "../scripts/rerank.py"
 
 
 rule generate:

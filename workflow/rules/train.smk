@@ -1,50 +1,61 @@
-rule train:
-    input:
-        backbone=built("backbones/{backbone}"),
-        heads=built("heads/{backbone}/{variant}.json"),
-        lists=built("lists/training.parquet"),
-        pairs=built("pairs/{backbone}/{variant}/pairs.parquet"),
-        base=built("pairs/{backbone}/{variant}/base.parquet"),
-        queries=built("training/queries.jsonl"),
-        passages=built("training/passages.jsonl"),
-    output:
-        adapter=built("adapters/{backbone}/{variant}/adapter_model.safetensors"),
-        lora=built("adapters/{backbone}/{variant}/adapter_config.json"),
-        heads=built("adapters/{backbone}/{variant}/heads.json"),
-        description=built("adapters/{backbone}/{variant}/headrank_config.json"),
-        curve=built("adapters/{backbone}/{variant}/curve.csv"),
-        steps=built("adapters/{backbone}/{variant}/steps.csv"),
-    log:
-        logged("train/{backbone}/{variant}.log"),
-    benchmark:
-        built("benchmarks/train/{backbone}/{variant}.tsv")
-    conda:
-        "../../envs/model.yaml"
-    threads: config["threads"]
-    resources:
-        mem_mb=memory("train"),
-        runtime=minutes("train"),
-        gpu=GPU,
-    params:
-        library=library("train"),
-        model=MODEL,
-        queries=training_queries,
-        # Not an output: what a killed job has left there is what the next one starts from.
-        unfinished=built("adapters/{backbone}/.unfinished-{variant}"),
-        seed=config["seed"],
-        settings=settings(
-            "prompt",
-            "encoding",
-            "query_span",
-            "document_span",
-            "candidates",
-            "mass",
-            "lists",
-            "pairs",
-            "loss",
-            "regulariser",
-            "training",
-            "inference",
-        ),
-    script:
-        "../scripts/train.py"
+def unfinished(wildcards):
+    """What a killed job has left of an adapter, from which the next one starts: not an output."""
+    return f"{RESULTS}adapters/{wildcards.backbone}/.unfinished-{wildcards.variant}"
+
+
+for BATCH in BATCHES:
+
+    rule:
+        name:
+            rule_of("train", BATCH)
+        input:
+            backbone=built("backbones/{backbone}"),
+            heads=of_adapters(built("heads/{backbone}/{variant}.json"), BATCH),
+            lists=built("lists/training.parquet"),
+            pairs=of_adapters(built("pairs/{backbone}/{variant}/pairs.parquet"), BATCH),
+            base=of_adapters(built("pairs/{backbone}/{variant}/base.parquet"), BATCH),
+            queries=built("training/queries.jsonl"),
+            passages=built("training/passages.jsonl"),
+        output:
+            adapters=of_adapters(built("adapters/{backbone}/{variant}/adapter_model.safetensors"), BATCH),
+            lora=of_adapters(built("adapters/{backbone}/{variant}/adapter_config.json"), BATCH),
+            heads=of_adapters(built("adapters/{backbone}/{variant}/heads.json"), BATCH),
+            descriptions=of_adapters(built("adapters/{backbone}/{variant}/headrank_config.json"), BATCH),
+            curves=of_adapters(built("adapters/{backbone}/{variant}/curve.csv"), BATCH),
+            steps=of_adapters(built("adapters/{backbone}/{variant}/steps.csv"), BATCH),
+        log:
+            logged(f"train/{{backbone}}/{title(BATCH)}.log"),
+        benchmark:
+            built(f"benchmarks/train/{{backbone}}/{title(BATCH)}.tsv")
+        conda:
+            "../../envs/model.yaml"
+        threads: config["threads"]
+        resources:
+            mem_mb=memory("train"),
+            runtime=minutes("train", BATCH),
+            gpu=GPU,
+        params:
+            library=library("train"),
+            model=MODEL,
+            queries=by_adapter(BATCH, training_queries),
+            unfinished=by_adapter(BATCH, unfinished),
+            seed=config["seed"],
+            settings=by_adapter(
+                BATCH,
+                settings(
+                    "prompt",
+                    "encoding",
+                    "query_span",
+                    "document_span",
+                    "candidates",
+                    "mass",
+                    "lists",
+                    "pairs",
+                    "loss",
+                    "regulariser",
+                    "training",
+                    "inference",
+                ),
+            ),
+        script:
+            "../scripts/train.py"

@@ -2,16 +2,19 @@
 
 from pathlib import Path
 
-import pandas as pd
+from headrank.imports import uncollected
 
-from headrank.backbone import load_backbone
-from headrank.collections import open_collection, read_passages
-from headrank.extract import collect_features
-from headrank.lists import by_list
-from headrank.prompt import PromptBuilder
-from headrank.settings import Settings
-from headrank.shards import blocks_of, join_features
-from headrank.stage import stage
+with uncollected(for_good=True):
+    import pandas as pd
+
+    from headrank.backbone import load_backbone
+    from headrank.collections import open_collection, read_passages
+    from headrank.extract import collect_features
+    from headrank.lists import by_list
+    from headrank.prompt import PromptBuilder
+    from headrank.settings import Settings
+    from headrank.shards import blocks_of, join_features
+    from headrank.stage import stage
 
 
 def main(inputs, settings, with_states, model, tokens_per_pass, shard, output):

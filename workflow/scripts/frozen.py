@@ -5,19 +5,22 @@ One job reads the model once and serves all benchmarks, or its shard of their qu
 
 from pathlib import Path
 
-from headrank.backbone import load_backbone
-from headrank.files import write_parquet
-from headrank.heads import HeadSet
-from headrank.prompt import PromptBuilder
-from headrank.rerankers import as_run, read_candidates_of
-from headrank.rerankers.faithful import rerank_faithful
-from headrank.rerankers.frozen import rerank_frozen
-from headrank.rerankers.registry import FAITHFUL, Parts, build
-from headrank.routing.router import Router
-from headrank.runs import write_run
-from headrank.settings import Settings
-from headrank.shards import blocks_of, join_features, join_frames
-from headrank.stage import stage
+from headrank.imports import uncollected
+
+with uncollected(for_good=True):
+    from headrank.backbone import load_backbone
+    from headrank.files import write_parquet
+    from headrank.heads import HeadSet
+    from headrank.prompt import PromptBuilder
+    from headrank.rerankers import as_run, read_candidates_of
+    from headrank.rerankers.faithful import rerank_faithful
+    from headrank.rerankers.frozen import rerank_frozen
+    from headrank.rerankers.registry import FAITHFUL, Parts, build
+    from headrank.routing.router import Router
+    from headrank.runs import write_run
+    from headrank.settings import Settings
+    from headrank.shards import blocks_of, join_features, join_frames
+    from headrank.stage import stage
 
 
 def main(inputs, benchmarks, names, settings, model, tokens_per_pass, shard, masses_paths):

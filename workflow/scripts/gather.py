@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
-import pandas as pd
+from headrank.imports import uncollected
 
-from headrank.features import Features
-from headrank.files import write_parquet
-from headrank.generative.calls import read_calls, write_calls
-from headrank.rerankers import as_run
-from headrank.runs import read_run, write_run
-from headrank.shards import join_features, join_frames
-from headrank.stage import stage
+with uncollected(for_good=True):
+    import pandas as pd
+
+    from headrank.features import Features
+    from headrank.files import write_parquet
+    from headrank.generative.calls import read_calls, write_calls
+    from headrank.rerankers import as_run
+    from headrank.runs import read_run, write_run
+    from headrank.shards import join_features, join_frames
+    from headrank.stage import stage
 
 
 def main(parts, orders, queries, outputs):

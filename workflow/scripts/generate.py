@@ -5,16 +5,19 @@ One job reads the model once and serves all methods and benchmarks, or its shard
 
 from pathlib import Path
 
-from headrank.backbone import load_backbone
-from headrank.files import write_parquet
-from headrank.generative.calls import write_calls
-from headrank.generative.rerank import rerank_generative
-from headrank.generative.settings import GenerativeSettings
-from headrank.rerankers import as_run, read_candidates_of
-from headrank.runs import write_run
-from headrank.shards import blocks_of, join_frames
-from headrank.specs import read_spec
-from headrank.stage import stage
+from headrank.imports import uncollected
+
+with uncollected(for_good=True):
+    from headrank.backbone import load_backbone
+    from headrank.files import write_parquet
+    from headrank.generative.calls import write_calls
+    from headrank.generative.rerank import rerank_generative
+    from headrank.generative.settings import GenerativeSettings
+    from headrank.rerankers import as_run, read_candidates_of
+    from headrank.runs import write_run
+    from headrank.shards import blocks_of, join_frames
+    from headrank.specs import read_spec
+    from headrank.stage import stage
 
 
 def main(inputs, names, queries, given, depth, model, shard, rankings):

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
-from headrank.backbone import read_config
-from headrank.stage import stage
+from headrank.imports import uncollected
+
+with uncollected(for_good=True):
+    from headrank.backbone import read_config
+    from headrank.stage import stage
 
 
 def main(config, decoder, directory):

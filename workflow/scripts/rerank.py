@@ -1,24 +1,34 @@
-"""Rerank with a trained adapter: one pass per query, no deeper than the deepest chosen head (R11).
+"""Rerank with trained adapters: one pass per query, no deeper than the deepest chosen head (R11).
 
-One job reads the model once and serves all benchmarks, or its shard of their queries.
+One job serves all benchmarks, or its shard of their queries, with each of its adapters in turn.
 """
 
 from pathlib import Path
 
-from headrank.adapter import check_adapter
-from headrank.backbone import load_backbone
-from headrank.files import write_parquet
-from headrank.prompt import PromptBuilder
-from headrank.rerankers import as_run, read_candidates_of, rerank_together, trained
-from headrank.runs import write_run
-from headrank.settings import Settings
-from headrank.shards import blocks_of, join_frames
-from headrank.stage import stage
+from headrank.imports import uncollected
+
+with uncollected(for_good=True):
+    from headrank.adapter import check_adapter
+    from headrank.backbone import load_backbone
+    from headrank.files import write_parquet
+    from headrank.prompt import PromptBuilder
+    from headrank.rerankers import as_run, read_candidates_of, rerank_together, trained
+    from headrank.runs import write_run
+    from headrank.settings import Settings
+    from headrank.shards import blocks_of, join_frames
+    from headrank.stage import stage
 
 
-def main(inputs, variant, settings, model, tokens_per_pass, shard, rankings):
-    settings = Settings.from_mapping(settings)
-    adapter = Path(inputs.adapter).parent
+def main(inputs, given, model, tokens_per_pass, shard, rankings):
+    benchmarks = len(inputs.candidates)
+    for place, variant in enumerate(given):
+        settings = Settings.from_mapping(given[variant])
+        targets = rankings[place * benchmarks : (place + 1) * benchmarks]
+        rank(inputs, variant, inputs.adapters[place], settings, model, tokens_per_pass, shard, targets)
+
+
+def rank(inputs, variant, weights, settings, model, tokens_per_pass, shard, rankings):
+    adapter = Path(weights).parent
     heads = check_adapter(adapter, inputs.backbone)
     backbone = load_backbone(inputs.backbone, heads.depth, model["dtype"], model["device"], adapter=adapter)
     builder = PromptBuilder(backbone.tokenizer, settings.prompt, encoding=settings.encoding)
@@ -41,7 +51,6 @@ if __name__ == "__main__":
     with stage(snakemake.log[0], snakemake.threads):
         main(
             snakemake.input,
-            snakemake.wildcards.variant,
             snakemake.params.settings,
             snakemake.params.model,
             snakemake.resources.tokens_per_pass,

@@ -1,43 +1,54 @@
-"""Train the chosen heads' attention on the preference pairs (R8 to R10): an adapter and its curve."""
+"""Train the chosen heads' attention on the preference pairs (R8 to R10): adapters and their curves."""
 
+import logging
 from pathlib import Path
 
-import pandas as pd
+from headrank.imports import uncollected
 
-from headrank.adapter import save_adapter
-from headrank.backbone import load_backbone
-from headrank.collections import open_collection, read_passages
-from headrank.examples import make_examples
-from headrank.files import write_text
-from headrank.heads import HeadSet
-from headrank.lists import subset_queries
-from headrank.prompt import PromptBuilder
-from headrank.resume import forget
-from headrank.settings import Settings
-from headrank.stage import stage
-from headrank.training import train
+with uncollected(for_good=True):
+    import pandas as pd
+
+    from headrank.adapter import save_adapter
+    from headrank.backbone import load_backbone
+    from headrank.collections import open_collection, read_passages
+    from headrank.examples import make_examples
+    from headrank.files import write_text
+    from headrank.heads import HeadSet
+    from headrank.lists import subset_queries
+    from headrank.prompt import PromptBuilder
+    from headrank.resume import forget
+    from headrank.settings import Settings
+    from headrank.stage import stage
+    from headrank.training import train
+
+logger = logging.getLogger(__name__)
 
 
 def main(inputs, given, queries, seed, model, unfinished, outputs):
-    settings = Settings.from_mapping(given)
-    heads = HeadSet.load(inputs.heads)
-    backbone = load_backbone(inputs.backbone, heads.depth, model["dtype"], model["device"])
     texts = open_collection(
         "training", {"source": "local", "path": str(Path(inputs.queries).parent)}
     ).queries()
-    examples = make_examples(
-        subset_queries(pd.read_parquet(inputs.lists), queries, seed),
-        pd.read_parquet(inputs.pairs),
-        pd.read_parquet(inputs.base),
-        texts,
-        read_passages(inputs.passages),
-        PromptBuilder(backbone.tokenizer, settings.prompt, encoding=settings.encoding),
-    )
-    trained = train(backbone, heads, examples, settings, Path(unfinished))
-    save_adapter(trained.model, Path(outputs.adapter).parent, backbone, heads, given)
-    write_text(outputs.curve, trained.curve.to_csv(index=False, lineterminator="\n"))
-    write_text(outputs.steps, trained.steps.to_csv(index=False, lineterminator="\n"))
-    forget(Path(unfinished))
+    passages, lists = read_passages(inputs.passages), pd.read_parquet(inputs.lists)
+    for place, variant in enumerate(given):
+        settings = Settings.from_mapping(given[variant])
+        heads = HeadSet.load(inputs.heads[place])
+        backbone = load_backbone(inputs.backbone, heads.depth, model["dtype"], model["device"])
+        examples = make_examples(
+            subset_queries(lists, queries[variant], seed),
+            pd.read_parquet(inputs.pairs[place]),
+            pd.read_parquet(inputs.base[place]),
+            texts,
+            passages,
+            PromptBuilder(backbone.tokenizer, settings.prompt, encoding=settings.encoding),
+        )
+        logger.info("%s, adapter %d of %d", variant, place + 1, len(given))
+        trained = train(backbone, heads, examples, settings, Path(unfinished[variant]))
+        save_adapter(trained.model, Path(outputs.adapters[place]).parent, backbone, heads, given[variant])
+        write_text(outputs.curves[place], trained.curve.to_csv(index=False, lineterminator="\n"))
+        write_text(outputs.steps[place], trained.steps.to_csv(index=False, lineterminator="\n"))
+    # Snakemake takes the outputs of a job that fails away, those of adapters that were done too.
+    for folder in unfinished.values():
+        forget(Path(folder))
 
 
 if __name__ == "__main__":

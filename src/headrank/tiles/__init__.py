@@ -91,8 +91,10 @@ class _Attention(torch.autograd.Function):
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value, mixed, logsum = ctx.saved_tensors
         slope = slope.contiguous()
+        # Nothing may be trained below the first adapted layer's values; its queries and keys have an adapter.
         slopes = [
-            torch.empty_like(states, memory_format=torch.contiguous_format) for states in (query, key, value)
+            torch.empty_like(states, memory_format=torch.contiguous_format) if needed else None
+            for states, needed in zip((query, key, value), (True, True, ctx.needs_input_grad[2]), strict=True)
         ]
         shape = _shape(query, key, value, mixed, ctx.scaling)
         _shared_out(kernel().backward, shape, (query, key, value, mixed, slope, logsum, *slopes))

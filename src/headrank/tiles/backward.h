@@ -15,7 +15,7 @@ INLINE void slope_of(float *weights, float *slopes, size seen, float scale, floa
 }
 
 /* Gradients of one key head and the query heads that share it, in floats. grad and out: (rows, heads, width), by the
-   strides of out; logsum as attend gives it. Scratch: keys turned over and lined up, values turned over, and the
+   strides of out; logsum as attend gives it; to_v may be 0. Scratch: keys turned over and lined up, values turned over, and the
    gradients of both lined up, each of
    padded(width) columns and whole tiles of rows. */
 static void attend_backward(const Shape *s, Backward *w, float *scratch, size key_head, const float *q,
@@ -39,7 +39,11 @@ static void attend_backward(const Shape *s, Backward *w, float *scratch, size ke
             memset(w->own, 0, sizeof(w->own));
             for (size i = 0; i < rows; i++) {
                 const float *result = out + place + i * s->out_row;
-                for (size c = 0; c < s->width; c++) w->own[i] += result[c] * w->slope[i * columns + c];
+                size c = 0;
+                vector sum = all(0);
+                for (; c + LANES <= s->width; c += LANES) sum += load(result + c) * load(w->slope + i * columns + c);
+                w->own[i] = total(sum);
+                for (; c < s->width; c++) w->own[i] += result[c] * w->slope[i * columns + c];
             }
             for (size tile = 0; tile < tiles_seen(s, first + rows - 1); tile++) {
                 size at = tile * TILE * columns, seen = seen_of(s, first, tile);
@@ -59,8 +63,9 @@ static void attend_backward(const Shape *s, Backward *w, float *scratch, size ke
                     /* Rows before this one see none of these keys. */
                     size begin = within(j + 1 - seen), rest = TILE - begin;
                     const float *weights = w->weights + begin * TILE + j, *slopes = w->slopes + begin * TILE + j;
-                    multiply(weights, 1, TILE, w->slope + begin * columns, columns, rest, to_values + at + j * columns,
-                             columns, 1, 0);
+                    if (to_v)
+                        multiply(weights, 1, TILE, w->slope + begin * columns, columns, rest,
+                                 to_values + at + j * columns, columns, 1, 0);
                     multiply(slopes, 1, TILE, w->query + begin * columns, columns, rest, to_keys + at + j * columns,
                              columns, 1, 0);
                 }
@@ -72,6 +77,6 @@ static void attend_backward(const Shape *s, Backward *w, float *scratch, size ke
     for (size i = 0; i < s->keys; i++) {
         size to = (key_head * s->keys + i) * s->width;
         memcpy(to_k + to, to_keys + i * columns, s->width * sizeof(float));
-        memcpy(to_v + to, to_values + i * columns, s->width * sizeof(float));
+        if (to_v) memcpy(to_v + to, to_values + i * columns, s->width * sizeof(float));
     }
 }

@@ -80,7 +80,7 @@ static PyObject *forward(PyObject *self, PyObject *arguments) {
 }
 
 /* backward(shape, q, k, v, out, grad, logsum, to_q, to_k, to_v, counter): takes key heads until none is left. Gradients
-   are contiguous (heads, tokens, width). */
+   are contiguous (heads, tokens, width); to_v may be 0. */
 static PyObject *backward(PyObject *self, PyObject *arguments) {
     Shape s;
     size q, k, v, out, grad, logsum, to_q, to_k, to_v, counter, head;
