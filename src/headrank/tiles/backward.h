@@ -15,9 +15,8 @@ INLINE void slope_of(float *weights, float *slopes, size seen, float scale, floa
 }
 
 /* Gradients of one key head and the query heads that share it, in floats. grad and out: (rows, heads, width), by the
-   strides of out; logsum as attend gives it; to_v may be 0. Scratch: keys turned over and lined up, values turned over, and the
-   gradients of both lined up, each of
-   padded(width) columns and whole tiles of rows. */
+   strides of out; logsum as attend gives it; to_v may be 0. Scratch: keys turned over and lined up, values turned over,
+   and the gradients of both lined up, each of padded(width) columns and whole tiles of rows. */
 static void attend_backward(const Shape *s, Backward *w, float *scratch, size key_head, const float *q,
                             const float *k, const float *v, const float *out, const float *grad,
                             const float *logsum, float *to_q, float *to_k, float *to_v) {
