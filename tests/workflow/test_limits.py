@@ -111,6 +111,22 @@ def test_adapters_that_share_a_job_add_up_their_time(tmp_path: Path):
         assert both[job][1] == one[job][1]
 
 
+def test_pools_that_share_a_job_add_up_their_time(tmp_path: Path):
+    config = yaml.safe_load(configuration("quick").read_text(encoding="utf-8"))
+    # As many lists of a query for detection as for training.
+    lists = {"lists": {"per_query_per_epoch": 1}, "training": {"epochs": 1}, "selection": {"permutations": 1}}
+    changes = {
+        "rates": {"products": 0.1, "attention": 0.1},
+        "detect_on": config["train_on"],
+        "methods": [*config["methods"], "core-own"],
+        "headrank": lists,
+    }
+    one, both = (limits(tmp_path, changes | {"adapters_per_job": count}) for count in (1, 2))
+    job = "features", "qwen3-0.6b"
+    assert both[job][0] - 15 == pytest.approx(2 * (one[job][0] - 15), rel=0.02)
+    assert both[job][1] == one[job][1]
+
+
 def test_generative_references_ask_for_their_methods_queries_and_answers(tmp_path: Path):
     def asked(**changes: Any) -> int:
         given = {"methods": ["yes-no", "rankgpt"], **changes}

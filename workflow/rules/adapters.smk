@@ -1,4 +1,7 @@
-"""Which adapters one job trains, or ranks with: each has its own, or `adapters_per_job` share one."""
+"""Which adapters one job selects heads for, mines, trains or ranks with: each has its own, or `adapters_per_job` share one.
+
+Where they share, the training lists of all pools are read by one job too.
+"""
 
 PER_JOB = config["adapters_per_job"]
 # All backbones have the first kind, one alone the second, and the third is made only when it is asked for by name.
@@ -8,12 +11,13 @@ KINDS = [
     SHOWN_VARIANTS,
     [name for name in config["variants"] if name not in SHOWN_VARIANTS],
 ]
-# A single adapter is a wildcard, so that one rule has them all. New ones come last and leave most jobs as they are.
+# What is single is a wildcard, so that one rule has them all. New ones come last and leave most jobs as they are.
 BATCHES = (
     [["{variant}"]]
     if PER_JOB == 1
     else [kind[i : i + PER_JOB] for kind in KINDS for i in range(0, len(kind), PER_JOB)]
 )
+READ = ["{pool}"] if PER_JOB == 1 else DETECTED_ON
 
 
 def rule_of(stage, batch):
@@ -26,16 +30,16 @@ def title(batch):
     return batch[0] if len(batch) == 1 else f"{batch[0]}-and-{len(batch) - 1}-more"
 
 
-def of_adapters(pattern, batch):
-    """The pattern's files of each adapter; other wildcards stay."""
-    return [pattern.replace("{variant}", name) for name in batch]
+def of_each(pattern, names, key="variant"):
+    """The pattern's file of each adapter (or pool); other wildcards stay."""
+    return [pattern.replace(f"{{{key}}}", name) for name in names]
 
 
-def by_adapter(batch, function):
-    """A function of the wildcards: adapter -> what ``function`` says of it."""
+def for_each(names, function, key="variant"):
+    """A function of the wildcards: adapter (or pool) -> what ``function`` says of it."""
 
     def each(wildcards):
-        names = [name.format(**wildcards) for name in batch]
-        return {name: function(type(wildcards)(fromdict={**wildcards, "variant": name})) for name in names}
+        ours = [name.format(**wildcards) for name in names]
+        return {name: function(type(wildcards)(fromdict={**wildcards, key: name})) for name in ours}
 
     return each

@@ -136,29 +136,29 @@ rule lists:
 
 rule features:
     input:
-        lists=built("lists/{pool}.parquet"),
-        queries=built("{pool}/queries.jsonl"),
-        passages=built("{pool}/passages.jsonl"),
+        lists=of_each(built("lists/{pool}.parquet"), READ, "pool"),
+        queries=of_each(built("{pool}/queries.jsonl"), READ, "pool"),
+        passages=of_each(built("{pool}/passages.jsonl"), READ, "pool"),
         backbone=built("backbones/{backbone}"),
     output:
-        features=in_parts(built("features/{backbone}/{pool}.safetensors")),
+        features=of_each(in_parts(built("features/{backbone}/{pool}.safetensors")), READ, "pool"),
     log:
-        of_shard(logged("features/{backbone}/{pool}.log")),
+        of_shard(logged(f"features/{{backbone}}/{title(READ)}.log")),
     benchmark:
-        of_shard(built("benchmarks/features/{backbone}/{pool}.tsv"))
+        of_shard(built(f"benchmarks/features/{{backbone}}/{title(READ)}.tsv"))
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
     resources:
-        mem_mb=memory("features"),
-        runtime=minutes("features"),
+        mem_mb=memory("features", READ, "pool"),
+        runtime=minutes("features", READ, "pool"),
         gpu=GPU,
         tokens_per_pass=tokens_per_pass,
     params:
         library=library("features"),
         settings=settings("prompt", "query_span", "document_span", "routehead"),
         # RouteHead learns from what the query looks like to the model.
-        states=lambda wildcards: ROUTED and wildcards.pool == "training",
+        states=for_each(READ, lambda wildcards: ROUTED and wildcards.pool == "training", "pool"),
         model=MODEL,
         shard=shard_of,
     script:
@@ -190,30 +190,34 @@ rule detect:
         "../scripts/detect.py"
 
 
-rule select:
-    input:
-        features=built("features/{backbone}/training.safetensors"),
-        lists=built("lists/training.parquet"),
-    output:
-        heads=built("heads/{backbone}/{variant}.json"),
-    log:
-        logged("select/{backbone}/{variant}.log"),
-    benchmark:
-        built("benchmarks/select/{backbone}/{variant}.tsv")
-    conda:
-        "../../envs/evaluate.yaml"
-    threads: 1
-    resources:
-        mem_mb=8000,
-        runtime=60,
-        gpu=0,
-    params:
-        library=library("select"),
-        seed=config["seed"],
-        settings=settings("heads", "selection", "mass", "baselines"),
-        queries=training_queries,
-    script:
-        "../scripts/select.py"
+for BATCH in BATCHES:
+
+    rule:
+        name:
+            rule_of("select", BATCH)
+        input:
+            features=built("features/{backbone}/training.safetensors"),
+            lists=built("lists/training.parquet"),
+        output:
+            heads=of_each(built("heads/{backbone}/{variant}.json"), BATCH),
+        log:
+            logged(f"select/{{backbone}}/{title(BATCH)}.log"),
+        benchmark:
+            built(f"benchmarks/select/{{backbone}}/{title(BATCH)}.tsv")
+        conda:
+            "../../envs/evaluate.yaml"
+        threads: 1
+        resources:
+            mem_mb=8000,
+            runtime=60,
+            gpu=0,
+        params:
+            library=library("select"),
+            seed=config["seed"],
+            settings=for_each(BATCH, settings("heads", "selection", "mass", "baselines")),
+            queries=for_each(BATCH, training_queries),
+        script:
+            "../scripts/select.py"
 
 
 rule route:

@@ -145,11 +145,16 @@ def model_of(stage, wildcards):
     return reranker_of(wildcards.backbone) if stage == "judge" else wildcards.backbone
 
 
-def minutes(stage, batch=None):
-    """`runtime` of a stage's jobs, each for one adapter, or for those of a batch."""
+def parts_of_job(wildcards, names, key):
+    """Wildcards of each adapter (or pool) that a job serves; of a job that knows none, its own."""
+    return for_each(names, lambda each: each, key)(wildcards).values() if names else [wildcards]
+
+
+def minutes(stage, names=(), key="variant"):
+    """`runtime` of a stage's jobs: the time of each adapter (or pool) that they serve."""
 
     def limit(wildcards, attempt):
-        jobs = by_adapter(batch, lambda each: each)(wildcards).values() if batch else [wildcards]
+        jobs = parts_of_job(wildcards, names, key)
         model = model_of(stage, wildcards)
         shape = shape_of(model)
         if tiny(model):
@@ -166,7 +171,7 @@ def minutes(stage, batch=None):
     return limit
 
 
-def memory(stage):
+def memory(stage, names=(), key="variant"):
     """`mem_mb` of a stage's jobs: libraries, weights, the longest pass and what is kept until it is written."""
 
     def limit(wildcards, attempt):
@@ -190,7 +195,8 @@ def memory(stage):
             )
         else:
             taken = MARGIN * estimate.pass_bytes(shape, max(tokens, config["tokens_per_pass"]), width)
-        held = estimate.weight_bytes(shape, shape.layers, width) + kept_bytes(stage, shape, wildcards)
+        kept = max(kept_bytes(stage, shape, job) for job in parts_of_job(wildcards, names, key))
+        held = estimate.weight_bytes(shape, shape.layers, width) + kept
         return attempt * (BASE_MB + math.ceil((held + taken) / 1e6))
 
     return limit

@@ -47,8 +47,8 @@ for BATCH in BATCHES:
             queries=expand(built("collections/{d}/queries.jsonl"), d=config["panel"]),
             candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
             passages=expand(built("collections/{d}/passages.jsonl"), d=config["panel"]),
-            adapters=of_adapters(built("adapters/{backbone}/{variant}/adapter_model.safetensors"), BATCH),
-            descriptions=of_adapters(built("adapters/{backbone}/{variant}/headrank_config.json"), BATCH),
+            adapters=of_each(built("adapters/{backbone}/{variant}/adapter_model.safetensors"), BATCH),
+            descriptions=of_each(built("adapters/{backbone}/{variant}/headrank_config.json"), BATCH),
         output:
             runs=expand(in_parts(built("runs/{{backbone}}/{d}/{v}.trec")), v=BATCH, d=config["panel"]),
             rankings=expand(in_parts(built("runs/{{backbone}}/{d}/{v}.parquet")), v=BATCH, d=config["panel"]),
@@ -68,7 +68,7 @@ for BATCH in BATCHES:
             library=library("rerank"),
             model=MODEL,
             shard=shard_of,
-            settings=by_adapter(
+            settings=for_each(
                 BATCH,
                 settings(
                     "prompt",

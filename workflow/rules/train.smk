@@ -10,19 +10,19 @@ for BATCH in BATCHES:
             rule_of("train", BATCH)
         input:
             backbone=built("backbones/{backbone}"),
-            heads=of_adapters(built("heads/{backbone}/{variant}.json"), BATCH),
+            heads=of_each(built("heads/{backbone}/{variant}.json"), BATCH),
             lists=built("lists/training.parquet"),
-            pairs=of_adapters(built("pairs/{backbone}/{variant}/pairs.parquet"), BATCH),
-            base=of_adapters(built("pairs/{backbone}/{variant}/base.parquet"), BATCH),
+            pairs=of_each(built("pairs/{backbone}/{variant}/pairs.parquet"), BATCH),
+            base=of_each(built("pairs/{backbone}/{variant}/base.parquet"), BATCH),
             queries=built("training/queries.jsonl"),
             passages=built("training/passages.jsonl"),
         output:
-            adapters=of_adapters(built("adapters/{backbone}/{variant}/adapter_model.safetensors"), BATCH),
-            lora=of_adapters(built("adapters/{backbone}/{variant}/adapter_config.json"), BATCH),
-            heads=of_adapters(built("adapters/{backbone}/{variant}/heads.json"), BATCH),
-            descriptions=of_adapters(built("adapters/{backbone}/{variant}/headrank_config.json"), BATCH),
-            curves=of_adapters(built("adapters/{backbone}/{variant}/curve.csv"), BATCH),
-            steps=of_adapters(built("adapters/{backbone}/{variant}/steps.csv"), BATCH),
+            adapters=of_each(built("adapters/{backbone}/{variant}/adapter_model.safetensors"), BATCH),
+            lora=of_each(built("adapters/{backbone}/{variant}/adapter_config.json"), BATCH),
+            heads=of_each(built("adapters/{backbone}/{variant}/heads.json"), BATCH),
+            descriptions=of_each(built("adapters/{backbone}/{variant}/headrank_config.json"), BATCH),
+            curves=of_each(built("adapters/{backbone}/{variant}/curve.csv"), BATCH),
+            steps=of_each(built("adapters/{backbone}/{variant}/steps.csv"), BATCH),
         log:
             logged(f"train/{{backbone}}/{title(BATCH)}.log"),
         benchmark:
@@ -37,10 +37,10 @@ for BATCH in BATCHES:
         params:
             library=library("train"),
             model=MODEL,
-            queries=by_adapter(BATCH, training_queries),
-            unfinished=by_adapter(BATCH, unfinished),
+            queries=for_each(BATCH, training_queries),
+            unfinished=for_each(BATCH, unfinished),
             seed=config["seed"],
-            settings=by_adapter(
+            settings=for_each(
                 BATCH,
                 settings(
                     "prompt",

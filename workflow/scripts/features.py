@@ -17,19 +17,28 @@ with uncollected(for_good=True):
     from headrank.stage import stage
 
 
-def main(inputs, settings, with_states, model, tokens_per_pass, shard, output):
+def main(inputs, settings, with_states, model, tokens_per_pass, shard, outputs):
     settings = Settings.from_mapping(settings)
     backbone = load_backbone(inputs.backbone, dtype=model["dtype"], device=model["device"])
-    queries = open_collection(
-        "training", {"source": "local", "path": str(Path(inputs.queries).parent)}
-    ).queries()
-    passages = read_passages(inputs.passages)
-    lists = [
-        (str(number), (queries[group["qid"].iloc[0]], [passages[docid] for docid in group["docid"]]))
-        for number, group in by_list(pd.read_parquet(inputs.lists)).items()
-    ]
     builder = PromptBuilder(backbone.tokenizer, settings.prompt)
-    layer = settings.routehead.states_layer(backbone.n_layers) if with_states else None
+    for place, pool in enumerate(with_states):
+        queries = open_collection(
+            pool, {"source": "local", "path": str(Path(inputs.queries[place]).parent)}
+        ).queries()
+        lists = lists_of(inputs.lists[place], queries, read_passages(inputs.passages[place]))
+        layer = settings.routehead.states_layer(backbone.n_layers) if with_states[pool] else None
+        read(backbone, builder, lists, settings, tokens_per_pass, layer, shard).save(outputs[place])
+
+
+def lists_of(path, queries, passages):
+    """(list number, (query, its passages)) of every list."""
+    return [
+        (str(number), (queries[group["qid"].iloc[0]], [passages[docid] for docid in group["docid"]]))
+        for number, group in by_list(pd.read_parquet(path)).items()
+    ]
+
+
+def read(backbone, builder, lists, settings, tokens_per_pass, layer, shard):
     parts = [
         collect_features(
             backbone,
@@ -42,7 +51,7 @@ def main(inputs, settings, with_states, model, tokens_per_pass, shard, output):
         )
         for block in blocks_of(lists, *shard) or [[]]
     ]
-    join_features(parts, [number for part in parts for number in part.ids]).save(output)
+    return join_features(parts, [number for part in parts for number in part.ids])
 
 
 if __name__ == "__main__":

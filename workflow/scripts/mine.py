@@ -11,19 +11,21 @@ from headrank.settings import Settings
 from headrank.stage import stage
 
 
-def main(inputs, settings, queries, seed, outputs):
-    settings = Settings.from_mapping(settings)
-    pairs, base = mine_pairs(
-        Features.load(inputs.features),
-        subset_queries(pd.read_parquet(inputs.lists), queries, seed),
-        HeadSet.load(inputs.heads),
-        settings.mass,
-        settings.loss.score,
-        settings.pairs,
-        seed,
-    )
-    write_parquet(outputs.pairs, pairs)
-    write_parquet(outputs.base, base)
+def main(inputs, given, queries, seed, outputs):
+    features, lists = Features.load(inputs.features), pd.read_parquet(inputs.lists)
+    for place, variant in enumerate(given):
+        settings = Settings.from_mapping(given[variant])
+        pairs, base = mine_pairs(
+            features,
+            subset_queries(lists, queries[variant], seed),
+            HeadSet.load(inputs.heads[place]),
+            settings.mass,
+            settings.loss.score,
+            settings.pairs,
+            seed,
+        )
+        write_parquet(outputs.pairs[place], pairs)
+        write_parquet(outputs.base[place], base)
 
 
 if __name__ == "__main__":

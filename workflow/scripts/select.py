@@ -11,10 +11,15 @@ from headrank.settings import Settings
 from headrank.stage import stage
 
 
-def main(inputs, given, queries, seed, output):
+def main(inputs, given, queries, seed, outputs):
+    features, lists = Features.load(inputs.features), pd.read_parquet(inputs.lists)
+    for variant, output in zip(given, outputs, strict=True):
+        used = subset_queries(lists, queries[variant], seed)
+        choose(features, used, given[variant], seed).save(output)
+
+
+def choose(features, lists, given, seed):
     settings = Settings.from_mapping(given)
-    features = Features.load(inputs.features)
-    lists = subset_queries(pd.read_parquet(inputs.lists), queries, seed)
     used = ["selection", "mass"] if settings.heads == "headrank" else ["baselines"]
     provenance = {
         "headrank": __version__,
@@ -23,10 +28,8 @@ def main(inputs, given, queries, seed, output):
         "settings": {section: given[section] for section in used},
     }
     if settings.heads == "headrank":
-        heads = select_headrank(features, lists, settings.selection, settings.mass, provenance=provenance)
-    else:
-        heads = detect(settings.heads, features, lists, settings.baselines, provenance)
-    heads.save(output)
+        return select_headrank(features, lists, settings.selection, settings.mass, provenance=provenance)
+    return detect(settings.heads, features, lists, settings.baselines, provenance)
 
 
 if __name__ == "__main__":
