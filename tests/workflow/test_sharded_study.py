@@ -1,4 +1,4 @@
-"""A study in shards: the same results, byte for byte, as in one piece."""
+"""A study in shards, an adapter and a pool a job: the same bytes as in one piece and in shared jobs."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ TARGETS = [f"results/mini/metrics/{name}.parquet" for name in ("main", "routes",
 def small_study() -> dict[str, Any]:
     """The mini study cut down to one backbone, two benchmarks and one method of every kind of model job."""
     config: dict[str, Any] = yaml.safe_load(configuration("mini").read_text(encoding="utf-8"))
-    for key in ("ablation", "variants", "trained_baselines", "averages"):
+    for key in ("ablation", "variants", "averages"):
         config.pop(key, None)
     config["backbones"] = {"small": config["backbones"]["small"]}
     config["panel"] = ["in-domain", "other-topics"]
-    config["detect_on"] = []
-    config["methods"] = ["icr", "core", "routehead", "core-faithful", "headrank-untrained"]
+    config["trained_baselines"] = {"qrranker": config["trained_baselines"]["qrranker"]}
+    config["methods"] = ["icr", "core", "core-own", "routehead", "core-faithful", "headrank-untrained"]
     config["generative"] = {"methods": ["first", "qwen3-reranker"]}
     config["evaluation"] = {**config.get("evaluation", {}), "baseline": "core"}
-    config["collections"]["training"]["synthetic"]["queries"] = 20
+    for name in ("training", "detection"):
+        config["collections"][name]["synthetic"]["queries"] = 20
     config["headrank"]["training"] |= {"epochs": 1}
     return config
 
@@ -39,14 +40,22 @@ def run(config: dict[str, Any], directory: Path) -> dict[str, bytes]:
     done = snakemake("--cores", "all", *TARGETS, "--configfile", path, directory=directory)
     assert done.code == 0, done.err[-4000:]
     results = directory / "results" / "mini"
-    patterns = ("runs/**/*", "heads/**/*", "features/**/*", "adapters/**/*.safetensors", "metrics/**/*")
+    patterns = (
+        "runs/**/*",
+        "heads/**/*",
+        "pairs/**/*",
+        "features/**/*",
+        "adapters/**/*.safetensors",
+        "metrics/**/*",
+    )
     kept = [path for pattern in patterns for path in results.glob(pattern) if path.is_file()]
     return {path.relative_to(results).as_posix(): path.read_bytes() for path in kept}
 
 
 def test_results_are_the_same_in_one_piece_and_in_shards(small_study: dict[str, Any], tmp_path: Path) -> None:
+    assert small_study["adapters_per_job"] > 1
     whole = run(small_study, tmp_path / "whole")
-    parts = run({**small_study, "shards": SHARDS}, tmp_path / "parts")
+    parts = run({**small_study, "shards": SHARDS, "adapters_per_job": 1}, tmp_path / "parts")
     assert {name for name in whole if name.startswith("runs/")}
     assert set(parts) == set(whole)
     assert [name for name in whole if parts[name] != whole[name]] == []

@@ -1,6 +1,6 @@
-"""Which adapters one job selects heads for, mines, trains or ranks with: each has its own, or `adapters_per_job` share one.
+"""Which adapters one job of selection, mining, training or ranking serves: one, or `adapters_per_job`.
 
-Where they share, the training lists of all pools are read by one job too.
+With more than one, the lists of all pools are read by one job too.
 """
 
 PER_JOB = config["adapters_per_job"]
