@@ -20,14 +20,16 @@ def profile(name: str) -> dict[str, Any]:
     return content
 
 
+# A rule, and one that is made in a loop with its name by the stage.
+RULE = re.compile(
+    r"""^(?: {4})?rule(?: (\w+)|:\n +name:\n +rule_of\("(\w+)", BATCH\)):?\n((?:\n|[ ].*\n)+)""", re.MULTILINE
+)
+
+
 def rules() -> dict[str, str]:
     """Name and text of every rule."""
     texts = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "workflow" / "rules").glob("*.smk")]
-    return {
-        name: body
-        for text in texts
-        for name, body in re.findall(r"^rule (\w+):\n((?:\n|[ ].*\n)+)", text, re.MULTILINE)
-    }
+    return {name or stage: body for text in texts for name, stage, body in RULE.findall(text)}
 
 
 def test_what_holds_for_every_run_stands_in_every_profile() -> None:
@@ -52,7 +54,7 @@ def test_every_entry_has_a_comment(name: str) -> None:
 
 
 def test_resources_that_profiles_count_are_asked_for_by_rules() -> None:
-    asked = {key for body in rules().values() for key in re.findall(r"^        (\w+)=", body, re.MULTILINE)}
+    asked = {key for body in rules().values() for key in re.findall(r"^ {8,12}(\w+)=", body, re.MULTILINE)}
     for name in NAMES:
         assert {entry.split("=")[0] for entry in profile(name)["resources"]} <= asked
 
