@@ -55,6 +55,21 @@ def test_one_rate_serves_both_where_attention_costs_nothing():
     assert found.products == found.attention > 0
 
 
+def test_no_rate_is_above_that_of_a_large_product():
+    rounds = measured(Rates(3e11, 1e12, ""))
+    product = {"backbone": "small", "method": "matrix-product", "operations": 8e11, "seconds": 2.0}
+    found = fit_rates(pd.concat([rounds, pd.DataFrame([product])]), {"small": SMALL}, "here")
+    assert found.attention == 4e11
+    # The passes take as long as before with the rest of the time for products.
+    assert 3e11 < found.products < 4e11
+    again = measured(found)
+    ratio = again["seconds"].iloc[:-1] / rounds["seconds"].iloc[:-1]
+    assert ratio.between(0.75, 1.25).all()
+    slow = pd.DataFrame([{**product, "seconds": 8.0}])
+    both = fit_rates(pd.concat([rounds, slow]), {"small": SMALL}, "here")
+    assert both.products == both.attention == 1e11
+
+
 def test_too_few_measurements_are_refused():
     with pytest.raises(InputError, match="here: needs HeadRank's passes of two"):
         fit_rates(measured(Rates(1, 1, "")).iloc[:3], {"small": SMALL}, "here")

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from headrank.cost import Shape
     from headrank.estimate import Rates
 
-# Lists that the rates of the machine at hand are measured on, and so many layers of the shape.
-MEASURED, LAYERS = (4, 24), 4
+# Lists that the rates of the machine at hand are measured on, the longest for attention's; so many layers of the shape;
+# seconds from which on a pass is measured once.
+MEASURED, LAYERS, SLOW = (4, 24, 60), 4, 10
 
 
 def add(commands: Any) -> None:
@@ -101,7 +102,7 @@ def _shape(name: str) -> Shape:
 
 
 def _measured(options: argparse.Namespace) -> Rates:
-    """The rates of the machine at hand: a few layers of the shape, on a short and a longer list."""
+    """The rates of the machine at hand: a few layers of the shape, on lists of several lengths."""
     import pandas as pd
 
     from headrank.bench.contenders import Bench
@@ -119,5 +120,5 @@ def _measured(options: argparse.Namespace) -> Rates:
         bench = Bench(
             backbone, make_workload(backbone.tokenizer, n, 100), Chat(backbone.tokenizer), Settings()
         )
-        frames.append(measure(bench, contenders(bench, ["headrank"], [1.0]), 3))
+        frames.append(measure(bench, contenders(bench, ["headrank"], [1.0]), 3, SLOW))
     return fit_rates(pd.concat(frames), {options.backbone: _shape(options.backbone)}, "measured here, now")
