@@ -13,7 +13,7 @@ from support import tiny_backbone, tiny_prompt
 from torch.utils.flop_counter import FlopCounterMode
 
 from headrank.bench import alternatives
-from headrank.bench.contenders import PRODUCTS, SIDE, Bench, at_depth, frozen, matrix_product
+from headrank.bench.contenders import PRODUCTS, SIDE, Bench, at_depth, different, frozen, matrix_product
 from headrank.bench.goals import outcomes
 from headrank.bench.measure import contenders, measure
 from headrank.bench.memory import peak_memory
@@ -122,6 +122,13 @@ def test_what_does_not_fit_is_left_out_and_said_so(
 def test_a_slow_contender_is_timed_once(bench: Bench):
     rounds = measure(bench, contenders(bench, ["headrank"], [0.5]), 3, slow=0.0)
     assert rounds["round"].tolist() == [1, 1]
+
+
+def test_depths_of_as_many_layers_are_one_contender(bench: Bench):
+    """Of quick's 10 layers 0.55 and 0.6 are 6 each, 0.48 and 0.5 are 5; the one next to the reference stays."""
+    assert different([1.0, 0.6, 0.5, 0.55, 0.48, 0.55], bench.backbone) == [0.5, 0.55, 1.0]
+    chosen = contenders(bench, ["headrank"], [0.55, 0.6])
+    assert [(c.name, c.layers, c.depth) for c in chosen[:-1]] == [("headrank", 6, 0.55)]
 
 
 def test_every_contender_is_measured_in_every_round(bench: Bench):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from headrank.attention import Capture, run
 from headrank.backbone import Backbone
 from headrank.bench import alternatives
 from headrank.bench.names import GENERATIVE, PRODUCT
+from headrank.bench.ratios import REFERENCE
 from headrank.bench.workload import Workload
 from headrank.cost import Shape, full_operations, layer_operations, truncated_operations
 from headrank.generative.chat import Chat
@@ -82,9 +83,20 @@ def spread_heads(backbone: Backbone, layers: int, count: int) -> HeadSet:
     return HeadSet("bench", backbone.name, backbone.n_layers, backbone.n_heads, heads, (0.0,) * len(heads))
 
 
+def layers_at(depth: float, backbone: Backbone) -> int:
+    """How many layers a part of them is, at least one."""
+    return max(1, round(depth * backbone.n_layers))
+
+
+def different(depths: Iterable[float], backbone: Backbone) -> list[float]:
+    """Depths in their order; of those that run equally many layers the one next to ``REFERENCE``, which others need."""
+    nearest_last = sorted(depths, key=lambda depth: -abs(depth - REFERENCE))
+    return sorted({layers_at(depth, backbone): depth for depth in nearest_last}.values())
+
+
 def at_depth(bench: Bench, depth: float) -> list[Contender]:
     """HeadRank cut off at a part of the layers, the plain forward pass of as many, and one that stops where it does."""
-    layers = max(1, round(depth * bench.backbone.n_layers))
+    layers = layers_at(depth, bench.backbone)
     heads = spread_heads(bench.backbone, layers, bench.settings.selection.k)
     method = headrank(heads, bench.settings)
     start, stop = bench.workload.prompt.query.rows(bench.settings.query_span)

@@ -17,6 +17,7 @@ from headrank.bench.contenders import (
     Contender,
     at_depth,
     counted,
+    different,
     frozen,
     generative,
     matrix_product,
@@ -32,7 +33,9 @@ logger = logging.getLogger(__name__)
 
 def contenders(bench: Bench, names: Sequence[str], depths: Sequence[float]) -> list[Contender]:
     """Those that are asked for, the truncated ones once a depth, and the machine's rate."""
-    found = [c for depth in depths for c in at_depth(bench, depth) if c.name in names]
+    found = [
+        c for depth in different(depths, bench.backbone) for c in at_depth(bench, depth) if c.name in names
+    ]
     found += [c for c in frozen(bench) if c.name in names and _fits(c, bench)]
     found += [generative(bench, name) for name in GENERATIVE if name in names]
     if set(TRAINING) & set(names):

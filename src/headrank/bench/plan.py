@@ -59,7 +59,7 @@ def measure_plan(plan: Plan) -> pd.DataFrame:
     for n in plan.n:
         bench = Bench(backbone, make_workload(backbone.tokenizer, n, plan.words), chat, Settings())
         logger.info("%d passages, %d tokens", n, bench.tokens)
-        chosen = contenders(bench, plan.methods, sorted(set(plan.depths)))
+        chosen = contenders(bench, plan.methods, plan.depths)
         frames.append(measure(bench, chosen, plan.rounds, plan.slow))
     return pd.concat(frames, ignore_index=True)
 

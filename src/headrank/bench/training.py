@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from headrank.adapter import attach_lora
 from headrank.backbone import Backbone
 from headrank.bench.alternatives import attention
-from headrank.bench.contenders import Bench, Contender, spread_heads
+from headrank.bench.contenders import Bench, Contender, layers_at, spread_heads
 from headrank.entrance import Entrance
 from headrank.examples import Example
 from headrank.extract import headrank_kernel
@@ -38,7 +38,7 @@ def training(bench: Bench, depth: float) -> list[Contender]:
     The backbone gets a LoRA adapter and keeps it.
     """
     backbone = bench.backbone
-    layers = max(1, round(depth * backbone.n_layers))
+    layers = layers_at(depth, backbone)
     settings = _settings(bench.settings)
     heads = spread_heads(backbone, layers, settings.selection.k)
     everywhere = replace(settings.training, modules="qk")

@@ -9,7 +9,7 @@ import pandas as pd
 from headrank.bench.names import COLUMNS, PRODUCT, TITLES
 from headrank.bench.ratios import reference_depth, summarise
 from headrank.tables.names import backbone_name
-from headrank.tables.table import MISSING, Cell, Column, Table, bold_best, count_cell, number_cell, text_cell
+from headrank.tables.table import MISSING, Cell, Column, Table, count_cell, number_cell, text_cell
 from headrank.tables.tidy import require, require_finite
 
 
@@ -28,9 +28,7 @@ def speed_table(rounds: pd.DataFrame) -> Table:
     for _, part in summary[summary["method"] != PRODUCT].groupby(
         ["backbone", "dtype", "device", "n"], sort=False
     ):
-        groups.append(
-            tuple(map(tuple, bold_best([_row(row) for _, row in part.iterrows()], 4, highest=False)))
-        )
+        groups.append(tuple(tuple(_row(row)) for _, row in part.iterrows()))
     columns = (
         Column("backbone", "Backbone", numeric=False),
         Column("n", "Passages"),
