@@ -78,6 +78,10 @@ def results_folder(root: Path, config: dict[str, Any] | None = None) -> Path:
         root / "tables" / "main.csv", index=False
     )
     (root / "tables" / "timing.csv").write_text("rule,total_s\ntrain,3.5\n", encoding="utf-8")
+    adapter = root / "adapters" / "small" / "headrank"
+    adapter.mkdir(parents=True)
+    (adapter / "curve.csv").write_text("step,loss\n1,0.5\n", encoding="utf-8")
+    (adapter / "steps.csv").write_text("step,seconds\n1,2.5\n", encoding="utf-8")
     (root / "metrics").mkdir()
     metrics(0.5).to_parquet(root / "metrics" / "main.parquet", index=False)
     (root / "benchmarks" / "train").mkdir(parents=True)

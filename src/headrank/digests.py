@@ -26,7 +26,7 @@ def files_under(root: str | os.PathLike[str], skip: Iterable[str] = ()) -> list[
 
     Links are followed, to files and to folders: what counts is the content that a reader of the path gets. A link
     to nothing is listed as well. Hidden entries (a leading dot) are not: Snakemake, the model hub and unfinished
-    writes leave such files. ``skip`` names further entries of ``root`` itself. Raises InputError for a link that
+    writes leave such files. ``skip`` names further ones, relative to ``root``. Raises InputError for a link that
     leads into its own parents, for pipes and the like, and for names that cannot stand on a line of UTF-8 text.
     """
     top = Path(root)

@@ -24,7 +24,7 @@ def group_contrastive_loss(scores: Tensor, grades: Tensor, settings: LossSetting
     """QRRanker: each relevant document against all irrelevant ones, on scores stretched to 0..scale.
 
     -(1 / |G|) sum over p in G of log(e^s_p / (e^s_p + sum over n of e^s_n)); grades: (documents,), unjudged ones (-1)
-    left out (arXiv 2602.12192, docs/methods.md, section 8).
+    left out (arXiv 2602.12192, QRRanker in docs/methods.md).
     """
     judged = grades >= 0
     positive, negative = grades >= settings.relevant, judged & (grades < settings.relevant)
@@ -40,7 +40,7 @@ def group_contrastive_loss(scores: Tensor, grades: Tensor, settings: LossSetting
 def pointer_loss(scores: Tensor, grades: Tensor, settings: LossSettings) -> Tensor:
     """CompRank: cross entropy of the pointer distribution softmax(scores) and each relevant document in turn.
 
-    The distribution is over the whole list, unjudged documents included (arXiv 2606.11700, docs/methods.md, section 7).
+    The distribution is over the whole list, unjudged documents included (arXiv 2606.11700, docs/methods.md).
     With log attention as scores it is the attention itself.
     """
     positive = grades >= settings.relevant

@@ -16,8 +16,24 @@ from headrank.files import write_text
 from headrank.runs import open_lines
 
 NAME = "manifest.sha256"
-# Measured times, which a rerun of one job changes, and the report that is made from the finished folder.
-ASIDE = (NAME, "benchmarks", "report.html", "report.zip")
+# Measured times, which a rerun of one job changes, what the target bench measures, which is no part of the study, and
+# the report that is made from the finished folder.
+_BENCHED = tuple(
+    f"{folder}/{name}.{ending}"
+    for folder, endings in (("tables", ("csv", "md", "tex")), ("figures", ("pdf", "png")))
+    for name in ("speed", "growth")
+    for ending in endings
+)
+ASIDE = (
+    NAME,
+    "benchmarks",
+    "bench",
+    "metrics/speed",
+    "metrics/growth",
+    *_BENCHED,
+    "report.html",
+    "report.zip",
+)
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 

@@ -1,8 +1,8 @@
 """Wordings of the prompt: the project's own, which all methods share, and those of the authors' released code.
 
-Faithful wordings reproduce what the code of ICR, QRHead and CoRe puts into the prompt (docs/methods.md, section 0):
-labels, separators, titles, words kept and the order of the documents. They are still built segment by segment, so
-spans stay exact where the released code counts tokens.
+Faithful wordings reproduce what the code of ICR, QRHead and CoRe puts into the prompt ("fair and faithful" in
+docs/methods.md): labels, separators, titles, words kept and the order of the documents. They are still built segment by
+segment, so spans stay exact where the released code counts tokens.
 """
 
 from __future__ import annotations
@@ -50,12 +50,21 @@ CORE = Wording(
 FAITHFUL = {"icr": ICR, "selective-icr": ICR, "qrhead": QRHEAD, "core": CORE}
 # Llama and Qwen get a blank before the line breaks; the released code leaves it out for Mistral.
 PLAIN_BREAKS = ("mistral",)
-# Benchmarks for which ICR asks a question instead of looking for information.
+# Benchmarks, by BEIR's names, for which ICR asks a question instead of looking for information.
 ICR_QUESTIONS = ("trec-covid", "fiqa", "webis-touche2020", "dbpedia-entity", "nq")
 
 
+def beir_name(name: str, identifier: str) -> str:
+    """What BEIR calls a collection of the configuration; its own name there if it is none of BEIR's.
+
+    identifier: in the catalogue of ir_datasets, such as "beir/webis-touche2020/v2"; empty for other sources.
+    """
+    path = identifier.split("/")
+    return path[1] if path[0] == "beir" and len(path) > 1 else name
+
+
 def faithful_wording(method: str, family: str, benchmark: str = "") -> Wording:
-    """The wording of a method's released code, for a chat family and (ICR) a benchmark."""
+    """The wording of a method's released code, for a chat family and (ICR) a benchmark by BEIR's name."""
     if method not in FAITHFUL:
         raise InputError(
             f"methods: {method!r} has no faithful form; these have: {', '.join(sorted(FAITHFUL))}"

@@ -42,6 +42,9 @@ def test_machine_time_and_sidecars_do_not_count(
     machine = read_provenance(pair[1])["machine"] | {"memory_gib": 1234}
     change_provenance(pair[1], machine=machine, time={"rules": {}, "job_seconds": 99.0}, written="later")
     (pair[1] / "tables" / "timing.csv").write_text("rule,total_s\ntrain,4.5\n", encoding="utf-8")
+    (pair[1] / "adapters" / "small" / "headrank" / "steps.csv").write_text(
+        "step,seconds\n1,2.6\n", encoding="utf-8"
+    )
     (pair[1] / "runs" / "small" / "own" / "icr.trec.yaml").write_text("ram: 1 GB\n", encoding="utf-8")
     (pair[1] / "benchmarks" / "manifest.tsv").unlink()
     code, text = told(pair, capsys)

@@ -88,6 +88,15 @@ def test_times_reports_and_hidden_files_are_no_concern_of_it(results: Path) -> N
     assert check_manifest(results).extra == ("tables/report.html",)
 
 
+def test_what_the_target_bench_measures_is_no_concern_of_it(results: Path) -> None:
+    for name in ("bench/quick.csv", "metrics/speed/quick.parquet", "tables/growth.tex", "figures/speed.pdf"):
+        (results / name).parent.mkdir(parents=True, exist_ok=True)
+        (results / name).touch()
+    assert check_manifest(results).sound
+    (results / "figures" / "speedy.pdf").touch()
+    assert check_manifest(results).extra == ("figures/speedy.pdf",)
+
+
 def test_writing_it_again_gives_the_same_bytes(results: Path) -> None:
     before = (results / NAME).read_bytes()
     write_manifest(results)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+import yaml
+from folders import REPOSITORY
 from support import byte_tokenizer, tiny_backbone
 
 from headrank.collections import Document
@@ -12,7 +14,7 @@ from headrank.prompt import PromptBuilder
 from headrank.rerankers.candidates import Candidates
 from headrank.rerankers.faithful import rerank_faithful
 from headrank.settings import PromptSettings
-from headrank.wording import INFORMATION, QUESTION_ANSWERING, faithful_wording
+from headrank.wording import INFORMATION, QUESTION_ANSWERING, beir_name, faithful_wording
 
 DOCUMENTS = (Document("a", "Oak", "a tree " * 150), Document("b", "", "a stone"))
 FRAME, END = "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"
@@ -38,6 +40,18 @@ def test_icr() -> None:
     assert text_of("icr", "mistral") == expected.replace(" \n\n", "\n\n")
     assert text_of("icr", benchmark="fiqa") == expected.replace(INFORMATION, QUESTION_ANSWERING)
     assert text_of("selective-icr", benchmark="fiqa") == text_of("icr", benchmark="fiqa")
+
+
+def test_the_full_study_asks_questions_where_icr_does() -> None:
+    """Whatever the configuration calls them."""
+    config = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text(encoding="utf-8"))
+    names = {d: beir_name(d, config["collections"][d].get("id", "")) for d in config["panel"]}
+    asked = {
+        d for d, name in names.items() if faithful_wording("icr", "", name).instruction == QUESTION_ANSWERING
+    }
+    assert asked == {"trec-covid", "fiqa", "touche", "dbpedia", "nq"}
+    assert beir_name("mine", "") == beir_name("mine", "beir") == "mine"
+    assert beir_name("mine", "msmarco-passage/trec-dl-2019/judged") == "mine"
 
 
 def test_qrhead_keeps_more_words_and_never_asks() -> None:

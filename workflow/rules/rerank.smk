@@ -26,7 +26,7 @@ rule frozen:
         tokens_per_pass=tokens_per_pass,
     params:
         library=library("frozen"),
-        benchmarks=config["panel"],
+        benchmarks={d: config["collections"][d]["id"] for d in config["panel"]},
         methods=FROZEN,
         model=MODEL,
         shard=shard_of,

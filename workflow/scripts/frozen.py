@@ -21,6 +21,7 @@ with uncollected(for_good=True):
     from headrank.settings import Settings
     from headrank.shards import blocks_of, join_features, join_frames
     from headrank.stage import stage
+    from headrank.wording import beir_name
 
 
 def main(inputs, benchmarks, names, settings, model, tokens_per_pass, shard, masses_paths):
@@ -31,8 +32,8 @@ def main(inputs, benchmarks, names, settings, model, tokens_per_pass, shard, mas
     router = Router.load(inputs.router) if inputs.router else None
     methods = build(names, Parts(backbone, builder, heads, settings, router))
     faithful = [name for name in names if name in FAITHFUL]
-    for offset, (name, run, target) in enumerate(
-        zip(benchmarks, inputs.candidates, masses_paths, strict=True)
+    for offset, ((name, identifier), run, target) in enumerate(
+        zip(benchmarks.items(), inputs.candidates, masses_paths, strict=True)
     ):
         candidates = read_candidates_of(Path(run).parent, settings.candidates.depth)
         parts = []
@@ -42,7 +43,13 @@ def main(inputs, benchmarks, names, settings, model, tokens_per_pass, shard, mas
                 backbone, builder, methods, block, settings, tokens_per_pass
             )
             frames |= rerank_faithful(
-                faithful, backbone, heads, block, settings.prompt, name, tokens_per_pass
+                faithful,
+                backbone,
+                heads,
+                block,
+                settings.prompt,
+                beir_name(name, identifier),
+                tokens_per_pass,
             )
             parts.append((frames, masses, routes))
         qids = [qid for _, masses, _ in parts for qid in masses.ids]

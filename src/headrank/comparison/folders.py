@@ -5,7 +5,7 @@ from __future__ import annotations
 import filecmp
 import os
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from headrank.comparison.artefacts import TOLD, kind_of, kinds
 from headrank.comparison.origins import Origins, compare_origins
@@ -13,7 +13,11 @@ from headrank.manifest import artefacts
 from headrank.provenance import NAME, read_provenance
 
 # Measured times, and what the records of origin, which are compared value by value, have put into files.
-_ASIDE = (NAME, "metrics/timing.parquet", "tables/timing.csv", "tables/timing.md", "tables/timing.tex")
+_ASIDE = (
+    NAME,
+    *("metrics/timing.parquet", "tables/timing.csv", "tables/timing.md", "tables/timing.tex"),
+    "adapters/*/*/steps.csv",
+)
 _SIDECAR = ".trec.yaml"
 
 
@@ -66,4 +70,4 @@ def compare_folders(one: str | os.PathLike[str], other: str | os.PathLike[str]) 
 
 
 def _counts(name: str) -> bool:
-    return name not in _ASIDE
+    return not any(PurePosixPath(name).match(pattern) for pattern in _ASIDE)

@@ -1,1 +1,1 @@
-"""Generative and supervised rerankers that attention methods are compared with (docs/methods.md, section 9)."""
+"""Generative and supervised rerankers that attention methods are compared with (docs/methods.md)."""

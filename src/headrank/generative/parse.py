@@ -1,4 +1,4 @@
-"""Listwise answers: what they say, and whether they keep to the format (two rules, docs/methods.md, section 9a)."""
+"""Listwise answers: what they say, and whether they keep to the format (two rules, docs/methods.md)."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 Every passage is read as if it were the only one, so that the list's order cannot matter and the work on a passage can
 be kept; the query sees one token of every ten. The heads of one layer give a pointer distribution, whose cross entropy
 is trained and whose values rank. Which layer, and how heads are put together, no public source tells: here the layer
-whose heads rank best before training, and the mean of their shares (docs/methods.md, section 7).
+whose heads rank best before training, and the mean of their shares (docs/methods.md).
 
 The settings are ``heads: best-layer``, ``encoding: {documents: independent, compression: segment}`` and ``loss: {form:
 pointer}`` without a regulariser.

@@ -37,7 +37,8 @@ def rerank_faithful(
     """Rankings by name; names: "icr-faithful", "selective-icr-faithful", "qrhead-faithful" or "core-faithful".
 
     heads: head sets by name, those of the methods asked for at least. settings: its chat family is used; words,
-    titles and instruction are the method's own. benchmark: ICR asks a question on some of them.
+    titles and instruction are the method's own. benchmark: by BEIR's name; ICR asks a question
+    on some of them.
     """
     frames = {}
     for name in names:

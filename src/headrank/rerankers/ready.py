@@ -43,7 +43,8 @@ def rank_untrained(
 ) -> pd.DataFrame:
     """Rank with an attention method that needs no training: a frame as of ``rerank_together``.
 
-    heads: file of the head set, or the router, for methods that have one. benchmark: its name, for ICR's faithful form.
+    heads: file of the head set, or the router, for methods that have one. benchmark: BEIR's name, for ICR's
+    faithful form.
     """
     chosen: HeadSet | None = None
     router = Router.load(heads) if heads is not None and name == "routehead" else None

@@ -2,7 +2,7 @@
 
 Words of the query that stand in many of the documents tell them apart badly and count less; documents in which the
 attention is spread over many tokens count more. No code is published: the form below is a reconstruction
-(docs/methods.md, section 5).
+(docs/methods.md).
 """
 
 from __future__ import annotations

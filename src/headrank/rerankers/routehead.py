@@ -1,7 +1,7 @@
 """RouteHead: heads chosen for each query by a router (arXiv 2604.24608).
 
 The pass reads all candidate heads and the query's hidden state; the router picks heads by the state, and a document's
-score is the attention that the query pays to it over the picked heads (docs/methods.md, section 4).
+score is the attention that the query pays to it over the picked heads (docs/methods.md).
 """
 
 from __future__ import annotations

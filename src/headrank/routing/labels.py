@@ -1,6 +1,6 @@
 """RouteHead's pseudo labels: for each list the few heads whose summed mass ranks it best.
 
-Works on stored per-head masses; the model is never run again (docs/methods.md, section 4).
+Works on stored per-head masses; the model is never run again (RouteHead in docs/methods.md).
 """
 
 from __future__ import annotations

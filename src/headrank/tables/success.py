@@ -28,7 +28,7 @@ def format_table(
     counts: columns backbone, method, queries, permutations (queries whose ranking was checked to hold every
     candidate exactly once), ties (documents that share their score with another), empty_documents; for methods
     that write answers also calls (answers), complete (those that name every id once) and well_formed (those that
-    match the regular expression of the format asked for; docs/methods.md section 9), NaN for the others. The
+    match the regular expression of the format asked for; docs/methods.md), NaN for the others. The
     last three may be absent together, when nothing is generated. Rows of several benchmarks are added up.
     """
     named = _with_answers(counts, [*_KEYS, *_COUNTS])
