@@ -5,7 +5,8 @@ from __future__ import annotations
 import filecmp
 import os
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from fnmatch import fnmatchcase
+from pathlib import Path
 
 from headrank.comparison.artefacts import TOLD, kind_of, kinds
 from headrank.comparison.origins import Origins, compare_origins
@@ -70,4 +71,4 @@ def compare_folders(one: str | os.PathLike[str], other: str | os.PathLike[str]) 
 
 
 def _counts(name: str) -> bool:
-    return not any(PurePosixPath(name).match(pattern) for pattern in _ASIDE)
+    return not any(fnmatchcase(name, pattern) for pattern in _ASIDE)
