@@ -118,6 +118,9 @@ def most_benchmarks(of: Measurements, members: Sequence[str], settings: Resampli
 
 def selectivity_gap(of: Measurements, members: Sequence[str], settings: Resampling) -> Finding:
     """C3: share of the relevant minus share of the irrelevant middle-zone documents promoted, pooled."""
+    absent = _unranked(of, members)
+    if absent:
+        return Finding(None, reason=absent)
     strata = [of.trained[b][ZONE_COLUMNS].to_numpy(dtype=float) for b in members if len(of.trained[b])]
     if not strata or 0 in sum(values.sum(axis=0) for values in strata)[[0, 2]]:  # type: ignore[index]
         return Finding(None, reason="the middle zone has no relevant or no irrelevant documents")
@@ -130,6 +133,9 @@ def selectivity_gap(of: Measurements, members: Sequence[str], settings: Resampli
 
 def gap_widened(of: Measurements, members: Sequence[str], settings: Resampling) -> Finding:
     """C3: HeadRank's gap minus that of its heads untrained; met if the whole interval is above zero."""
+    absent = _unranked(of, members)
+    if absent:
+        return Finding(None, reason=absent)
     strata = []
     for name in members:
         after, before = (frame[ZONE_COLUMNS].sort_index() for frame in (of.trained[name], of.untrained[name]))
@@ -190,9 +196,9 @@ def training_queries(of: Measurements) -> Finding:
 
 def _rivals(of: Measurements, members: Sequence[str]) -> tuple[list[str], str, bool]:
     """Decoding-free and generative methods with a value for every query, what that leaves out, and whether it does."""
-    for name in members:
-        if name not in of.values or OURS not in of.values[name] or of.values[name][OURS].isna().any():
-            return [], f"HeadRank was not evaluated on all of {name}", True
+    absent = _unranked(of, members)
+    if absent:
+        return [], absent, True
     methods = list(dict.fromkeys(str(m) for name in members for m in of.values[name]))
     compared = [m for m in methods if m != OURS and of.kinds[m] in (*DECODING_FREE, *GENERATIVE)]
     whole = [m for m in compared if all(m in of.values[b] and of.values[b][m].notna().all() for b in members)]
@@ -205,6 +211,14 @@ def _rivals(of: Measurements, members: Sequence[str]) -> tuple[list[str], str, b
     if short:
         lacks.append(f"not on all queries: {', '.join(short)}")
     return whole, "; ".join(lacks), bool(lacks)
+
+
+def _unranked(of: Measurements, members: Sequence[str]) -> str:
+    """Why HeadRank's value on some benchmark is missing; empty where it has all."""
+    for name in members:
+        if name not in of.values or OURS not in of.values[name] or of.values[name][OURS].isna().any():
+            return f"HeadRank was not evaluated on all of {name}"
+    return ""
 
 
 def _shares(sums: Floats) -> tuple[Floats, Floats]:

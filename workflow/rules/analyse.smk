@@ -63,10 +63,10 @@ rule depth:
         features=built("features/{backbone}/training.safetensors"),
         lists=built("lists/training.parquet"),
         heads=built("heads/{backbone}/headrank.json"),
-        masses=expand(built("runs/{{backbone}}/{d}/masses.safetensors"), d=config["panel"]),
-        rankings=expand(built("runs/{{backbone}}/{d}/headrank-untrained.parquet"), d=config["panel"]),
-        trained=expand(built("runs/{{backbone}}/{d}/headrank.trec"), d=config["panel"]),
-        qrels=expand(built("collections/{d}/qrels.trec"), d=config["panel"]),
+        masses=expand(built("runs/{{backbone}}/{d}/masses.safetensors"), d=COMMON),
+        rankings=expand(built("runs/{{backbone}}/{d}/headrank-untrained.parquet"), d=COMMON),
+        trained=expand(built("runs/{{backbone}}/{d}/headrank.trec"), d=COMMON),
+        qrels=expand(built("collections/{d}/qrels.trec"), d=COMMON),
     output:
         curve=built("metrics/depth/{backbone}.parquet"),
         marks=built("metrics/depth/{backbone}-marks.parquet"),
@@ -93,10 +93,10 @@ rule depth:
 rule controls:
     input:
         heads=built("heads/{backbone}/headrank.json"),
-        masses=expand(built("runs/{{backbone}}/{d}/masses.safetensors"), d=config["panel"]),
-        rankings=expand(built("runs/{{backbone}}/{d}/headrank-untrained.parquet"), d=config["panel"]),
-        qrels=expand(built("collections/{d}/qrels.trec"), d=config["panel"]),
-        references=expand(built("runs/{{backbone}}/{d}/{m}.trec"), d=config["panel"], m=REFERENCES),
+        masses=expand(built("runs/{{backbone}}/{d}/masses.safetensors"), d=COMMON),
+        rankings=expand(built("runs/{{backbone}}/{d}/headrank-untrained.parquet"), d=COMMON),
+        qrels=expand(built("collections/{d}/qrels.trec"), d=COMMON),
+        references=expand(built("runs/{{backbone}}/{d}/{m}.trec"), d=COMMON, m=REFERENCES),
     output:
         layers=built("metrics/controls/{backbone}-layers.parquet"),
         draws=built("metrics/controls/{backbone}-draws.parquet"),
@@ -114,7 +114,7 @@ rule controls:
         gpu=0,
     params:
         library=library("controls"),
-        benchmarks=config["panel"],
+        benchmarks=COMMON,
         settings=settings("mass", "loss", "candidates"),
         cutoff=lookup("evaluation/cutoff", within=config),
         draws=lookup("evaluation/draws", within=config),

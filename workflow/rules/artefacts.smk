@@ -1,10 +1,10 @@
 """What is evaluated and shown: the cells of each metrics file, and the frames behind each table and figure."""
 
-# On part of the queries, generative methods cannot be compared: then only their answers and costs are shown.
-GENERATED = GENERATIVE if config["generative"]["queries"] is None else []
+# On part of its queries, generative methods cannot be compared on a benchmark: only their answers and costs are shown.
+WHOLE = config["panel"] if config["generative"]["queries"] is None else config["generative"]["whole"]
 # What each metrics file covers, beside the first stage.
 SHOWN = {
-    "main": [*FROZEN, *config["trained_baselines"], "headrank", *GENERATED],
+    "main": [*FROZEN, *config["trained_baselines"], "headrank", *(GENERATIVE if WHOLE else [])],
     "ablation": ["headrank-untrained", "headrank", *config["ablation"]["variants"]],
     "queries": ["headrank-untrained", "headrank", *config["ablation"]["queries"]],
     "seeds": ["headrank-untrained", "headrank", *SEEDED],
@@ -84,11 +84,11 @@ OPTIONS = {
     ("figure", "head_maps"): {"backbones": BACKBONES[:4], "methods": CRITERIA},
     ("figure", "overlap"): {"backbones": BACKBONES, "methods": CRITERIA},
     ("figure", "routes"): {"backbones": BACKBONES, "benchmarks": config["panel"]},
-    ("figure", "controls"): {"metric": NDCG, "backbones": BACKBONES, "benchmarks": config["panel"]},
+    ("figure", "controls"): {"metric": NDCG, "backbones": BACKBONES, "benchmarks": COMMON},
     ("table", "controls"): {
         "metric": NDCG,
         "backbones": BACKBONES,
-        "benchmarks": config["panel"],
+        "benchmarks": COMMON,
         "averages": config["averages"],
     },
     ("figure", "depth"): {"backbones": BACKBONES, "metric": NDCG},
@@ -100,7 +100,7 @@ OPTIONS = {
 WRITING = ["rankgpt", "rankgpt-single", "setwise", "setwise-single"]
 # What the paper's claims are judged on: the study's own mean, and its averages.
 PANELS = {"mean": config["panel"], **config["averages"]}
-ROUTE_CELLS = [(b, d) for b in BACKBONES for d in config["panel"]]
+ROUTE_CELLS = [(b, d) for b in BACKBONES for d in panel_of(b)]
 ZONE = {key: config["evaluation"][key] for key in ("zone", "relevant_from", "irrelevant")}
 RESAMPLING = {"n_resamples": config["evaluation"]["resamples"], "alpha": ALPHA, "seed": config["seed"]}
 # Methods that the controls of head choice are drawn beside.
@@ -137,18 +137,24 @@ EVALUATED += ["seeds"] if SEEDED else []
 def cells(scope):
     """(backbone, benchmark, method) of each ranking by a model that a metrics file covers."""
     backbones = BACKBONES if scope in ("main", "seeds") else [ABLATED]
-    return [(b, d, m) for b in backbones for d in config["panel"] for m in SHOWN[scope] if runs_on(m, b)]
+    places = [(b, d) for b in backbones for d in panel_of(b)]
+    return [(b, d, m) for b, d in places for m in SHOWN[scope] if runs_on(m, b) and compares(m, d)]
 
 
 def runs_on(method, backbone):
     return method != "qwen3-reranker" or backbone in JUDGED
 
 
+def compares(method, benchmark):
+    """Whether a method has a ranking for every query of the benchmark."""
+    return method not in GENERATIVE or benchmark in WHOLE
+
+
 def told_cells(wildcards):
     """The cells of the main table, and those of generative methods that it leaves out."""
-    more = [m for m in GENERATIVE if m not in GENERATED]
-    places = [(b, d) for b in BACKBONES for d in config["panel"]]
-    return cells("main") + [(b, d, m) for b, d in places for m in more if runs_on(m, b)]
+    places = [(b, d) for b in BACKBONES for d in panel_of(b)]
+    more = [(b, d, m) for b, d in places for m in GENERATIVE if runs_on(m, b) and not compares(m, d)]
+    return cells("main") + more
 
 
 def told_rankings(wildcards):
@@ -168,7 +174,7 @@ def models_of_claims():
 
 def claimed(wildcards):
     """Rankings before and after training, of which the claims compare the middle zones."""
-    places = expand(f"{RESULTS}runs/{{b}}/{{d}}", b=BACKBONES, d=config["panel"])
+    places = [f"{RESULTS}runs/{b}/{d}" for b in BACKBONES for d in panel_of(b)]
     return {
         "trained": [f"{place}/headrank.parquet" for place in places],
         "untrained": [f"{place}/headrank-untrained.parquet" for place in places],

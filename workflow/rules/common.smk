@@ -183,6 +183,28 @@ def judged_files(wildcards):
     return [f"{RESULTS}collections/{wildcards.collection}/qrels.trec"] if trained else []
 
 
+def panel_of(backbone):
+    """The benchmarks that a backbone ranks, in the study's order."""
+    chosen = config["backbones"][backbone]["panel"] or config["panel"]
+    return [benchmark for benchmark in config["panel"] if benchmark in chosen]
+
+
+# What backbones are compared on in one mean.
+COMMON = [d for d in config["panel"] if all(d in panel_of(b) for b in config["backbones"])]
+
+
+def ranked(wildcards):
+    """How many queries of each benchmark a backbone ranks: None for all, and none of those that it leaves out."""
+    return {d: None if d in panel_of(wildcards.backbone) else 0 for d in config["panel"]}
+
+
+def asked(wildcards):
+    """How many queries of each benchmark the generative references of a backbone are asked."""
+    given = config["generative"]
+    few = {d: None if d in given["whole"] else given["queries"] for d in config["panel"]}
+    return {d: few[d] if most is None else most for d, most in ranked(wildcards).items()}
+
+
 def reranker_of(backbone):
     """The model that judges pointwise beside a backbone: the fine-tuned one of its size, or the backbone itself."""
     return config["backbones"][backbone]["reranker"] or backbone

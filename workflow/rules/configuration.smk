@@ -86,6 +86,8 @@ def check_names(schema):
     uses = [("train_on", config["train_on"], "collections")]
     uses.append(("detect_on", config["detect_on"], "collections"))
     uses.append(("panel", config["panel"], "collections"))
+    uses.append(("generative.whole", config["generative"]["whole"], "panel"))
+    uses += [(f"backbones.{b}.panel", spec["panel"] or [], "panel") for b, spec in config["backbones"].items()]
     uses.append(("ablation.variants", config["ablation"]["variants"], "variants"))
     uses.append(("ablation.queries", config["ablation"]["queries"], "variants"))
     if config["ablation"]["backbone"] is not None:
@@ -93,7 +95,8 @@ def check_names(schema):
     for key, names, where in uses:
         for name in names:
             if name not in config[where]:
-                refuse(f"{key}: {name!r} is not among the {where}; {near(name, config[where])}")
+                what = "benchmarks of the panel" if where == "panel" else where
+                refuse(f"{key}: {name!r} is not among the {what}; {near(name, config[where])}")
     methods = ["bm25", "headrank", *schema["properties"]["methods"]["items"]["enum"]]
     methods += schema["properties"]["generative"]["properties"]["methods"]["items"]["enum"]
     if "headrank-untrained" not in config["methods"]:
@@ -136,6 +139,9 @@ def check_names(schema):
                 refuse(
                     f"averages.{name}: {member!r} is not among the benchmarks; {near(member, config['panel'])}"
                 )
+    shared = [d for d in config["panel"] if all(d in (b["panel"] or [d]) for b in config["backbones"].values())]
+    if not shared:
+        refuse("backbones: no benchmark is in the panel of every backbone; give them one to be compared on")
     for name in config["ablation"]["queries"]:
         if not config["variants"][name].get("training", {}).get("queries"):
             refuse(

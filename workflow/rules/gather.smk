@@ -22,7 +22,7 @@ if SHARDS > 1:
         params:
             library=library("gather"),
             parts=expand(built("shards/{shard}/runs"), shard=SHARD_NAMES),
-            queries=None,
+            queries=ranked,
         script:
             "../scripts/gather.py"
 
@@ -50,7 +50,7 @@ if SHARDS > 1:
         params:
             library=library("gather"),
             parts=expand(built("shards/{shard}/runs"), shard=SHARD_NAMES),
-            queries=config["generative"]["queries"],
+            queries=asked,
 
     use rule gather_generate as gather_judge with:
         input:

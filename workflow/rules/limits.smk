@@ -92,7 +92,7 @@ def passes_of(stage, wildcards):
         "frozen": 1
         + sum(name.endswith("-faithful") for name in FROZEN),
     }
-    return queries_of(config["panel"]) * each.get(stage, 1)
+    return queries_of(panel_of(wildcards.backbone)) * each.get(stage, 1)
 
 
 def kept_bytes(stage, shape, wildcards):
@@ -101,17 +101,17 @@ def kept_bytes(stage, shape, wildcards):
         kinds, methods, prompts = 3, 0, passes_of(stage, wildcards)
     elif stage in ("frozen", "rerank"):
         kinds, methods = (1, len(FROZEN)) if stage == "frozen" else (0, 1)
-        prompts = max(queries_of([name]) for name in config["panel"])
+        prompts = max(queries_of([name]) for name in panel_of(wildcards.backbone))
     else:
         return 0
     masses = COPIES * kinds * 4 * shape.layers * shape.heads
     return prompts / SHARDS * passages_of(stage) * (masses + methods * ROW_BYTES)
 
 
-def asking_seconds(stage, shape):
+def asking_seconds(stage, shape, wildcards):
     """Time in which all shards of a job of generative references ask their questions."""
-    most = config["generative"]["queries"] or math.inf
-    queries = sum(min(most, queries_of([name])) for name in config["panel"])
+    most = {name: math.inf if count is None else count for name, count in asked(wildcards).items()}
+    queries = sum(min(most[name], queries_of([name])) for name in config["panel"])
     given = GenerativeSettings(**GENERATIVE_SETTINGS)
     passage_tokens = min(MEAN_WORDS, given.words) * TOKENS_PER_WORD
     count = config["headrank"]["candidates"]["depth"]
@@ -162,7 +162,7 @@ def minutes(stage, names=(), key="variant"):
         if shape is None:
             return attempt * len(jobs) * UNKNOWN_MINUTES
         seconds = sum(
-            asking_seconds(stage, shape) if stage in ASKING else reading_seconds(stage, shape, job)
+            asking_seconds(stage, shape, job) if stage in ASKING else reading_seconds(stage, shape, job)
             for job in jobs
         )
         seconds /= 1 if stage == "train" else SHARDS

@@ -27,6 +27,7 @@ rule frozen:
     params:
         library=library("frozen"),
         benchmarks={d: config["collections"][d]["id"] for d in config["panel"]},
+        queries=ranked,
         methods=FROZEN,
         model=MODEL,
         shard=shard_of,
@@ -67,6 +68,7 @@ for BATCH in BATCHES:
         params:
             library=library("rerank"),
             model=MODEL,
+            queries=ranked,
             shard=shard_of,
             settings=for_each(
                 BATCH,
@@ -122,7 +124,7 @@ rule generate:
     params:
         library=library("generate"),
         methods=WRITTEN,
-        queries=lookup("generative/queries", within=config),
+        queries=asked,
         settings=GENERATIVE_SETTINGS,
         depth=lookup("headrank/candidates/depth", within=config),
         model=MODEL,
@@ -170,7 +172,7 @@ rule judge:
     params:
         library=library("generate"),
         methods=["qwen3-reranker"],
-        queries=lookup("generative/queries", within=config),
+        queries=asked,
         settings=GENERATIVE_SETTINGS,
         depth=lookup("headrank/candidates/depth", within=config),
         model=MODEL,

@@ -24,7 +24,7 @@ with uncollected(for_good=True):
     from headrank.wording import beir_name
 
 
-def main(inputs, benchmarks, names, settings, model, tokens_per_pass, shard, masses_paths):
+def main(inputs, benchmarks, queries, names, settings, model, tokens_per_pass, shard, masses_paths):
     settings = Settings.from_mapping(settings)
     backbone = load_backbone(inputs.backbone, dtype=model["dtype"], device=model["device"])
     builder = PromptBuilder(backbone.tokenizer, settings.prompt)
@@ -35,7 +35,7 @@ def main(inputs, benchmarks, names, settings, model, tokens_per_pass, shard, mas
     for offset, ((name, identifier), run, target) in enumerate(
         zip(benchmarks.items(), inputs.candidates, masses_paths, strict=True)
     ):
-        candidates = read_candidates_of(Path(run).parent, settings.candidates.depth)
+        candidates = read_candidates_of(Path(run).parent, settings.candidates.depth)[: queries[name]]
         parts = []
         # A shard may have no query of a small benchmark; its files are then empty.
         for block in blocks_of(candidates, *shard, offset) or [[]]:
@@ -67,6 +67,7 @@ if __name__ == "__main__":
         main(
             snakemake.input,
             snakemake.params.benchmarks,
+            snakemake.params.queries,
             snakemake.params.methods,
             snakemake.params.settings,
             snakemake.params.model,

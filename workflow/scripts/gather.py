@@ -17,8 +17,13 @@ with uncollected(for_good=True):
 
 
 def main(parts, orders, queries, outputs):
-    """``parts``: the folders of the shards; ``orders``: runs whose queries give each benchmark's order."""
-    qids = {Path(path).parent.name: list(read_run(path))[:queries] for path in orders}
+    """``parts``: the folders of the shards; ``orders``: runs whose queries give each benchmark's order.
+
+    ``queries``: how many of each benchmark's queries there are, None for all.
+    """
+    qids = {
+        Path(path).parent.name: list(read_run(path))[: queries[Path(path).parent.name]] for path in orders
+    }
     for output in map(Path, outputs):
         # BACKBONE/BENCHMARK/FILE, below the folder of all runs and below that of each shard.
         pieces = [Path(part, *output.parts[-3:]) for part in parts]

@@ -25,11 +25,12 @@ def main(inputs, names, queries, given, depth, model, shard, rankings):
     backbone = load_backbone(inputs.backbone, dtype=model["dtype"], device=model["device"])
     places = {Path(path).parent.name: Path(path).parent for path in rankings}
     for offset, run in enumerate(inputs.candidates):
-        candidates = read_candidates_of(Path(run).parent, depth)[:queries]
+        folder = Path(run).parent
+        candidates = read_candidates_of(folder, depth)[: queries[folder.name]]
         # A shard may have no query of a small benchmark; its files are then empty.
         blocks = blocks_of(candidates, *shard, offset) or [[]]
         qids = [c.qid for block in blocks for c in block]
-        place = places[Path(run).parent.name]
+        place = places[folder.name]
         for name in names:
             parts = [rerank_generative(name, backbone, block, settings) for block in blocks]
             ranked = join_frames([frame for frame, _ in parts], qids)

@@ -19,15 +19,17 @@ with uncollected(for_good=True):
     from headrank.stage import stage
 
 
-def main(inputs, given, model, tokens_per_pass, shard, rankings):
+def main(inputs, given, queries, model, tokens_per_pass, shard, rankings):
     benchmarks = len(inputs.candidates)
     for place, variant in enumerate(given):
         settings = Settings.from_mapping(given[variant])
         targets = rankings[place * benchmarks : (place + 1) * benchmarks]
-        rank(inputs, variant, inputs.adapters[place], settings, model, tokens_per_pass, shard, targets)
+        rank(
+            inputs, variant, inputs.adapters[place], settings, queries, model, tokens_per_pass, shard, targets
+        )
 
 
-def rank(inputs, variant, weights, settings, model, tokens_per_pass, shard, rankings):
+def rank(inputs, variant, weights, settings, queries, model, tokens_per_pass, shard, rankings):
     adapter = Path(weights).parent
     heads = check_adapter(adapter, inputs.backbone)
     backbone = load_backbone(inputs.backbone, heads.depth, model["dtype"], model["device"], adapter=adapter)
@@ -35,7 +37,8 @@ def rank(inputs, variant, weights, settings, model, tokens_per_pass, shard, rank
     method = trained(heads, settings, variant)
     order = settings.candidates.order
     for offset, (run, target) in enumerate(zip(inputs.candidates, rankings, strict=True)):
-        candidates = read_candidates_of(Path(run).parent, settings.candidates.depth)
+        folder = Path(run).parent
+        candidates = read_candidates_of(folder, settings.candidates.depth)[: queries[folder.name]]
         # A shard may have no query of a small benchmark; its files are then empty.
         blocks = blocks_of(candidates, *shard, offset) or [[]]
         parts = [
@@ -52,6 +55,7 @@ if __name__ == "__main__":
         main(
             snakemake.input,
             snakemake.params.settings,
+            snakemake.params.queries,
             snakemake.params.model,
             snakemake.resources.tokens_per_pass,
             snakemake.params.shard,
