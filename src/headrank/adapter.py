@@ -21,8 +21,8 @@ WEIGHTS = "adapter_model.safetensors"
 QK = r"self_attn\.[qk]_proj"
 
 
-def target_modules(layers: Iterable[int], modules: str) -> str:
-    """Regular expression of the projections that get LoRA; layers: those with chosen heads.
+def target_modules(layers: Iterable[int], modules: str, first: int = 0) -> str:
+    """Regular expression of the projections that get LoRA; layers: those with chosen heads. None below ``first``.
 
     ``all``: all seven projections below the deepest of them and q and k in it, since its values, output and MLP, and
     everything above, never reach the read-out and would get no gradient. ``qk``: q and k up to it. ``chosen-qk``: q and
@@ -30,7 +30,7 @@ def target_modules(layers: Iterable[int], modules: str) -> str:
     """
     chosen = sorted(set(layers))
     last = chosen[-1]
-    below = chosen[:-1] if modules == "chosen-qk" else range(last)
+    below = [layer for layer in (chosen[:-1] if modules == "chosen-qk" else range(last)) if layer >= first]
     inner = r"(?:self_attn\.[qkvo]_proj|mlp\.(?:gate|up|down)_proj)" if modules == "all" else QK
     places = [*(rf"layers\.{layer}\.{inner}" for layer in below), rf"layers\.{last}\.{QK}"]
     return rf".*\.(?:{'|'.join(places)})"
@@ -44,7 +44,11 @@ def attach_lora(backbone: Backbone, heads: HeadSet, settings: TrainingSettings) 
         r=settings.lora_r,
         lora_alpha=settings.lora_alpha,
         lora_dropout=settings.lora_dropout,
-        target_modules=target_modules((layer for layer, _ in heads.heads), settings.modules),
+        target_modules=target_modules(
+            (layer for layer, _ in heads.heads),
+            settings.modules,
+            round(settings.first_layer * backbone.n_layers),
+        ),
         bias="none",
     )
     try:

@@ -34,8 +34,11 @@ def build_lists(
     Each list takes up to ``per_grade`` random documents of each grade above 0, then the grade-0 documents that the
     first stage ranks highest (``irrelevant: random`` draws them from all that are judged), then (``fill_unjudged``)
     unjudged candidates in first-stage order, and then random grade-0 documents that the first stage did not find, up to
-    ``size``; its order is a random permutation. ``dedupe`` keeps one
-    document of each normalised text. Queries whose normalised text is in ``exclude`` (test queries) are left out.
+    ``size``. With ``documents: candidates`` it takes the first stage's candidates instead, judged or not: the first
+    sample the best of them, as a list that is tested does, later ones a random part of the first ``pool``. The order is
+    a random permutation, or with ``order: first-stage`` the first stage's, documents that it did not find last.
+    ``dedupe`` keeps one document of each normalised text. Queries whose normalised text is in ``exclude`` (test queries)
+    are left out, and samples whose judged documents all have one grade.
 
     Columns: list_id, qid, sample, position (from 0), docid, grade (-1 = unjudged), rank (first stage, from 1; 0 = not
     retrieved). The same seed gives the same lists, whatever other queries there are.
@@ -52,11 +55,16 @@ def build_lists(
         for sample in range(samples):
             # Seeded by the query's own id, so that adding or leaving out a query changes no other's lists.
             rng = np.random.default_rng([seed, zlib.crc32(qid.encode()), sample])
-            chosen = _choose(qrels[qid], ranks, passages, settings, rng)
+            if settings.documents == "candidates":
+                chosen = _candidates(qrels[qid], ranks, passages, settings, sample, rng)
+            else:
+                chosen = _choose(qrels[qid], ranks, passages, settings, rng)
             if len({grade for _, grade in chosen if grade != UNJUDGED}) < 2:
                 continue
-            for position, i in enumerate(rng.permutation(len(chosen))):
-                docid, grade = chosen[i]
+            shuffled = [chosen[i] for i in rng.permutation(len(chosen))]
+            if settings.order == "first-stage":
+                shuffled.sort(key=lambda document: ranks.get(document[0], len(ranks) + 1))
+            for position, (docid, grade) in enumerate(shuffled):
                 rows.append((list_id, qid, sample, position, docid, grade, ranks.get(docid, 0)))
             list_id += 1
     if not rows:
@@ -71,27 +79,14 @@ def _choose(
     settings: ListSettings,
     rng: np.random.Generator,
 ) -> list[tuple[str, int]]:
-    seen: set[str] = set()
-    chosen: list[tuple[str, int]] = []
-
-    def take(docid: str, grade: int) -> bool:
-        if len(chosen) == settings.size or docid not in passages:
-            return False
-        text = normalise(f"{passages[docid].title} {passages[docid].text}") if settings.dedupe else docid
-        # A near-duplicate with another grade is label noise, not a preference.
-        if text in seen:
-            return False
-        seen.add(text)
-        chosen.append((docid, grade))
-        return True
-
+    chosen = _List(passages, settings)
     for level in sorted({g for g in grades.values() if g > 0}, reverse=True):
         members = sorted(docid for docid, grade in grades.items() if grade == level)
         taken = 0
         for i in rng.permutation(len(members)):
             if taken == settings.per_grade:
                 break
-            taken += take(members[i], level)
+            taken += chosen.take(members[i], level)
     irrelevant = sorted(docid for docid, grade in grades.items() if grade <= 0)
     retrieved = sorted((d for d in irrelevant if d in ranks), key=lambda d: ranks[d])
     others = [d for d in irrelevant if d not in ranks]
@@ -102,8 +97,47 @@ def _choose(
     hard, easy = (retrieved, drawn) if settings.irrelevant == "hardest" else (drawn, [])
     for docids, grade in ((hard, 0), (context, UNJUDGED), (easy, 0)):
         for docid in docids:
-            take(docid, grade)
-    return chosen
+            chosen.take(docid, grade)
+    return chosen.taken
+
+
+def _candidates(
+    grades: Mapping[str, int],
+    ranks: Mapping[str, int],
+    passages: Mapping[str, Document],
+    settings: ListSettings,
+    sample: int,
+    rng: np.random.Generator,
+) -> list[tuple[str, int]]:
+    pool = sorted(ranks, key=lambda docid: ranks[docid])[: settings.pool]
+    drawn = pool if sample == 0 else [pool[i] for i in rng.permutation(len(pool))]
+    chosen = _List(passages, settings)
+    for docid in drawn:
+        # Negative grades are judged irrelevant; -1 among the rows means unjudged.
+        chosen.take(docid, max(grades[docid], 0) if docid in grades else UNJUDGED)
+    return chosen.taken
+
+
+class _List:
+    """A list in the making: at most ``size`` documents that have a text, with ``dedupe`` one of each text."""
+
+    def __init__(self, passages: Mapping[str, Document], settings: ListSettings) -> None:
+        self.passages, self.settings = passages, settings
+        self.taken: list[tuple[str, int]] = []
+        self._seen: set[str] = set()
+
+    def take(self, docid: str, grade: int) -> bool:
+        """Take a document if there is room for it; whether it was taken."""
+        if len(self.taken) == self.settings.size or docid not in self.passages:
+            return False
+        document = self.passages[docid]
+        text = normalise(f"{document.title} {document.text}") if self.settings.dedupe else docid
+        # A near-duplicate with another grade is label noise, not a preference.
+        if text in self._seen:
+            return False
+        self._seen.add(text)
+        self.taken.append((docid, grade))
+        return True
 
 
 def normalise(text: str) -> str:

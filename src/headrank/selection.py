@@ -16,6 +16,9 @@ from headrank.heads import HeadSet
 from headrank.lists import by_list
 from headrank.settings import MassSettings, SelectionSettings
 
+# Among the stored features, by the setting's name.
+MASSES = {"raw": "headrank", "calibrated": "qrhead"}
+
 
 def select_headrank(
     features: Features,
@@ -29,18 +32,22 @@ def select_headrank(
 
     Sel_h = (2 Disc_h - 1) - weight * Ent_h, or Disc_h * (1 - Ent_h). Disc_h is the mean over queries of the AUC
     between adjacent grade levels (or CoRe's contrast with the next lower level as negatives), Ent_h the mean entropy
-    of the head's list-normalised masses over log N. Uses the first ``permutations`` lists of each query; ``layers``
-    restricts the choice to the model's first layers. Heads with Disc_h at or below the threshold are never chosen.
+    of the head's list-normalised masses over log N; both of raw or of calibrated masses (``masses``). Uses the first
+    ``permutations`` lists of each query; ``layers`` (by default the share ``depth`` of them all) restricts the choice
+    to the model's first layers. Heads with Disc_h at or below the threshold are never chosen.
     """
+    kind = MASSES[selection.masses]
+    if layers is None:
+        layers = max(1, round(selection.depth * features.n_layers))
     chosen = lists[lists["sample"] < selection.permutations]
     if chosen.empty:
         raise InputError(
             f"head selection: no training lists among the first {selection.permutations} samples"
         )
     disc_rows, ent_rows, qids = [], [], []
-    positional = _position_profile(features, chosen, mass)
+    positional = _position_profile(features, chosen, kind, mass)
     debiased = []
-    for qid, grades, values, token_entropy in each_list(features, chosen, "headrank", mass.length_alpha):
+    for qid, grades, values, token_entropy in each_list(features, chosen, kind, mass.length_alpha):
         if selection.statistic == "auc":
             statistic = adjacent_auc(values, grades)
         else:
@@ -62,8 +69,7 @@ def select_headrank(
     allowed = disc > selection.min_discrimination
     if selection.stability_std is not None:
         allowed &= spread <= selection.stability_std
-    if layers is not None:
-        allowed &= np.arange(len(score)) // features.n_heads < layers
+    allowed &= np.arange(len(score)) // features.n_heads < layers
     statistics = {
         "selection": score,
         "discrimination": disc,
@@ -122,9 +128,9 @@ def mean_by_query(rows: Sequence[Array], qids: Sequence[str]) -> Array:
     return frame.groupby(np.asarray(qids), sort=True).mean().to_numpy()
 
 
-def _position_profile(features: Features, lists: pd.DataFrame, mass: MassSettings) -> Array:
+def _position_profile(features: Features, lists: pd.DataFrame, kind: str, mass: MassSettings) -> Array:
     """(heads, positions): mean share by prompt position; dividing by it takes a head's position habit out."""
-    each = each_list(features, lists, "headrank", mass.length_alpha)
+    each = each_list(features, lists, kind, mass.length_alpha)
     shares = [list_shares(values, mass.epsilon) for _, _, values, _ in each]
     longest = max(s.shape[1] for s in shares)
     padded = np.full((len(shares), shares[0].shape[0], longest), np.nan)

@@ -60,8 +60,14 @@ class MassSettings:
 
 @dataclass(frozen=True)
 class SelectionSettings:
-    """R5: entropy-regularised head selection."""
+    """R5: entropy-regularised head selection.
 
+    masses: a head's raw masses (R4), or what QRHead and ICR judge by: the null query's taken off, outliers masked, over
+    the instruction and query. depth: the share of the layers, from the first, that heads may come from.
+    """
+
+    masses: Literal["raw", "calibrated"] = "raw"
+    depth: float = 1.0
     k: int = 8
     entropy_weight: float = 0.2
     statistic: Literal["auc", "core"] = "auc"
@@ -76,8 +82,14 @@ class SelectionSettings:
 
 @dataclass(frozen=True)
 class ListSettings:
-    """R6: training lists."""
+    """R6: training lists.
 
+    documents: judged ones by grade, filled up, or the first stage's candidates, as they are when lists are tested.
+    order: in the prompt, a random permutation or the first stage's.
+    """
+
+    documents: Literal["judged", "candidates"] = "judged"
+    order: Literal["random", "first-stage"] = "random"
     size: int = 40
     per_grade: int = 8
     per_query_per_epoch: int = 10
@@ -126,12 +138,13 @@ class RegulariserSettings:
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """R10: what is trained and how."""
+    """R10: what is trained and how. first_layer: the share of the model's layers, from the first, that stay frozen."""
 
     lora_r: int = 16
     lora_alpha: int = 32
     lora_dropout: float = 0.05
     modules: Literal["all", "qk", "chosen-qk"] = "all"
+    first_layer: float = 0.0
     learning_rate: float = 1e-4
     weight_decay: float = 0.0
     warmup: float = 0.05

@@ -97,6 +97,38 @@ def test_each_sample_has_its_own_documents_and_its_own_order():
         assert abs(np.corrcoef(group["position"], group["grade"])[0, 1]) < 0.5
 
 
+def test_candidates_as_they_are_tested():
+    """The first sample is what a test query's list would be; later ones are parts of the pool."""
+    run = {"q": [(docid, 100.0 - i) for i, docid in enumerate([*GRADES][:4] + RANKED)]}
+    lists = build(samples=3, run=run, documents="candidates", order="first-stage", size=10, pool=20)
+    first, *others = (group for _, group in lists.groupby("sample"))
+    assert first["docid"].tolist() == [*[*GRADES][:4], *RANKED[:6]]
+    assert first["grade"].tolist() == [3, 3, 3, 3, -1, 0, -1, 0, -1, 0]
+    assert first["rank"].tolist() == list(range(1, 11))
+    assert all(GRADES.get(d, -1) == g for d, g in zip(lists["docid"], lists["grade"], strict=True))
+    drawn = {tuple(group["docid"]) for group in others}
+    assert len(drawn) == 2
+    for group in others:
+        assert group["rank"].is_monotonic_increasing
+        assert group["rank"].between(1, 20).all()
+        assert group["rank"].tolist() != list(range(1, 11))
+
+
+def test_judged_documents_in_first_stage_order_those_not_found_last():
+    (group,) = (g for _, g in build(samples=1, order="first-stage").groupby("list_id"))
+    ranks = [rank or 99 for rank in group["rank"]]
+    assert ranks == sorted(ranks)
+    assert ranks.count(99) == 24
+    assert group["grade"].value_counts().to_dict() == {3: 8, 2: 8, 1: 8, 0: 16}
+
+
+def test_candidates_judged_below_zero_are_irrelevant_not_unjudged():
+    grades = {"g3-00": 3, "g0-00": -2}
+    run = {"q": [("g0-00", 2.0), ("g3-00", 1.0), ("u00", 0.5)]}
+    lists = build(samples=1, qrels={"q": grades}, run=run, documents="candidates", order="first-stage")
+    assert lists["grade"].tolist() == [0, 3, -1]
+
+
 def test_positions_are_uniform():
     lists = build(samples=300, size=10, per_grade=3)
     mean = lists[lists["grade"] == 3]["position"].mean()

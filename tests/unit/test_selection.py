@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from itertools import pairwise
 from typing import Any
@@ -269,6 +270,29 @@ def test_the_number_and_the_depth_of_heads_are_restricted():
     shallow = select(features, lists, layers=1, k=100, min_discrimination=-1.0)
     assert sorted(shallow.heads) == [(0, 0), (0, 1), (0, 2), (0, 3)]
     assert len(shallow.statistics["selection"]) == 12
+
+
+def test_the_share_of_the_layers_that_heads_may_come_from():
+    features, lists = planted()
+    half = select(features, lists, depth=0.5, k=100, min_discrimination=-1.0)
+    assert {layer for layer, _ in half.heads} == set(range(round(features.n_layers / 2)))
+    # However small the share, one layer is left.
+    assert {layer for layer, _ in select(features, lists, depth=0.01, k=2).heads} == {0}
+
+
+def test_calibrated_masses_in_place_of_raw_ones():
+    raw, calibrated = [[[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]]], [[[1.0, 2.0, 3.0], [9.0, 1.0, -2.0]]]
+    features, lists = made_up_features(raw, 1, 2), lists_frame([[2, 1, 0]])
+    features.values["qrhead"][:] = calibrated  # type: ignore[index]
+    features = dataclasses.replace(
+        features, values={**features.values, "headrank": np.asarray(raw, np.float32)}
+    )
+    assert select(features, lists, k=1).heads == ((0, 0),)
+    found = select(features, lists, k=1, masses="calibrated")
+    assert found.heads == ((0, 1),)
+    # The shares of which the entropy is taken: what is negative counts as nothing.
+    expected = normalised_entropy(np.array([[9, 1, 0]]) / 10 + 1e-7)[0]
+    assert found.statistics["entropy"][1] == pytest.approx(expected, abs=1e-4)
 
 
 def test_of_equal_heads_the_shallower_is_taken():

@@ -130,6 +130,17 @@ def test_target_modules_at_the_first_layer_and_beyond_the_ninth():
     assert not re.fullmatch(deep, "model.layers.13.self_attn.q_proj")
 
 
+def test_the_first_layers_can_be_left_as_they_are():
+    deep = target_modules([12, 3], "all", first=4)
+    assert not re.fullmatch(deep, "model.layers.3.mlp.up_proj")
+    assert re.fullmatch(deep, "model.layers.4.mlp.up_proj")
+    # The layer that is read at last is trained in any case.
+    assert re.fullmatch(target_modules([1], "all", first=4), "model.layers.1.self_attn.q_proj")
+    _, model, _ = fit(training={"epochs": 1, "first_layer": 0.25})
+    layers = {int(name.split("layers.")[1].split(".")[0]) for name in adapter_weights(model)}
+    assert layers == {1, 2}
+
+
 def test_projections_of_the_chosen_layers_only():
     _, model, _ = fit(training={"epochs": 1, "modules": "chosen-qk"})
     places = {name.split("layers.")[1].split(".lora")[0] for name in adapter_weights(model)}
