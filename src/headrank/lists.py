@@ -37,8 +37,8 @@ def build_lists(
     ``size``. With ``documents: candidates`` it takes the first stage's candidates instead, judged or not: the first
     sample the best of them, as a list that is tested does, later ones a random part of the first ``pool``. The order is
     a random permutation, or with ``order: first-stage`` the first stage's, documents that it did not find last.
-    ``dedupe`` keeps one document of each normalised text. Queries whose normalised text is in ``exclude`` (test queries)
-    are left out, and samples whose judged documents all have one grade.
+    ``dedupe`` keeps one document of each normalised text. Queries whose normalised text is in ``exclude`` (test
+    queries) are left out, and samples whose judged documents all have one grade.
 
     Columns: list_id, qid, sample, position (from 0), docid, grade (-1 = unjudged), rank (first stage, from 1; 0 = not
     retrieved). The same seed gives the same lists, whatever other queries there are.
