@@ -197,3 +197,44 @@ rule query_curve:
         resampling=RESAMPLING,
     script:
         "../scripts/query_curve.py"
+
+
+def clocked(wildcards):
+    """Adapters that are timed, by name: those of the main table."""
+    names = [*config["trained_baselines"], "headrank"]
+    return [f"{RESULTS}adapters/{wildcards.backbone}/{v}/adapter_model.safetensors" for v in names]
+
+
+rule clock:
+    input:
+        backbone=built("backbones/{backbone}"),
+        candidates=built(f"collections/{config['clock']['benchmark'] or COMMON[0]}/candidates.trec"),
+        heads=expand(built("heads/{{backbone}}/{m}.json"), m=[*DETECTED, "headrank"]),
+        router=built("routers/{backbone}/router.safetensors") if ROUTED else [],
+        adapters=clocked,
+    output:
+        seconds=built("metrics/seconds/{backbone}.parquet"),
+    log:
+        logged("clock/{backbone}.log"),
+    benchmark:
+        built("benchmarks/clock/{backbone}.tsv")
+    wildcard_constraints:
+        backbone=one_of(config["backbones"]),
+    conda:
+        "../../envs/model.yaml"
+    # As many as there are, so that nothing else runs beside it.
+    threads: config["clock"]["threads"]
+    resources:
+        mem_mb=memory("generate"),
+        runtime=minutes("generate"),
+        gpu=GPU,
+    params:
+        library=library("clock"),
+        frozen=[m for m in FROZEN if m not in config["clock"]["leave_out"] and not m.endswith("-faithful")],
+        generative={"methods": WRITTEN, "settings": GENERATIVE_SETTINGS},
+        trained=for_each([*config["trained_baselines"], "headrank"], settings(*RANKED_BY)),
+        settings=settings(*RANKED_BY, "baselines"),
+        queries=config["clock"]["queries"],
+        model=MODEL,
+    script:
+        "../scripts/clock.py"

@@ -27,6 +27,7 @@ TABLES = {
     "format": {"counts": "format"},
     "cost": {"costs": "cost"},
     "timing": {"benchmarks": "timing"},
+    "frontier": {"metrics": "main", "seconds": "seconds/{backbone}"},
     "speed": {"rounds": "speed/{shape}"},
     "growth": {"rounds": "growth/{shape}"},
 }
@@ -42,6 +43,7 @@ FIGURES = {
     "training": {"curves": "training"},
     "queries": {"curves": "query-curve", "references": "query-references"},
     "success": {"counts": "format"},
+    "frontier": {"metrics": "main", "seconds": "seconds/{backbone}"},
     "speed": {"rounds": "speed/{shape}"},
     "growth": {"rounds": "growth/{shape}"},
 }
@@ -96,6 +98,12 @@ OPTIONS = {
     ("figure", "queries"): {"metric": NDCG},
     ("figure", "success"): {"backbones": BACKBONES},
 }
+CLOCKED = {
+    "metric": NDCG,
+    "benchmarks": config["averages"].get(config["clock"]["average"], COMMON),
+    "backbones": BACKBONES,
+}
+OPTIONS |= {("table", "frontier"): CLOCKED, ("figure", "frontier"): CLOCKED}
 # Methods that write an answer which a program has to read.
 WRITING = ["rankgpt", "rankgpt-single", "setwise", "setwise-single"]
 # What the paper's claims are judged on: the study's own mean, and its averages.
@@ -239,7 +247,9 @@ def figure_options(wildcards):
 def paper():
     """Every table and figure of the study; those of the machine's speed are asked for by themselves."""
     tables = [name for name in TABLES if name not in ("ablation", "seeds", *MEASURED) or name in EVALUATED]
-    absent = {"queries", *MEASURED} - {*EVALUATED} | ({"routes"} if not ROUTED else set())
+    unclocked = set() if config["clock"]["queries"] else {"frontier"}
+    tables = [name for name in tables if name not in unclocked]
+    absent = unclocked | {"queries", *MEASURED} - {*EVALUATED} | ({"routes"} if not ROUTED else set())
     # One criterion alone overlaps with nothing.
     absent |= {"success"} if not {*WRITING} & {*GENERATIVE} else set()
     absent |= {"overlap"} if len(CRITERIA) < 2 else set()

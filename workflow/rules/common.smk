@@ -109,6 +109,19 @@ def settings(*sections):
     return narrowed
 
 
+# The settings that a ranking by a trained adapter depends on.
+RANKED_BY = (
+    "prompt",
+    "encoding",
+    "query_span",
+    "document_span",
+    "candidates",
+    "mass",
+    "loss",
+    "inference",
+)
+
+
 def samples(wildcards):
     """Lists drawn per query: those that heads are judged on, and of training queries as many as any training sees."""
     most = 0

@@ -86,8 +86,15 @@ def check_names(schema):
     uses = [("train_on", config["train_on"], "collections")]
     uses.append(("detect_on", config["detect_on"], "collections"))
     uses.append(("panel", config["panel"], "collections"))
+    if config["clock"]["average"] is not None:
+        uses.append(("clock.average", [config["clock"]["average"]], "averages"))
+    if config["clock"]["benchmark"] is not None:
+        uses.append(("clock.benchmark", [config["clock"]["benchmark"]], "panel"))
+    uses.append(("clock.leave_out", config["clock"]["leave_out"], "methods"))
     uses.append(("generative.whole", config["generative"]["whole"], "panel"))
-    uses += [(f"backbones.{b}.panel", spec["panel"] or [], "panel") for b, spec in config["backbones"].items()]
+    uses += [
+        (f"backbones.{b}.panel", spec["panel"] or [], "panel") for b, spec in config["backbones"].items()
+    ]
     uses.append(("ablation.variants", config["ablation"]["variants"], "variants"))
     uses.append(("ablation.queries", config["ablation"]["queries"], "variants"))
     if config["ablation"]["backbone"] is not None:
@@ -139,7 +146,9 @@ def check_names(schema):
                 refuse(
                     f"averages.{name}: {member!r} is not among the benchmarks; {near(member, config['panel'])}"
                 )
-    shared = [d for d in config["panel"] if all(d in (b["panel"] or [d]) for b in config["backbones"].values())]
+    shared = [
+        d for d in config["panel"] if all(d in (b["panel"] or [d]) for b in config["backbones"].values())
+    ]
     if not shared:
         refuse("backbones: no benchmark is in the panel of every backbone; give them one to be compared on")
     for name in config["ablation"]["queries"]:

@@ -70,19 +70,7 @@ for BATCH in BATCHES:
             model=MODEL,
             queries=ranked,
             shard=shard_of,
-            settings=for_each(
-                BATCH,
-                settings(
-                    "prompt",
-                    "encoding",
-                    "query_span",
-                    "document_span",
-                    "candidates",
-                    "mass",
-                    "loss",
-                    "inference",
-                ),
-            ),
+            settings=for_each(BATCH, settings(*RANKED_BY)),
         script:
             "../scripts/rerank.py"
 

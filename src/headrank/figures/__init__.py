@@ -2,6 +2,7 @@
 
 from headrank.figures.controls import controls_figure
 from headrank.figures.depth import depth_figure
+from headrank.figures.frontier import frontier_figure
 from headrank.figures.growth import growth_figure
 from headrank.figures.head_maps import head_maps_figure
 from headrank.figures.heads import heads_figure
@@ -18,6 +19,7 @@ from headrank.figures.training import training_figure
 __all__ = [
     "controls_figure",
     "depth_figure",
+    "frontier_figure",
     "growth_figure",
     "head_maps_figure",
     "heads_figure",

@@ -33,6 +33,7 @@ _VARIANTS = {
 _NUMBERED_VARIANTS = (
     (re.compile(r"k-(\d+)"), "K = {}"),
     (re.compile(r"queries-(\d+)"), "{} training queries"),
+    (re.compile(r"depth-(\d+)"), "HeadRank, first {} % of the layers"),
 )
 
 _BENCHMARKS = {

@@ -1,0 +1,90 @@
+"""Effectiveness against seconds per query: what a practitioner buys with each method, size and depth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from headrank.figures.style import DASHED, DOTTED, DOUBLE, GREY, SERIES, language, legend_above
+from headrank.tables.frontier import frontier_points
+from headrank.tables.kinds import FIRST_STAGE, KINDS, kind_name
+from headrank.tables.names import backbone_name, method_name
+
+MARKERS = {"frozen": "o", "trained": "*", "generative": "s", "supervised": "D"}
+
+
+def frontier_figure(
+    metrics: pd.DataFrame,
+    seconds: pd.DataFrame,
+    *,
+    metric: str = "nDCG@10",
+    benchmarks: Sequence[str] | None = None,
+    backbones: Sequence[str] | None = None,
+) -> Figure:
+    """Every method of every backbone as a point, colour by backbone and marker by kind, and the Pareto front.
+
+    Arguments as of ``tables.frontier.frontier_points``. The first stage takes no time of a reranker: it is a line.
+    Points of the front are named, and those of HeadRank.
+    """
+    points = frontier_points(metrics, seconds, metric=metric, benchmarks=benchmarks, backbones=backbones)
+    first = points[points["method"] == FIRST_STAGE]
+    reranked = points[points["backbone"] != ""]
+    shown = list(reranked["backbone"].unique())
+    with language():
+        figure = Figure(figsize=(DOUBLE, 3.6), layout="constrained")
+        axes: Axes = figure.subplots()
+        for value in first["value"]:
+            axes.axhline(value, color=GREY, linestyle=DASHED, linewidth=0.9, zorder=1)
+        for look, backbone in zip(SERIES, shown, strict=False):
+            part = reranked[reranked["backbone"] == backbone]
+            for kind, marker in MARKERS.items():
+                some = part[part["kind"] == kind]
+                size = 60 if marker == "*" else 18
+                axes.scatter(
+                    some["seconds"],
+                    some["value"],
+                    s=size,
+                    color=look.color,
+                    marker=marker,
+                    linewidths=0,
+                    zorder=3,
+                )
+        front = reranked[reranked["best"]].sort_values("seconds")
+        axes.plot(
+            front["seconds"], front["value"], color=GREY, linestyle=DOTTED, drawstyle="steps-post", zorder=2
+        )
+        for row in reranked[reranked["best"] | reranked["method"].str.startswith("headrank")].to_dict(
+            "records"
+        ):
+            axes.annotate(
+                method_name(row["method"]),
+                (row["seconds"], row["value"]),
+                xytext=(4, 3),
+                textcoords="offset points",
+                fontsize=6.5,
+            )
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_xlabel("seconds per query")
+        axes.set_ylabel(metric)
+        handles: list[object] = [
+            Line2D([], [], color=look.color, marker="o", linestyle="", label=backbone_name(backbone))
+            for look, backbone in zip(SERIES, shown, strict=False)
+        ]
+        handles += [
+            Line2D([], [], color=GREY, marker=MARKERS[kind], linestyle="", label=kind_name(kind))
+            for kind in KINDS
+            if kind in set(reranked["kind"])
+        ]
+        if len(first):
+            handles.append(Line2D([], [], color=GREY, linestyle=DASHED, label=method_name(FIRST_STAGE)))
+        handles.append(Line2D([], [], color=GREY, linestyle=DOTTED, label="Pareto front"))
+        legend_above(figure, handles, 4)
+    return figure
