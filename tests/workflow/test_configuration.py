@@ -118,7 +118,7 @@ def test_the_schema_of_nested_specs_is_that_of_their_classes() -> None:
 def test_the_schema_of_the_generative_section_is_that_of_its_class() -> None:
     section = SCHEMA["properties"]["generative"]
     # Which methods run, and on how many queries, is the study's business.
-    settings = {k: v for k, v in section["properties"].items() if k not in ("methods", "queries")}
+    settings = {k: v for k, v in section["properties"].items() if k not in ("methods", "queries", "whole")}
     check_fields({"properties": settings}, GenerativeSettings)
 
 
@@ -183,6 +183,15 @@ REALTEXT = {"source": "realtext", "tokenizer": "none", "realtext": {"planted": [
         ({"averages": {"none": []}}, "averages.none: [] should be non-empty", ""),
         ({"collections__mean": SYNTHETIC, "panel": ["mean"]}, "panel: 'mean' is the name", ""),
         ({"collections__training": {**SYNTHETIC, "run": "no.trec"}}, "collections.training.run: no", "no.trec; set"),
+        ({"backbones__small__panel": ["in-domian"]}, "backbones.small.panel: 'in-domian' is not among", "'in-domain'"),
+        (
+            {"backbones__small__panel": ["in-domain"], "backbones__large__panel": ["long-middle"]},
+            "backbones: no benchmark is in the panel of every backbone", "",
+        ),
+        ({"generative__whole": ["training"]}, "generative.whole: 'training' is not among the benchmarks", ""),
+        ({"clock__average": "dl"}, "clock.average: 'dl' is not among the averages", ""),
+        ({"clock__benchmark": "dl"}, "clock.benchmark: 'dl' is not among the benchmarks", ""),
+        ({"clock__leave_out": ["ircc"]}, "clock.leave_out: 'ircc' is not among the methods", "'icr'"),
         ({"backbones__small": REALTEXT}, "backbones.small.tokenizer: no ", "none/tokenizer.json; set the key data"),
     ],
 )  # fmt: skip

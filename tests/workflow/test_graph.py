@@ -35,6 +35,7 @@ def expected_jobs(name: str) -> dict[str, int]:
     routed = "routehead" in config.get("methods", [])
     generative = config.get("generative", {}).get("methods", [])
     pools = 1 + bool(config.get("detect_on"))
+    clocked = bool(config.get("clock", {}).get("queries"))
     extra = bool(ablation.get("variants")), bool(ablation.get("queries"))
     jobs = {
         "synthesize": sources.count("synthetic"),
@@ -73,8 +74,9 @@ def expected_jobs(name: str) -> dict[str, int]:
         "formatting": 1,
         "timing": 1,
         "claims": 1,
-        "table": 9 + extra[0] + bool(seeds),
-        "figure": 8 + extra[1] + routed + bool(generative),
+        "clock": clocked * len(backbones),
+        "table": 9 + extra[0] + bool(seeds) + clocked,
+        "figure": 8 + extra[1] + routed + bool(generative) + clocked,
         "provenance": 1,
         "sidecars": 1,
         "manifest": 1,

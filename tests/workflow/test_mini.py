@@ -30,10 +30,11 @@ TABLES = (
     "format",
     "cost",
     "timing",
+    "frontier",
 )
 FIGURES = (
     *("homogenisation", "selectivity", "heads", "head_maps", "overlap", "routes", "controls", "depth"),
-    *("training", "queries", "success"),
+    *("training", "queries", "success", "frontier"),
 )
 GENERATIVE = CONFIG["generative"]["methods"]
 COMPARED = [*CONFIG["methods"], *CONFIG["trained_baselines"], "headrank"]
@@ -55,6 +56,21 @@ def test_every_table_and_figure_is_there(mini_run: Path) -> None:
     for name in FIGURES:
         assert (place / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
         assert (place / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_every_method_is_timed_by_itself(mini_run: Path) -> None:
+    rows = table(mini_run, "frontier")
+    aside = CONFIG["clock"]["leave_out"]
+    # On part of the queries the generative references have no place beside the others.
+    methods = {name for name in COMPARED if name not in aside and not name.endswith("-faithful")}
+    for backbone in BACKBONES:
+        found = {row["method"]: row for row in rows if row["backbone"] == backbone}
+        assert set(found) == methods
+        assert all(float(row["seconds"]) > 0 for row in found.values())
+        deepest = CONFIG["backbones"][backbone]["planted"]["layers"]
+        assert all(1 <= int(row["layers"]) <= deepest for row in found.values())
+        assert int(found["icr"]["layers"]) == deepest
+    assert "yes" in {row["best"] for row in rows}
 
 
 def test_a_second_run_has_nothing_to_do(mini_run: Path) -> None:

@@ -19,7 +19,9 @@ DETECTED = [name for name in DETECTED if name in NEEDED]
 DETECTED_ON = ["training", *(["detection"] if any(name.endswith("-own") for name in DETECTED) else [])]
 ROUTED = "routehead" in FROZEN
 GENERATIVE = config["generative"]["methods"]
-GENERATIVE_SETTINGS = {k: v for k, v in config["generative"].items() if k not in ("methods", "queries")}
+GENERATIVE_SETTINGS = {
+    k: v for k, v in config["generative"].items() if k not in ("methods", "queries", "whole")
+}
 # Qwen3-Reranker has weights of its own and a job of its own; of backbones without such weights there is no row, unless
 # the study has none at all and runs the prompt on the backbones themselves, in the job of the other methods.
 APART = "qwen3-reranker" if config["rerankers"] else None

@@ -90,7 +90,6 @@ def check_names(schema):
         uses.append(("clock.average", [config["clock"]["average"]], "averages"))
     if config["clock"]["benchmark"] is not None:
         uses.append(("clock.benchmark", [config["clock"]["benchmark"]], "panel"))
-    uses.append(("clock.leave_out", config["clock"]["leave_out"], "methods"))
     uses.append(("generative.whole", config["generative"]["whole"], "panel"))
     uses += [
         (f"backbones.{b}.panel", spec["panel"] or [], "panel") for b, spec in config["backbones"].items()
@@ -106,6 +105,9 @@ def check_names(schema):
                 refuse(f"{key}: {name!r} is not among the {what}; {near(name, config[where])}")
     methods = ["bm25", "headrank", *schema["properties"]["methods"]["items"]["enum"]]
     methods += schema["properties"]["generative"]["properties"]["methods"]["items"]["enum"]
+    for name in config["clock"]["leave_out"]:
+        if name not in methods:
+            refuse(f"clock.leave_out: {name!r} is not among the methods; {near(name, methods)}")
     if "headrank-untrained" not in config["methods"]:
         refuse("methods: 'headrank-untrained' is missing, with which training is compared; add it")
     for name in config["methods"]:

@@ -16,7 +16,8 @@ from headrank.provenance import NAME, read_provenance
 # Measured times, and what the records of origin, which are compared value by value, have put into files.
 _ASIDE = (
     NAME,
-    *("metrics/timing.parquet", "tables/timing.csv", "tables/timing.md", "tables/timing.tex"),
+    *("metrics/timing.parquet", "tables/timing.*"),
+    *("metrics/seconds/*.parquet", "tables/frontier.*", "figures/frontier.*"),
     "adapters/*/*/steps.csv",
 )
 _SIDECAR = ".trec.yaml"

@@ -43,6 +43,8 @@ _BENCHMARKS = {
     "dl22": "DL 2022",
     "dl23": "DL 2023",
     "trec-covid": "COVID",
+    "dl19-splade": "DL 2019, SPLADE",
+    "dl20-splade": "DL 2020, SPLADE",
     "noveleval": "NovelEval",
     "nfcorpus": "NFCorpus",
     "scifact": "SciFact",
@@ -60,7 +62,7 @@ _BENCHMARKS = {
     "signal1m": "Signal-1M",
 }
 
-_AVERAGES = {"core14": "CoRe 14", "open14": "Open 14"}
+_AVERAGES = {"core14": "CoRe 14", "open14": "Open 14", "dl": "DL 2019–20"}
 
 
 def method_name(method: str) -> str:
