@@ -191,7 +191,7 @@ REALTEXT = {"source": "realtext", "tokenizer": "none", "realtext": {"planted": [
         ({"generative__whole": ["training"]}, "generative.whole: 'training' is not among the benchmarks", ""),
         ({"clock__average": "dl"}, "clock.average: 'dl' is not among the averages", ""),
         ({"clock__benchmark": "dl"}, "clock.benchmark: 'dl' is not among the benchmarks", ""),
-        ({"clock__leave_out": ["ircc"]}, "clock.leave_out: 'ircc' is not among the methods", "'icr'"),
+        ({"clock__leave_out": ["icrr"]}, "clock.leave_out: 'icrr' is not among the methods", "'icr'"),
         ({"backbones__small": REALTEXT}, "backbones.small.tokenizer: no ", "none/tokenizer.json; set the key data"),
     ],
 )  # fmt: skip
