@@ -13,6 +13,8 @@ from typing import Any
 from headrank.backbone import Backbone
 from headrank.errors import InputError
 from headrank.files import write_json
+from headrank.gguf.cache import checkpoint
+from headrank.gguf.origin import read_origin
 from headrank.heads import HeadSet
 from headrank.settings import TrainingSettings
 
@@ -66,15 +68,17 @@ def attach_lora(backbone: Backbone, heads: HeadSet, settings: TrainingSettings) 
 
 
 def fingerprint(backbone: str) -> str | None:
-    """SHA-256 over a local backbone's config.json and samples of its weights; None where it is no local folder.
+    """SHA-256 over a local backbone's config.json and samples of its weights; None where it is no local file or folder.
 
     Of each safetensors file the size and 64 evenly spaced pieces of 64 KiB are taken: it tells one base model from
-    another without reading gigabytes, and is no protection against tampering.
+    another without reading gigabytes, and is no protection against tampering. Of a backbone from a GGUF file that
+    file's digest counts in place of the configuration, which may say more under another version of transformers.
     """
-    path = Path(backbone)
+    path = Path(checkpoint(backbone))
     if not (path / "config.json").is_file():
         return None
-    digest = hashlib.sha256((path / "config.json").read_bytes())
+    origin = read_origin(path)
+    digest = hashlib.sha256(origin["sha256"].encode() if origin else (path / "config.json").read_bytes())
     for file in sorted(path.glob("*.safetensors")):
         size = file.stat().st_size
         digest.update(f"{file.name} {size}".encode())

@@ -22,6 +22,7 @@ with uncollected():
 
 from headrank.attention import IMPLEMENTATION
 from headrank.errors import InputError
+from headrank.gguf.cache import checkpoint
 from headrank.gpus import choose_device
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -55,8 +56,9 @@ def read_config(path: str, revision: str | None = None) -> Any:
     Raises InputError for a path without a configuration, a model that is not a decoder with rotary attention,
     sliding-window layers or soft-capped attention (their rows would be wrong, not approximate).
     """
+    place = checkpoint(path, revision)
     try:
-        config = AutoConfig.from_pretrained(path, revision=revision, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(place, revision=revision, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: no usable model configuration ({_first_line(error)})") from error
     kind = config.model_type
@@ -86,6 +88,8 @@ def load_backbone(
 ) -> Backbone:
     """Load a decoder, its first ``depth`` layers only if given, with an adapter on it if given.
 
+    path: a checkpoint folder, a GGUF file (dequantised once, see ``headrank.gguf.cache``) or a hub id.
+
     In float32 the adapter is merged into the weights. In 16 bits it stays beside them: rounding the sum to 8 bits of
     mantissa would swallow most of what training changed.
 
@@ -96,7 +100,7 @@ def load_backbone(
     path = str(path)
     if dtype not in DTYPES:
         raise InputError(f"dtype {dtype!r} is unknown; known: {', '.join(DTYPES)}")
-    config = read_config(path, revision)
+    config, place = read_config(path, revision), checkpoint(path, revision)
     n_layers, n_heads = config.num_hidden_layers, config.num_attention_heads
     depth = n_layers if depth is None else depth
     if not 1 <= depth <= n_layers:
@@ -109,7 +113,7 @@ def load_backbone(
     try:
         with _quiet(), uncollected():
             model, info = AutoModelForCausalLM.from_pretrained(  # type: ignore[misc]
-                path,
+                place,
                 config=config,
                 revision=revision,
                 dtype=dtype if dtype == "auto" else getattr(torch, dtype),
@@ -118,7 +122,7 @@ def load_backbone(
                 trust_remote_code=False,
                 output_loading_info=True,
             )
-            tokenizer = AutoTokenizer.from_pretrained(path, revision=revision, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(place, revision=revision, trust_remote_code=False)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise InputError(f"{path}: cannot load the checkpoint ({_first_line(error)})") from error
     except SafetensorError as error:

@@ -1,4 +1,4 @@
-"""Checkpoints from the Hugging Face hub: one pinned revision, weights as safetensors, every file's digest checked.
+"""Checkpoints from the Hugging Face hub: one pinned revision, weights as safetensors or GGUF, every digest checked.
 
 The hub's own client resumes what was cut off, but compares sizes alone; a file of the right size with a wrong byte
 would pass for good.
@@ -7,7 +7,9 @@ would pass for good.
 from __future__ import annotations
 
 import fnmatch
+import glob
 import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,34 @@ def fetch_snapshot(identifier: str, revision: str) -> Path:
     others); a wrong one is removed, so that the next try fetches it again. Raises InputError naming model, revision
     and file.
     """
+
+    def check(wanted: Mapping[str, Any], where: str) -> None:
+        if not any(name.endswith(".safetensors") for name in wanted):
+            raise InputError(f"{where}: there are no weights as safetensors, and no others are taken")
+
+    return _fetch(identifier, revision, FILES, check)
+
+
+def fetch_file(identifier: str, revision: str, name: str, sha256: str) -> Path:
+    """Bring one large file of ``identifier`` at a commit into the hub's cache; returns its path there.
+
+    As ``fetch_snapshot``. Raises InputError as well where the hub has no such file, or states another SHA-256 for it
+    than the one asked for; then nothing is downloaded.
+    """
+
+    def check(wanted: Mapping[str, Any], where: str) -> None:
+        if name not in wanted:
+            raise InputError(f"{where}: has no file {name}")
+        stated = wanted[name].lfs.sha256 if wanted[name].lfs else None
+        if stated != sha256:
+            raise InputError(f"{where}: the hub states SHA-256 {stated} of {name}, and {sha256} is asked for")
+
+    return _fetch(identifier, revision, [glob.escape(name)], check) / name
+
+
+def _fetch(
+    identifier: str, revision: str, patterns: Sequence[str], check: Callable[[Mapping[str, Any], str], None]
+) -> Path:
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -36,11 +66,10 @@ def fetch_snapshot(identifier: str, revision: str) -> Path:
         wanted = {
             sibling.rfilename: sibling
             for sibling in info.siblings or []
-            if any(fnmatch.fnmatch(sibling.rfilename, pattern) for pattern in FILES)
+            if any(fnmatch.fnmatch(sibling.rfilename, pattern) for pattern in patterns)
         }
-        if not any(name.endswith(".safetensors") for name in wanted):
-            raise InputError(f"{where}: there are no weights as safetensors, and no others are taken")
-        folder = Path(snapshot_download(identifier, revision=revision, allow_patterns=FILES))
+        check(wanted, where)
+        folder = Path(snapshot_download(identifier, revision=revision, allow_patterns=list(patterns)))
     except (OSError, HfHubHTTPError, LocalEntryNotFoundError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{where}: the hub did not give it ({type(error).__name__}: {reason})") from error

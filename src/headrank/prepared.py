@@ -38,7 +38,7 @@ def score_prepared(
 ) -> NDArray[np.float64]:
     """Document scores K1 to K5 (docs/methods.md) of one prepared prompt: (documents,), or (heads, documents).
 
-    backbone: a loaded backbone, or the folder of a checkpoint (then read in float32). ids: the whole prompt's token
+    backbone: a loaded backbone, or a checkpoint's folder or GGUF file (read in float32). ids: the whole prompt's token
     ids. documents: (start, stop) of each document among them, stop exclusive. query: (start, stop) of the rows that
     are averaged (K1); it begins behind the last document. heads: (layer, query head) pairs that are added up (K3),
     all of them by default. null_ids, null_query: the same for the null query's prompt, whose mass is subtracted

@@ -45,8 +45,9 @@ class Reranker:
     ) -> Reranker:
         """Load an adapter folder as training wrote it.
 
-        backbone: folder or hub id of the base model; by default the one that the adapter names. Only the layers up
-        to the deepest chosen head are loaded. Raises InputError when weights or base are not those of training.
+        backbone: folder, GGUF file or hub id of the base model; by default the one that the adapter names. Only the
+        layers up to the deepest chosen head are loaded. Raises InputError when weights or base are not those of
+        training.
         """
         path = Path(adapter) / "headrank_config.json"
         try:

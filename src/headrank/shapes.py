@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping
 
 from headrank.cost import Shape
+from headrank.errors import InputError
+from headrank.gguf.find import given_gguf, is_gguf
+from headrank.gguf.sizes import gguf_shape
 
 # From the published configurations; "quick" is small enough to be measured on a machine without GPU.
 SHAPES: Mapping[str, Shape] = {
@@ -15,6 +18,15 @@ SHAPES: Mapping[str, Shape] = {
     "quick": Shape(10, 512, 1536, 8, 4, 64, 8192),
 }
 _QWEN3 = re.compile(r"qwen3-(?:reranker-|embedding-)?(\d+(?:\.\d+)?b)(?:-base)?")
+
+
+def known_shape(name: str) -> Shape:
+    """The sizes of one of ``SHAPES``, or of the model in a GGUF file; InputError for anything else."""
+    if name in SHAPES:
+        return SHAPES[name]
+    if is_gguf(name):
+        return gguf_shape(given_gguf(name))
+    raise InputError(f"shape {name!r} is unknown; known: {', '.join(SHAPES)}, and GGUF files")
 
 
 def published_shape(identifier: str) -> Shape | None:

@@ -117,7 +117,7 @@ REFERENCES = [name for name in ("headrank-untrained", "core", "qrhead", "icr") i
 INDEPENDENT = [m for m, over in TRAINED.items() if over.get("encoding", {}).get("documents") == "independent"]
 QUERY_NUMBERS = {v: config["variants"][v]["training"]["queries"] for v in config["ablation"]["queries"]}
 # Rules that have all run once the runs are evaluated.
-TIMED = "synthesize fetch_collection collection index embed retrieve retrieve_dense first_stage passages training_set plant_backbone plant_realtext link_backbone fetch_backbone lists"
+TIMED = "synthesize fetch_collection collection index embed retrieve retrieve_dense first_stage passages training_set plant_backbone plant_realtext link_backbone fetch_backbone fetch_gguf unpack_gguf lists"
 TIMED = [
     *TIMED.split(),
     "features",

@@ -275,9 +275,11 @@ def downloads():
     judging = [reranker_of(backbone) for backbone in JUDGED]
     encoding = [ENCODER] if "dense" in [FIRST_STAGES[name] for name in USED] else []
     models = dict.fromkeys([*config["backbones"], *judging, *encoding])
-    return [f"{RESULTS}collections/{name}/source.json" for name in collections] + [
-        f"{RESULTS}backbones/{name}" for name in models if MODELS[name]["source"] == "hub"
-    ]
+    return (
+        [f"{RESULTS}collections/{name}/source.json" for name in collections]
+        + [f"{RESULTS}backbones/{name}" for name in models if MODELS[name]["source"] == "hub"]
+        + [gguf_fetched(name) for name in models if MODELS[name]["source"] == "gguf" and not at_hand(name)]
+    )
 
 
 def tokens_per_pass(wildcards, attempt):

@@ -103,6 +103,64 @@ rule fetch_backbone:
         "../scripts/fetch_backbone.py"
 
 
+rule fetch_gguf:
+    output:
+        file=built("gguf/{backbone}.gguf"),
+    log:
+        logged("fetch_gguf/{backbone}.log"),
+    benchmark:
+        built("benchmarks/fetch_gguf/{backbone}.tsv")
+    wildcard_constraints:
+        backbone=one_of(having(MODELS, "source", "gguf")),
+    retries: 2
+    localrule: True
+    conda:
+        "../../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+        gpu=0,
+        downloads=1,
+    params:
+        library=library("fetch_gguf"),
+        id=lookup("{backbone}/id", within=MODELS),
+        revision=lookup("{backbone}/revision", within=MODELS),
+        file=lookup("{backbone}/file", within=MODELS),
+        sha256=lookup("{backbone}/sha256", within=MODELS),
+    script:
+        "../scripts/fetch_gguf.py"
+
+
+rule unpack_gguf:
+    input:
+        file=lambda wildcards: gguf_file(wildcards.backbone),
+    output:
+        backbone=directory(built("backbones/{backbone}")),
+    log:
+        logged("unpack_gguf/{backbone}.log"),
+    benchmark:
+        built("benchmarks/unpack_gguf/{backbone}.tsv")
+    wildcard_constraints:
+        backbone=one_of(having(MODELS, "source", "gguf")),
+    conda:
+        "../../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=unpacking_memory,
+        runtime=60,
+        gpu=0,
+    params:
+        library=library("unpack_gguf"),
+        spec=lambda wildcards: {
+            key: MODELS[wildcards.backbone][key] for key in ("id", "revision", "file", "sha256")
+        },
+        # Encoders of a first stage are not read by the engine.
+        decoder=lambda wildcards: wildcards.backbone not in config["encoders"],
+    script:
+        "../scripts/unpack_gguf.py"
+
+
 rule lists:
     input:
         queries=built("{pool}/queries.jsonl"),

@@ -43,6 +43,8 @@ def shape_of(model):
     spec = MODELS[model]
     if spec["source"] == "hub":
         return shapes.published_shape(spec["id"])
+    if spec["source"] == "gguf":
+        return sizes_of(gguf_file(model))
     file = os.path.join(DATA, spec.get("path") or "", "config.json")
     if spec["source"] != "local" or not os.path.isfile(file):
         return None
@@ -148,6 +150,15 @@ def model_of(stage, wildcards):
 def parts_of_job(wildcards, names, key):
     """Wildcards of each adapter (or pool) that a job serves; of a job that knows none, its own."""
     return for_each(names, lambda each: each, key)(wildcards).values() if names else [wildcards]
+
+
+def unpacking_memory(wildcards, attempt):
+    """`mem_mb` of dequantising: the weights read and written, and the largest matrix in float32, two times over."""
+    shape = shape_of(wildcards.backbone)
+    if shape is None:
+        return attempt * UNKNOWN_MB
+    held = 2 * estimate.weight_bytes(shape, shape.layers) + 8 * shape.vocabulary * shape.hidden
+    return attempt * (BASE_MB + math.ceil(held / 1e6))
 
 
 def minutes(stage, names=(), key="variant"):

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 class Plan:
     """One backbone, lists of several lengths.
 
-    backbone: one of ``headrank.shapes.SHAPES``, with random weights, or a folder or hub id. n: passages of a
+    backbone: one of ``headrank.shapes.SHAPES``, with random weights, or a folder, GGUF file or hub id. n: passages of a
     list; words: of a passage. depths: parts of the layers at which truncated passes are measured. methods: of
     ``headrank.bench.names.NAMES``, or of its ``TRAINING`` alone. rounds: how often each is timed. tokenizer: a folder,
     for a shape. device: "auto", "cpu", "cuda". slow: seconds; what takes longer runs once.

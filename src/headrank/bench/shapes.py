@@ -12,14 +12,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 from headrank.attention import IMPLEMENTATION
 from headrank.backbone import DTYPES, Backbone
 from headrank.errors import InputError
-from headrank.shapes import SHAPES
+from headrank.shapes import known_shape
 
 
 def shape_config(name: str) -> Qwen3Config:
-    """The model configuration of a named shape; InputError for a name that is not among ``SHAPES``."""
-    if name not in SHAPES:
-        raise InputError(f"shape {name!r} is unknown; known: {', '.join(SHAPES)}")
-    shape = SHAPES[name]
+    """The model configuration of a shape; InputError for a name that ``known_shape`` does not know."""
+    shape = known_shape(name)
     return Qwen3Config(
         num_hidden_layers=shape.layers,
         hidden_size=shape.hidden,

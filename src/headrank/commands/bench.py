@@ -27,7 +27,10 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--backbone",
         default="qwen3-0.6b",
-        help="qwen3-0.6b (default), qwen3-1.7b, qwen3-4b or quick: a shape with random weights; or a folder or hub id",
+        help=(
+            "qwen3-0.6b (default), qwen3-1.7b, qwen3-4b or quick: a shape with random weights; or a folder, GGUF file"
+            " or hub id"
+        ),
     )
     parser.add_argument("--tokenizer", help="folder of a tokenizer for a shape (default: one of whole words)")
     parser.add_argument("--n", type=count, nargs="+", help="passages (default: 10 20 40)")

@@ -9,7 +9,6 @@ from headrank.commands.inputs import count
 from headrank.errors import InputError
 
 if TYPE_CHECKING:
-    from headrank.cost import Shape
     from headrank.estimate import Rates
 
 # Lists that the rates of the machine at hand are measured on, the longest for attention's; so many layers of the shape;
@@ -28,7 +27,9 @@ def add(commands: Any) -> None:
         ),
     )
     parser.add_argument(
-        "--backbone", default="qwen3-0.6b", help="qwen3-0.6b (default), qwen3-1.7b, qwen3-4b, quick"
+        "--backbone",
+        default="qwen3-0.6b",
+        help="qwen3-0.6b (default), qwen3-1.7b, qwen3-4b, quick, or a GGUF file",
     )
     parser.add_argument("--n", type=count, default=40, help="passages of a list (default: 40)")
     parser.add_argument("--words", type=count, default=100, help="words of a passage (default: 100)")
@@ -45,10 +46,11 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     from headrank.bench.workload import make_workload, word_tokenizer
     from headrank.estimate import HEADS, ROWS, multiply_adds, pass_bytes, pass_seconds, weight_bytes
+    from headrank.shapes import known_shape
 
     if not 0 < options.depth <= 1:
         raise InputError(f"--depth {options.depth}: is not a part of the layers, above 0 and at most 1")
-    shape = _shape(options.backbone)
+    shape = known_shape(options.backbone)
     layers = max(1, round(options.depth * shape.layers))
     prompt = make_workload(word_tokenizer(), options.n, options.words).prompt
     tokens = len(prompt.prefix) + len(prompt.query.ids)
@@ -81,24 +83,17 @@ def _rates(options: argparse.Namespace) -> Rates:
     import pandas as pd
 
     from headrank.rates import fit_rates
+    from headrank.shapes import known_shape
 
     try:
         rounds = pd.read_csv(options.rates)
         own = rounds[rounds["backbone"] == options.backbone]
         # Larger models come closer to a machine's rate: their own passes foretell best.
         rounds = own if len(own) else rounds
-        shapes = {name: _shape(name) for name in rounds["backbone"].unique()}
+        shapes = {name: known_shape(name) for name in rounds["backbone"].unique()}
         return fit_rates(rounds, shapes, options.rates)
     except (KeyError, ValueError) as error:
         raise InputError(f"{options.rates}: not a measurement of `headrank bench` ({error})") from error
-
-
-def _shape(name: str) -> Shape:
-    from headrank.shapes import SHAPES
-
-    if name not in SHAPES:
-        raise InputError(f"shape {name!r} is unknown; known: {', '.join(SHAPES)}")
-    return SHAPES[name]
 
 
 def _measured(options: argparse.Namespace) -> Rates:
@@ -113,6 +108,7 @@ def _measured(options: argparse.Namespace) -> Rates:
     from headrank.gpus import choose_device
     from headrank.rates import fit_rates
     from headrank.settings import Settings
+    from headrank.shapes import known_shape
 
     backbone = random_backbone(options.backbone, word_tokenizer(), device=choose_device(), layers=LAYERS)
     frames = []
@@ -121,4 +117,6 @@ def _measured(options: argparse.Namespace) -> Rates:
             backbone, make_workload(backbone.tokenizer, n, 100), Chat(backbone.tokenizer), Settings()
         )
         frames.append(measure(bench, contenders(bench, ["headrank"], [1.0]), 3, SLOW))
-    return fit_rates(pd.concat(frames), {options.backbone: _shape(options.backbone)}, "measured here, now")
+    return fit_rates(
+        pd.concat(frames), {options.backbone: known_shape(options.backbone)}, "measured here, now"
+    )

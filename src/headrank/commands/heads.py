@@ -29,7 +29,7 @@ def add(commands: Any) -> None:
         ),
     )
     detect.add_argument("--criterion", required=True, choices=CRITERIA, help="who chooses")
-    detect.add_argument("--backbone", required=True, help="model: folder or hub id")
+    detect.add_argument("--backbone", required=True, help="model: folder, GGUF file or hub id")
     detect.add_argument("--revision", help="commit of a hub model")
     add_texts(detect)
     detect.add_argument("--qrels", required=True, help="TREC judgements")

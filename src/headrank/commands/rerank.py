@@ -29,7 +29,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--method", help="default: headrank, or what the adapter was trained as")
     parser.add_argument(
-        "--backbone", help="model: folder or hub id (default: the one that the adapter names)"
+        "--backbone", help="model: folder, GGUF file or hub id (default: the one that the adapter names)"
     )
     parser.add_argument("--revision", help="commit of a hub model")
     parser.add_argument("--adapter", help="folder that training wrote")

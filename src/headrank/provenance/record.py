@@ -12,6 +12,7 @@ from typing import Any
 
 from headrank.digests import combined_digest, file_digest, files_under
 from headrank.errors import InputError
+from headrank.gguf.origin import read_origin
 from headrank.provenance.code import code_version
 from headrank.provenance.machine import energy, machine
 from headrank.provenance.software import software
@@ -87,7 +88,9 @@ def read_provenance(root: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _model(directory: Path, spec: Mapping[str, Any]) -> dict[str, Any]:
     """Where a model is from and the digest of the files that were used, which no hub or local folder guarantees."""
-    told = {key: spec[key] for key in ("source", "id", "revision", "path") if spec.get(key)}
+    told = {key: spec[key] for key in ("source", "id", "file", "revision", "path") if spec.get(key)}
+    origin = read_origin(directory)
+    told |= {"gguf": origin} if origin else {}
     files = {name: file_digest(directory / name) for name in files_under(directory)}
     return {**told, "sha256": combined_digest(files), "files": files}
 

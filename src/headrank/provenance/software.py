@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = (
-    *("torch", "transformers", "peft", "safetensors", "tokenizers", "bm25s", "PyStemmer", "ir_datasets"),
+    *(
+        "torch",
+        "transformers",
+        "peft",
+        "safetensors",
+        "tokenizers",
+        "gguf",
+        "bm25s",
+        "PyStemmer",
+        "ir_datasets",
+    ),
     *("pytrec_eval-terrier", "snakemake", "numpy", "scipy", "pandas", "pyarrow", "statsmodels", "matplotlib"),
 )
 

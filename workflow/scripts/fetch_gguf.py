@@ -1,0 +1,24 @@
+"""Download a GGUF file from the Hugging Face hub and make it known to the study: a link to it.
+
+The file itself stays in the hub's cache, as those of other checkpoints do.
+"""
+
+import os
+
+# The study is offline but for its downloads; the hub's client looks when it is loaded.
+os.environ["HF_HUB_OFFLINE"] = "0"
+
+from pathlib import Path
+
+from headrank.hub import fetch_file
+from headrank.stage import stage
+
+
+def main(identifier, revision, file, sha256, target):
+    Path(target).symlink_to(fetch_file(identifier, revision, file, sha256).resolve())
+
+
+if __name__ == "__main__":
+    with stage(snakemake.log[0]):
+        asked = snakemake.params
+        main(asked.id, asked.revision, asked.file, asked.sha256, snakemake.output.file)

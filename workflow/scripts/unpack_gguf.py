@@ -1,0 +1,27 @@
+"""Dequantise a GGUF file, once for the study: a checkpoint that all other jobs load."""
+
+from headrank.imports import uncollected
+
+with uncollected(for_good=True):
+    from headrank.backbone import read_config
+    from headrank.gguf.unpack import unpack_gguf
+    from headrank.stage import stage
+
+
+def main(file, spec, decoder, directory):
+    sha256 = spec["sha256"] or None
+    # The digest vouches for the file, wherever it came from.
+    told = {key: spec[key] for key in ("id", "revision", "file") if spec[key]}
+    unpack_gguf(file, directory, sha256, told)
+    if decoder:
+        read_config(directory)
+
+
+if __name__ == "__main__":
+    with stage(snakemake.log[0]):
+        main(
+            snakemake.input.file,
+            snakemake.params.spec,
+            snakemake.params.decoder,
+            snakemake.output.backbone,
+        )
