@@ -98,7 +98,7 @@ def publish(state: Served, identifier: str, directory: Path, revision: str = REV
             "blobId": hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest(),
         }
         etag = str(entry["blobId"])
-        if path.suffix in (".safetensors", ".bin"):
+        if path.suffix in (".safetensors", ".bin", ".gguf"):
             etag = hashlib.sha256(content).hexdigest()
             entry["lfs"] = {"size": len(content), "sha256": etag, "pointerSize": 134}
         siblings.append(entry)

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from folders import configuration, results_folder
+from folders import REPOSITORY, configuration, results_folder
 
 from headrank import runs
+from headrank.comparison.origins import compare_origins
 from headrank.digests import file_digest
 from headrank.errors import InputError
-from headrank.provenance import NAME, read_provenance
+from headrank.provenance import NAME, read_provenance, record
 from headrank.provenance.code import UNKNOWN, code_version
 from headrank.provenance.machine import energy, machine, read_gpus
 from headrank.provenance.record import configuration_digest, seeds
@@ -214,3 +215,16 @@ def test_an_unreadable_record_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / NAME).write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=r"provenance\.json: "):
         read_provenance(tmp_path)
+
+
+def test_a_model_from_a_gguf_file_says_which(tmp_path: Path):
+    spec = {"source": "gguf", "file": "tiny.gguf", "id": "", "revision": "", "reranker": None}
+    root = results_folder(tmp_path / "study", configuration(backbones={"small": spec}))
+    origin = {"file": "tiny.gguf", "sha256": "1" * 64, "quantisation": {"Q4_K": 12}}
+    (root / "backbones" / "small" / "gguf.json").write_text(json.dumps(origin), encoding="utf-8")
+    one = record(root, configuration(backbones={"small": spec}), REPOSITORY, ["small"])
+    assert one["models"]["small"]["gguf"] == origin
+    assert (one["models"]["small"]["source"], one["models"]["small"]["file"]) == ("gguf", "tiny.gguf")
+    (root / "backbones" / "small" / "gguf.json").write_text(json.dumps(origin | {"sha256": "2" * 64}))
+    other = record(root, configuration(backbones={"small": spec}), REPOSITORY, ["small"])
+    assert "small.gguf.sha256" in [difference.key for difference in compare_origins(one, other).models]

@@ -51,7 +51,8 @@ def snakemake(*arguments: str | Path, directory: Path | None = None, **environme
     command = [sys.executable, "-m", "snakemake", *map(str, arguments)]
     if directory is not None:
         command += ["--directory", str(directory)]
-    variables = {k: v for k, v in os.environ.items() if k != "HEADRANK_DATA"} | environment
+    places = ("HEADRANK_DATA", "HEADRANK_MODELS")
+    variables = {k: v for k, v in os.environ.items() if k not in places} | environment
     done = subprocess.run(command, cwd=REPOSITORY, env=variables, capture_output=True, text=True, check=False)
     # With --dry-run the job table is on stdout, in a real run on stderr.
     return Finished(done.returncode, done.stdout + done.stderr, done.stderr)
