@@ -5,6 +5,7 @@ The hub is a local server with the hub's own paths, headers and digests; the cli
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -111,3 +112,26 @@ def test_another_commit_than_asked_for_is_refused(hub: Served, tmp_path: Path) -
     answer = hub.files[f"/api/models/{MODEL}/revision/{REVISION}"]
     hub.files[f"/api/models/{MODEL}/revision/{other}"] = answer
     assert f"the hub has it as {REVISION}" in failure(fetch(hub, tmp_path, other))
+
+
+def fetch_one(hub: Served, home: Path, name: str, sha256: str) -> subprocess.CompletedProcess[str]:
+    code = f"from headrank.hub import fetch_file; print(fetch_file({MODEL!r}, {REVISION!r}, {name!r}, {sha256!r}))"
+    environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+
+
+def test_one_file_comes_alone_and_is_checked(hub: Served, tmp_path: Path) -> None:
+    source = tmp_path / "files"
+    source.mkdir()
+    for name in ("a.gguf", "b.gguf"):
+        (source / name).write_bytes(b"GGUF" + name.encode() * 99)
+    hub.files.clear()
+    publish(hub, MODEL, source)
+    place, right = f"/{MODEL}/resolve/{REVISION}/a.gguf", (source / "a.gguf").read_bytes()
+    digest = hashlib.sha256(right).hexdigest()
+    hub.files[place] = right[:-1] + b"x"
+    assert "a.gguf has a wrong checksum" in failure(fetch_one(hub, tmp_path / "home", "a.gguf", digest))
+    hub.files[place] = right
+    assert folder(fetch_one(hub, tmp_path / "home", "a.gguf", digest)).read_bytes() == right
+    assert not [path for _, path, _ in hub.requests if path.endswith("b.gguf")]
+    assert "has no file c.gguf" in failure(fetch_one(hub, tmp_path / "home", "c.gguf", digest))

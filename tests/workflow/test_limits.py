@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import gguf
 import pytest
 import yaml
 from conftest import configuration, snakemake
@@ -176,6 +177,33 @@ def test_a_checkpoint_at_hand_is_read_and_a_stranger_gets_what_is_large_enough(t
     found = limits(tmp_path, {"backbones": backbones})
     assert found["rerank", "mine"] == found["rerank", "qwen3-4b"]
     assert found["rerank", "stranger"] == found["rerank", "odd"] == (1440, 48000)
+
+
+def test_the_sizes_of_a_gguf_file_are_read_from_its_header(tmp_path: Path):
+    sizes = SHAPES["qwen3-4b"]
+    writer = gguf.GGUFWriter(tmp_path / "large.gguf", "qwen3")
+    writer.add_block_count(sizes.layers)
+    writer.add_embedding_length(sizes.hidden)
+    writer.add_feed_forward_length(sizes.intermediate)
+    writer.add_head_count(sizes.heads)
+    writer.add_head_count_kv(sizes.kv_heads)
+    writer.add_key_length(sizes.head_dim)
+    writer.add_vocab_size(sizes.vocabulary)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    (tmp_path / "odd.gguf").write_text("no such thing")
+    backbones = {
+        "mine": {"source": "gguf", "file": "large.gguf"},
+        "odd": {"source": "gguf", "file": "odd.gguf"},
+        "qwen3-4b": {"source": "hub", "id": "Qwen/Qwen3-4B", "revision": "1" * 40},
+    }
+    found = limits(tmp_path, {"backbones": backbones, "models": str(tmp_path)})
+    assert found["rerank", "mine"] == found["rerank", "qwen3-4b"]
+    assert found["rerank", "odd"] == (1440, 48000)
+    # Weights of 4B in 16 bits, and the embedding in float32 twice.
+    assert 8.0e3 + 3.1e3 < found["unpack_gguf", "mine"][1] < 16000
 
 
 def test_the_mini_study_asks_for_little(tmp_path: Path):
