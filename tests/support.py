@@ -29,7 +29,12 @@ from headrank.settings import Settings
 torch.set_num_threads(1)
 transformers.logging.set_verbosity_error()
 
-KINDS = ("qwen3", "llama", "mistral", "qwen2", "granite")
+# Plain causal attention in all layers.
+PLAIN = ("qwen3", "llama", "mistral", "qwen2", "granite")
+# Windows shorter than prompts: in every layer, or in every second one, with a soft cap (gemma2), with positions of
+# their own (gemma3), with sinks (gpt-oss).
+WINDOWED = ("mistral-window", "gemma2", "gemma3", "gpt-oss")
+KINDS = (*PLAIN, *WINDOWED)
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 # Added to Qwen3's vocabulary without being special.
 ADDED = ("<think>", "</think>")
@@ -68,7 +73,7 @@ def tiny_config(kind: str, layers: int = 4, **changes: Any) -> Any:
         "max_position_embeddings": 4096,
     }
     own: dict[str, tuple[str, dict[str, Any]]] = {
-        # query heads / key heads: 2, 3, 4, 4, 2
+        # query heads / key heads: 2, 3, 4, 4, 2, and 2 for all others
         "qwen3": (
             "Qwen3Config",
             {"hidden_size": 48, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16},
@@ -88,6 +93,28 @@ def tiny_config(kind: str, layers: int = 4, **changes: Any) -> Any:
                 "num_key_value_heads": 2,
                 "attention_multiplier": 0.4,
             },
+        ),
+    }
+    windowed: dict[str, Any] = {
+        "hidden_size": 48,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "sliding_window": 11,
+    }
+    in_turn = {"layer_types": [("sliding_attention", "full_attention")[i % 2] for i in range(layers)]}
+    own |= {
+        # In no layer does the query see more than the last passages: a wider window, that it sees any.
+        "mistral-window": ("MistralConfig", {**windowed, "sliding_window": 160}),
+        # A soft cap and a scale at which some products are bent.
+        "gemma2": (
+            "Gemma2Config",
+            {**windowed, **in_turn, "attn_logit_softcapping": 2.0, "query_pre_attn_scalar": 4},
+        ),
+        "gemma3": ("Gemma3TextConfig", {**windowed, **in_turn, "query_pre_attn_scalar": 24}),
+        "gpt-oss": (
+            "GptOssConfig",
+            {**windowed, **in_turn, "num_local_experts": 4, "num_experts_per_tok": 2},
         ),
     }
     name, sizes = own[kind]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -22,116 +22,24 @@ from headrank.imports import uncollected
 with uncollected():
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
-    from transformers.masking_utils import sdpa_mask
 
+from headrank.capture import Capture, Read
 from headrank.chunks import in_chunks
 from headrank.deepest import lean
 from headrank.entrance import Entrance, begun_at
+from headrank.lengths import parts, restore_rotary
+from headrank.masks import LayerMask, Unreadable, layer_mask, masks_by_position
 from headrank.packing import Segment, packed_attention
+from headrank.rowwise import attention_by_rows, masked_attention
+from headrank.softmax import Softmax
 
 IMPLEMENTATION = "headrank"
+# What models hand to their attention function that changes nothing: the window is in the layer's mask.
+_HARMLESS = {"sliding_window", "is_causal", "position_ids", "use_cache", "output_attentions"}
 
 
 class _ReadingDone(Exception):
     """Raised inside the deepest layer that is read: nothing above it can matter."""
-
-
-@dataclass(frozen=True)
-class Read:
-    """Rows to read: tokens [start, stop) of one branch of one segment."""
-
-    segment: int
-    branch: int
-    start: int
-    stop: int
-
-
-@dataclass
-class Capture:
-    """What to read in one forward pass, and what was read.
-
-    heads: layer -> query-head indices. After the pass ``mass[layer][r]`` is (len(heads[layer]), prefix) float32: the
-    mean over the rows of read r of the attention paid to each prefix token (K1 of docs/methods.md); with
-    ``keep_rows`` also ``rows[layer][r]``, (len(heads[layer]), rows, prefix + branch) float32. With ``states_layer``
-    (0 to the deepest layer read) ``states[r]`` is (hidden,) float32: the mean over the rows of the hidden states that
-    enter that layer.
-    """
-
-    segments: Sequence[Segment]
-    reads: Sequence[Read]
-    heads: Mapping[int, Sequence[int]]
-    keep_rows: bool = False
-    states_layer: int | None = None
-    states: list[Tensor] = field(default_factory=list)
-    mass: dict[int, list[Tensor]] = field(default_factory=dict)
-    rows: dict[int, list[Tensor]] = field(default_factory=dict)
-
-    @property
-    def deepest(self) -> int:
-        return max(self.heads)
-
-    def places(self) -> list[int]:
-        """Where the rows that are read stand in the packed sequence."""
-        found: set[int] = set()
-        for read in self.reads:
-            begin = self.segments[read.segment].branch_start(read.branch)
-            found.update(range(begin + read.start, begin + read.stop))
-        return sorted(found)
-
-    def read(self, layer: int, query: Tensor, key: Tensor, scaling: float) -> None:
-        """Compute the rows of one layer. query (1, H, T, d) and key (1, H_kv, T, d), both after rotary encoding."""
-        chosen = torch.as_tensor(self.heads[layer], device=query.device)
-        # Grouped-query attention: query head j reads key head j // (H / H_kv).
-        key = key[0].index_select(0, chosen // (query.shape[1] // key.shape[1]))
-        query = query[0].index_select(0, chosen)
-        # Spans of one branch overlap (the query lies within the instruction and the query): each row is computed once.
-        covering: dict[tuple[int, int], Read] = {}
-        for read in self.reads:
-            whole = covering.get((read.segment, read.branch), read)
-            start, stop = min(whole.start, read.start), max(whole.stop, read.stop)
-            covering[read.segment, read.branch] = Read(read.segment, read.branch, start, stop)
-        computed = {
-            place: _softmax_rows(query, key, self.segments[read.segment], read, scaling)
-            for place, read in covering.items()
-        }
-        masses, rows = [], []
-        for read in self.reads:
-            place = (read.segment, read.branch)
-            offset = covering[place].start
-            probabilities = computed[place][:, read.start - offset : read.stop - offset]
-            masses.append(probabilities[..., : self.segments[read.segment].prefix].mean(dim=1))
-            if self.keep_rows:
-                rows.append(probabilities)
-        self.mass[layer] = masses
-        if self.keep_rows:
-            self.rows[layer] = rows
-
-    def read_states(self, hidden: Tensor) -> None:
-        """Average the hidden states (1, T, hidden) over each read's rows."""
-        for read in self.reads:
-            begin = self.segments[read.segment].branch_start(read.branch)
-            self.states.append(hidden[0, begin + read.start : begin + read.stop].float().mean(dim=0))
-
-
-def _softmax_rows(query: Tensor, key: Tensor, segment: Segment, read: Read, scaling: float) -> Tensor:
-    begin = segment.branch_start(read.branch)
-    length = segment.branches[read.branch]
-    rows = query[:, begin + read.start : begin + read.stop].float() * scaling
-    prefix = segment.seen(key)
-    keys = torch.cat([prefix, key[:, begin : begin + length]], dim=1).float()
-    logits = rows @ keys.transpose(1, 2)
-    # Row r of the branch sees what is kept of the prefix and the branch up to itself.
-    own = torch.arange(length, device=key.device)
-    later = own[None, :] > torch.arange(read.start, read.stop, device=key.device)[:, None]
-    logits[..., prefix.shape[1] :].masked_fill_(later, float("-inf"))
-    probabilities = logits.softmax(dim=-1)
-    if segment.kept is None:
-        return probabilities
-    # What is not kept gets nothing: the prefix has its full length again.
-    seen, rest = probabilities.split([prefix.shape[1], length], dim=-1)
-    spread = seen.new_zeros(*seen.shape[:-1], segment.prefix)
-    kept = torch.tensor(segment.kept, device=key.device)
-    return torch.cat([spread.index_copy(-1, kept, seen), rest], dim=-1)
 
 
 def _attention(
@@ -139,28 +47,57 @@ def _attention(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    attention_mask: Tensor | None,
+    attention_mask: Tensor | LayerMask | None,
     scaling: float | None = None,
     dropout: float = 0.0,
+    softcap: float | None = None,
+    s_aux: Tensor | None = None,
     headrank_capture: Capture | None = None,
-    **kwargs: Any,
+    **others: Any,
 ) -> tuple[Tensor, None]:
-    if headrank_capture is None:
-        return sdpa_attention_forward(
-            module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **kwargs
-        )
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    softmax = Softmax(scale, softcap, s_aux)
+    states = (query, key, value)
+    if headrank_capture is None:
+        return _ordinary(module, states, attention_mask, softmax, dropout, others), None
+    if not isinstance(attention_mask, LayerMask):
+        raise Unreadable("makes attention masks of its own")
+    unknown = sorted(name for name, given in others.items() if given is not None and name not in _HARMLESS)
+    if unknown or others.get("is_causal") is False:
+        raise Unreadable(f"has attention with {', '.join(unknown) or 'is_causal=False'}")
+    softmax = replace(softmax, mask=attention_mask)
     layer = int(module.layer_idx)  # type: ignore[arg-type]
     if layer in headrank_capture.heads:
-        headrank_capture.read(layer, query, key, scale)
+        headrank_capture.read(layer, query, key, softmax)
         if layer == headrank_capture.deepest:
             raise _ReadingDone
-    return packed_attention(module, query, key, value, headrank_capture.segments, scale, dropout), None
+    return packed_attention(module, query, key, value, headrank_capture.segments, softmax, dropout), None
+
+
+def _ordinary(
+    module: nn.Module,
+    states: tuple[Tensor, Tensor, Tensor],
+    visible: Any,
+    softmax: Softmax,
+    dropout: float,
+    others: Mapping[str, Any],
+) -> Tensor:
+    """Attention of a call that reads nothing, such as one that writes text: SDPA, which knows no cap and no sinks."""
+    if softmax.plain:
+        mixed: Tensor = sdpa_attention_forward(
+            module, *states, visible, scaling=softmax.scaling, dropout=dropout, **others
+        )[0]
+        return mixed
+    query, key, _ = states
+    if visible is not None:
+        return masked_attention(module, states, softmax, visible, dropout)
+    keys = torch.arange(key.shape[2])
+    return attention_by_rows(module, states, softmax, (keys[key.shape[2] - query.shape[2] :], keys), dropout)
 
 
 AttentionInterface.register(IMPLEMENTATION, _attention)
 # Without a mask function of the same name transformers would drop the padding mask of ordinary calls, silently.
-AttentionMaskInterface.register(IMPLEMENTATION, sdpa_mask)
+AttentionMaskInterface.register(IMPLEMENTATION, layer_mask)
 
 
 def run(
@@ -173,8 +110,19 @@ def run(
 
     sequences: the token ids of each segment, prefix and branches one behind the other, in the order of
     ``capture.segments``. entrance: where the pass begins, at the first layer if None. Returns ``capture``, filled.
-    Gradients flow into its tensors unless disabled outside.
+    Gradients flow into its tensors unless disabled outside. Where rotary positions depend on a text's length
+    (``headrank.lengths``), texts that would have others when read alone get passes of their own. Raises Unreadable,
+    which names the model's type, for attention that the engine does not know.
     """
+    for part in parts(decoder.config, sequences, capture, entrance):
+        _pass(decoder, part.sequences, part.capture, part.entrance)
+        part.fill(capture)
+    return capture
+
+
+def _pass(
+    decoder: nn.Module, sequences: Sequence[Sequence[int]], capture: Capture, entrance: Entrance | None
+) -> None:
     layers: Any = decoder.layers
     ending: Any = nullcontext()
     if capture.deepest < len(layers):
@@ -186,7 +134,6 @@ def run(
         missing.add(capture.states_layer)
     if missing:
         raise ValueError(f"layers {sorted(missing)} were not reached: the model has too few layers")
-    return capture
 
 
 @torch.no_grad()
@@ -216,15 +163,20 @@ def _forward(decoder: nn.Module, sequences: Sequence[Sequence[int]], capture: Ca
     ids = torch.tensor([i for sequence in sequences for i in sequence], device=device)
     if len(ids) != len(positions):
         raise ValueError(f"{len(ids)} token ids for segments of {len(positions)} tokens")
-    with in_chunks(decoder, len(ids)):
-        decoder(
-            input_ids=ids[None],
-            position_ids=torch.tensor(positions, device=device)[None],
-            # A four-dimensional mask is handed through as it is, so that no tokens x tokens mask is made.
-            attention_mask=torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device),
-            use_cache=False,
-            headrank_capture=capture,
-        )
+    restore_rotary(decoder)
+    with in_chunks(decoder, len(ids)), masks_by_position():
+        try:
+            decoder(
+                input_ids=ids[None],
+                position_ids=torch.tensor(positions, device=device)[None],
+                # Without a mask of padding transformers would look for packed texts by itself.
+                attention_mask=torch.ones(1, len(ids), dtype=torch.int64, device=device),
+                use_cache=False,
+                headrank_capture=capture,
+            )
+        except Unreadable as error:
+            config: Any = decoder.config
+            raise Unreadable(f"model type {config.model_type!r} {error}") from error
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import warnings
 from collections.abc import Iterator
@@ -18,12 +19,12 @@ with uncollected():
     from safetensors import SafetensorError
     from torch import nn
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from headrank.attention import IMPLEMENTATION
 from headrank.errors import InputError
 from headrank.gguf.cache import checkpoint
 from headrank.gpus import choose_device
+from headrank.readable import check_config, check_model, restore_whole, shorten
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
@@ -53,28 +54,14 @@ class Backbone:
 def read_config(path: str, revision: str | None = None) -> Any:
     """The model configuration, refused with one line where the engine cannot read the model.
 
-    Raises InputError for a path without a configuration, a model that is not a decoder with rotary attention,
-    sliding-window layers or soft-capped attention (their rows would be wrong, not approximate).
+    Raises InputError for a path without a configuration and for a model that cannot be read (``headrank.readable``).
     """
     place = checkpoint(path, revision)
     try:
         config = AutoConfig.from_pretrained(place, revision=revision, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: no usable model configuration ({_first_line(error)})") from error
-    kind = config.model_type
-    if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or getattr(config, "is_encoder_decoder", False):
-        raise InputError(f"{path}: model type {kind!r} is not a decoder (causal language model)")
-    if not getattr(config, "rope_parameters", None) and not hasattr(config, "rope_theta"):
-        raise InputError(f"{path}: model type {kind!r} has no rotary attention")
-    layers = set(getattr(config, "layer_types", None) or ["full_attention"])
-    window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
-    if layers != {"full_attention"}:
-        other = ", ".join(sorted(layers - {"full_attention"}))
-        raise InputError(f"{path}: model type {kind!r} has layers of {other}, which are not supported")
-    if window is not None and not getattr(config, "layer_types", None):
-        raise InputError(f"{path}: model type {kind!r} has sliding_attention, which is not supported")
-    if getattr(config, "attn_logit_softcapping", None):
-        raise InputError(f"{path}: model type {kind!r} has soft-capped attention, which is not supported")
+    check_config(config, path)
     return config
 
 
@@ -105,9 +92,8 @@ def load_backbone(
     depth = n_layers if depth is None else depth
     if not 1 <= depth <= n_layers:
         raise InputError(f"{path}: depth {depth} is not within 1..{n_layers}")
-    config.num_hidden_layers = depth
-    if getattr(config, "layer_types", None):
-        config.layer_types = list(config.layer_types[:depth])
+    whole = copy.deepcopy(config)
+    shorten(config, depth)
     model: Any
     info: dict[str, Any]
     try:
@@ -123,7 +109,7 @@ def load_backbone(
                 output_loading_info=True,
             )
             tokenizer = AutoTokenizer.from_pretrained(place, revision=revision, trust_remote_code=False)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, ImportError) as error:
         raise InputError(f"{path}: cannot load the checkpoint ({_first_line(error)})") from error
     except SafetensorError as error:
         raise InputError(f"{path}: damaged weights ({_first_line(error)})") from error
@@ -133,6 +119,8 @@ def load_backbone(
     missing = sorted(info["missing_keys"])
     if missing:
         raise InputError(f"{path}: the checkpoint lacks {len(missing)} weights, such as {missing[0]}")
+    if depth < n_layers:
+        restore_whole(model, whole, path)
     if adapter is not None:
         model = _add_adapter(model, Path(adapter))
     if device == "auto":
@@ -141,7 +129,8 @@ def load_backbone(
         model = model.to(device)
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"device {device!r} cannot be used ({_first_line(error)})") from error
-    return Backbone(path, model.eval(), tokenizer, n_layers, n_heads, depth)
+    check_model(model.eval(), path)
+    return Backbone(path, model, tokenizer, n_layers, n_heads, depth)
 
 
 def _add_adapter(model: nn.Module, directory: Path) -> nn.Module:

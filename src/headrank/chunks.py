@@ -6,6 +6,7 @@ at once that is the most memory that a pass takes, and on a processor it leaves 
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ STEP = 512
 _OF_LAYER = ("mlp", "input_layernorm", "post_attention_layernorm")
 _OF_ATTENTION = ("q_norm", "k_norm")
 _ROTARY = "apply_rotary_pos_emb"
+# What it turns, in most architectures.
+_TURNED = ["q", "k", "cos", "sin"]
 
 
 class Chunked(nn.Module):
@@ -33,8 +36,13 @@ class Chunked(nn.Module):
         self.tokens = tokens
 
     def forward(self, states: Tensor) -> Tensor:
+        first = self.module(states[:, : self.tokens])
+        if not isinstance(first, Tensor):
+            # Some experts' layers give their router's choices too.
+            return self.module(states)  # type: ignore[no-any-return]
         output = torch.empty_like(states)
-        for start in range(0, states.shape[1], self.tokens):
+        output[:, : self.tokens] = first
+        for start in range(self.tokens, states.shape[1], self.tokens):
             chunk = slice(start, start + self.tokens)
             output[:, chunk] = self.module(states[:, chunk])
         return output
@@ -44,8 +52,9 @@ def chunk_tokens(decoder: nn.Module) -> int:
     """How many tokens go through an MLP at a time."""
     config: Any = decoder.config
     weight = next(decoder.parameters())
-    widest = config.intermediate_size * weight.element_size()
-    fitting = (BYTES.get(weight.device.type) or BYTES["cuda"]) // widest
+    # Experts have widths under other names; what a chunk takes is rough anyway.
+    widest = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
+    fitting = (BYTES.get(weight.device.type) or BYTES["cuda"]) // (widest * weight.element_size())
     return max(STEP, fitting // STEP * STEP)
 
 
@@ -89,11 +98,21 @@ def turning(turn: Callable[..., tuple[Tensor, Tensor]], tokens: int) -> Callable
 
 
 def _places(layer: Any) -> list[tuple[Any, str, Any]]:
-    found = [(layer, name) for name in _OF_LAYER] + [(layer.self_attn, name) for name in _OF_ATTENTION]
-    return [(owner, name, getattr(owner, name)) for owner, name in found if hasattr(owner, name)]
+    attention = getattr(layer, "self_attn", None)
+    found = [(layer, name) for name in _OF_LAYER] + [(attention, name) for name in _OF_ATTENTION]
+    places = [(owner, name, getattr(owner, name, None)) for owner, name in found]
+    return [(*place, module) for *place, module in places if module is not None and _called(module)]
+
+
+def _called(module: nn.Module) -> bool:
+    """Whether it is a module to be called, and no list of such."""
+    return not isinstance(module, nn.ModuleList | nn.ModuleDict)
 
 
 def _rotary(layer: Any) -> list[tuple[Any, str, Any]]:
     """Where the layer's attention looks its rotary function up: its architecture's file in transformers."""
-    module = sys.modules[type(layer.self_attn).__module__]
-    return [(module, _ROTARY, getattr(module, _ROTARY))] if hasattr(module, _ROTARY) else []
+    module = sys.modules[type(layer).__module__]
+    turn = getattr(module, _ROTARY, None)
+    if turn is None or list(inspect.signature(turn).parameters)[:4] != _TURNED:
+        return []
+    return [(module, _ROTARY, turn)]

@@ -43,9 +43,9 @@ def lean(layer: nn.Module, rows: Sequence[int]) -> Iterator[None]:
     rows: places in the packed sequence. The pass has to end within this layer's attention. Attention without separate
     projections is left as it is.
     """
-    attention: Any = layer.self_attn
+    attention: Any = getattr(layer, "self_attn", None)
     query, value = getattr(attention, "q_proj", None), getattr(attention, "v_proj", None)
-    if query is None or value is None:
+    if query is None or value is None or not hasattr(value, "out_features"):
         yield
         return
     attention.q_proj, attention.v_proj = _Rows(query, rows), _Nothing(value.out_features)

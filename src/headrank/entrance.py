@@ -33,12 +33,17 @@ def joined(entrances: Sequence[Entrance]) -> Entrance | None:
 def begun_at(decoder: nn.Module, entrance: Entrance | None) -> Iterator[None]:
     """Lets the decoder's forward passes leave out the layers below the entrance, and hands its states to that layer.
 
-    Token ids are still embedded, but nothing reads the embeddings: models that scale them need no care.
+    Token ids are still embedded, but nothing reads the embeddings: models that scale them need no care. The layers keep
+    their places, as decoders look up what a layer is (its window, its rotary positions) by its index.
     """
     if entrance is None:
         yield
         return
     layers: Any = decoder.layers
+    below = list(layers[: entrance.layer])
+
+    def pass_on(hidden_states: Tensor, *_: Any, **__: Any) -> Tensor:
+        return hidden_states
 
     def replace(_: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         if arguments:
@@ -46,9 +51,11 @@ def begun_at(decoder: nn.Module, entrance: Entrance | None) -> Iterator[None]:
         return arguments, {**named, "hidden_states": entrance.states}
 
     hook = layers[entrance.layer].register_forward_pre_hook(replace, with_kwargs=True)
-    decoder.layers = layers[entrance.layer :]
+    for layer in below:
+        layer.forward = pass_on
     try:
         yield
     finally:
-        decoder.layers = layers
+        for layer in below:
+            del layer.forward
         hook.remove()

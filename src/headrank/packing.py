@@ -8,13 +8,16 @@ same position, so that their order means nothing, and branches may see some of t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+from headrank.rowwise import attention_by_rows
+from headrank.softmax import Softmax
 from headrank.tiles import causal_attention, suits
 
 Span = tuple[int, int]
@@ -52,13 +55,30 @@ class Segment:
         """The position at which branches begin: behind the longest block."""
         return self.opening + max((stop - start for start, stop in self.blocks), default=0)
 
+    @property
+    def extent(self) -> int:
+        """How many positions it takes."""
+        return self.reach + max(self.branches, default=0)
+
     def positions(self) -> Iterator[int]:
         """The position that the model takes each token to stand at."""
+        yield from self.prefix_positions()
+        for branch in range(len(self.branches)):
+            yield from self.branch_positions(branch)
+
+    def prefix_positions(self) -> Iterator[int]:
         yield from range(self.opening)
         for start, stop in self.blocks:
             yield from range(self.opening, self.opening + stop - start)
-        for length in self.branches:
-            yield from range(self.reach, self.reach + length)
+
+    def branch_positions(self, branch: int) -> range:
+        return range(self.reach, self.reach + self.branches[branch])
+
+    def positions_seen(self, branch: int) -> Tensor:
+        """(kept + branch,) int64: the positions of the keys that a branch's rows see, those of the prefix first."""
+        prefix = list(self.prefix_positions())
+        kept = prefix if self.kept is None else [prefix[i] for i in self.kept]
+        return torch.tensor([*kept, *self.branch_positions(branch)])
 
     def seen(self, states: Tensor) -> Tensor:
         """What branches see of the prefix: (..., T, d) keys or values to (..., kept, d)."""
@@ -74,25 +94,44 @@ def packed_attention(
     key: Tensor,
     value: Tensor,
     segments: Sequence[Segment],
-    scaling: float,
+    softmax: Softmax,
     dropout: float,
 ) -> Tensor:
-    """SDPA over packed segments: query (1, H, T, d), key and value (1, H_kv, T, d) to (1, T, H, d)."""
+    """Attention over packed segments: query (1, H, T, d), key and value (1, H_kv, T, d) to (1, T, H, d)."""
 
-    def attend(q: Tensor, k: Tensor, v: Tensor, visible: Tensor | None = None) -> Tensor:
-        """Row r of the query sees what ``visible`` says, or the keys up to itself where those end with its own."""
-        if visible is None and suits(q, k, v, dropout):
-            return causal_attention(q, k, v, scaling)
-        if visible is None and q.shape[2] < k.shape[2]:
+    def attend(
+        segment: Segment,
+        rows: range,
+        keys: Callable[[], Tensor] | None,
+        *states: Tensor,
+        padded: bool = False,
+    ) -> Tensor:
+        """Row r sees the keys up to K - R + r, of R rows and K keys, as far as the layer's mask shows them.
+
+        rows: the rows' positions; keys: makes those of the keys, the rows' own if None.
+        """
+        q, k, v = states
+        if not softmax.plain or softmax.mask.limits(segment.extent):
+            own = torch.arange(rows.start, rows.stop)
+            positions = (own, own if keys is None else keys())
+            return attention_by_rows(module, (q, k, v), softmax, positions, dropout)
+        if not padded and suits(q, k, v, dropout):
+            return causal_attention(q, k, v, softmax.scaling)
+        visible = None
+        if padded or q.shape[2] < k.shape[2]:
             every = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=k.device)
-            visible = every.tril(k.shape[2] - q.shape[2])[None, None]
-        return sdpa_attention_forward(module, q, k, v, visible, dropout=dropout, scaling=scaling)[0]
+            visible = every.tril(k.shape[2] - q.shape[2]).expand(len(q), 1, -1, -1)
+        return sdpa_attention_forward(module, q, k, v, visible, dropout=dropout, scaling=softmax.scaling)[0]
 
     if all(not segment.blocks and len(segment.branches) < 2 for segment in segments):
         # Ordinary causal sequences; the gradient of a split costs one copy, that of a slice one for each segment.
         lengths = [segment.length for segment in segments]
         each = zip(*(states.split(lengths, dim=2) for states in (query, key, value)), strict=True)
-        mixed = [attend(*states) for states in (each if len(lengths) > 1 else [(query, key, value)])]
+        parts = each if len(lengths) > 1 else [(query, key, value)]
+        mixed = [
+            attend(segment, range(segment.length), None, *states)
+            for segment, states in zip(segments, parts, strict=True)
+        ]
         return mixed[0] if len(mixed) == 1 else torch.cat(mixed, dim=1)
     outputs: list[Tensor] = []
     for segment in segments:
@@ -101,22 +140,32 @@ def packed_attention(
             outputs += _blocks(attend, query, key, value, segment)
         else:
             # Prefix and first branch are one ordinary causal sequence.
-            first = slice(segment.start, segment.start + segment.prefix + sum(segment.branches[:1]))
-            outputs.append(attend(query[:, :, first], key[:, :, first], value[:, :, first]))
+            length = segment.prefix + sum(segment.branches[:1])
+            first = slice(segment.start, segment.start + length)
+            outputs.append(
+                attend(segment, range(length), None, query[:, :, first], key[:, :, first], value[:, :, first])
+            )
             branches = branches[1:]
         for branch in branches:
             begin, length = segment.branch_start(branch), segment.branches[branch]
             own = slice(begin, begin + length)
             k = torch.cat([segment.seen(key), key[:, :, own]], dim=2)
             v = torch.cat([segment.seen(value), value[:, :, own]], dim=2)
-            outputs.append(attend(query[:, :, own], k, v))
+            seen = partial(segment.positions_seen, branch)
+            outputs.append(attend(segment, segment.branch_positions(branch), seen, query[:, :, own], k, v))
     return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
 
 
-def _blocks(attend, query: Tensor, key: Tensor, value: Tensor, segment: Segment) -> Iterator[Tensor]:  # type: ignore[no-untyped-def]
+def _blocks(
+    attend: Callable[..., Tensor], query: Tensor, key: Tensor, value: Tensor, segment: Segment
+) -> Iterator[Tensor]:
     """The opening, and the blocks as one padded batch: block i sees the opening and itself."""
-    opening = slice(segment.start, segment.start + segment.opening)
-    yield attend(query[:, :, opening], key[:, :, opening], value[:, :, opening])
+    first = segment.opening
+    opening = slice(segment.start, segment.start + first)
+    if first:
+        yield attend(
+            segment, range(first), None, query[:, :, opening], key[:, :, opening], value[:, :, opening]
+        )
     device = query.device
     starts = torch.tensor([start for start, _ in segment.blocks], device=device) + segment.start
     lengths = torch.tensor([stop - start for start, stop in segment.blocks], device=device)
@@ -132,7 +181,7 @@ def _blocks(attend, query: Tensor, key: Tensor, value: Tensor, segment: Segment)
         shared = states[:, :, opening].expand(len(segment.blocks), -1, -1, -1)
         return torch.cat([shared, padded(states)], dim=2)
 
-    visible = torch.ones(longest, segment.opening + longest, dtype=torch.bool, device=device)
-    visible = visible.tril(segment.opening).expand(len(segment.blocks), 1, -1, -1)
-    out = attend(padded(query), with_opening(key), with_opening(value), visible)
+    rows, seen = range(first, first + longest), partial(torch.arange, first + longest)
+    states = (padded(query), with_opening(key), with_opening(value))
+    out = attend(segment, rows, seen, *states, padded=True)
     yield out[real][None]

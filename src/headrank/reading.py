@@ -123,9 +123,11 @@ def _positions(backbone: Backbone) -> float:
     """How many positions the model has, scaled rotary encodings allowed for."""
     config: Any = backbone.model.config
     rope = getattr(config, "rope_parameters", None) or {}
+    # Each kind of layer may have its own.
+    kinds = [rope, *(kind for kind in rope.values() if isinstance(kind, dict))]
     # Some configurations state the scaled length, others the length before scaling beside the factor.
-    scaled = rope.get("original_max_position_embeddings", 0) * rope.get("factor", 1)
-    return max(getattr(config, "max_position_embeddings", float("inf")), scaled)
+    scaled = [kind.get("original_max_position_embeddings", 0) * (kind.get("factor") or 1) for kind in kinds]
+    return max(getattr(config, "max_position_embeddings", float("inf")), *scaled)
 
 
 def prompt_states(backbone: Backbone, prompt: Prompt, branches: Sequence[str], layer: int) -> Tensor:

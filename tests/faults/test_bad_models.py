@@ -43,25 +43,44 @@ SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
         ("BertConfig", SMALL, "model type 'bert' has no rotary attention"),
         ("GPT2Config", {}, "model type 'gpt2' has no rotary attention"),
         ("BloomConfig", {}, "model type 'bloom' has no rotary attention"),
-        ("MistralConfig", {**SMALL, "sliding_window": 4096}, "model type 'mistral' has sliding_attention"),
-        (
-            "Qwen2Config",
-            {**SMALL, "use_sliding_window": True, "max_window_layers": 1},
-            "has layers of sliding_attention",
-        ),
-        ("Gemma3TextConfig", SMALL, "model type 'gemma3_text' has layers of sliding_attention"),
-        ("Gemma2Config", SMALL, "model type 'gemma2' has layers of sliding_attention"),
-        (
-            "Gemma2Config",
-            {**SMALL, "layer_types": ["full_attention"] * 2},
-            "model type 'gemma2' has soft-capped attention",
-        ),
+        ("StableLmConfig", SMALL, "model type 'stablelm' computes attention in a way of its own"),
+        ("FalconConfig", SMALL, "model type 'falcon' computes attention in a way of its own"),
+        ("Gemma3Config", {}, "model type 'gemma3' is composed of parts (text_config, vision_config)"),
+        ("Lfm2Config", {**SMALL, "layer_types": ["conv"] * 2}, "model type 'lfm2' has layers of conv"),
     ],
 )
 def test_models_that_the_engine_cannot_read(tmp_path: Path, name: str, sizes: dict[str, Any], reason: str):
     folder = config_folder(tmp_path / "model", name, **sizes)
     assert refused(read_config, str(folder)).startswith(f"{folder}: ")
     assert reason in refused(load_backbone, folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "reason"),
+    [
+        # Attention that transformers' interface does not see.
+        (
+            "NemotronConfig",
+            {"num_key_value_heads": 2, "head_dim": 16},
+            "model type 'nemotron' cannot be read",
+        ),
+        # A mask that depends on the text.
+        ("DogeConfig", {}, "model type 'doge' has attention masks of its own making"),
+        (
+            "Gemma3TextConfig",
+            {"use_bidirectional_attention": True},
+            "'gemma3_text' has attention that is not causal",
+        ),
+        ("HrmTextConfig", {}, "model type 'hrm_text' is not built of a list of layers"),
+    ],
+)
+def test_models_that_show_what_they_are_in_a_pass_only(
+    tmp_path: Path, name: str, changes: dict[str, Any], reason: str
+):
+    config = getattr(transformers, name)(
+        **{**SMALL, "vocab_size": len(byte_tokenizer()), "intermediate_size": 32, **changes}
+    )
+    assert reason in refused(load_backbone, write_checkpoint(tmp_path / "model", config))
 
 
 @pytest.mark.parametrize("content", [None, "{", "[]", '{"hidden_size": 4}', '{"model_type": "headless"}'])

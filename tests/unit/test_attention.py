@@ -9,6 +9,7 @@ import pytest
 import torch
 from support import (
     KINDS,
+    WINDOWED,
     byte_tokenizer,
     checkpoint,
     count_calls,
@@ -17,7 +18,7 @@ from support import (
     tiny_backbone,
     tiny_prompt,
 )
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, Gemma2ForCausalLM, GptOssForCausalLM
 
 from headrank.attention import Capture, Read, attention_rows, run
 from headrank.backbone import load_backbone
@@ -65,7 +66,10 @@ def test_ordinary_padded_calls_equal_sdpa(kind: str, side: str):
     ids, mask = padded(side)
     own = tiny_backbone(kind).model
     assert own.config._attn_implementation == "headrank"
-    sdpa = AutoModelForCausalLM.from_pretrained(checkpoint(kind), attn_implementation="sdpa").eval()
+    known = not isinstance(own, Gemma2ForCausalLM | GptOssForCausalLM)
+    sdpa = AutoModelForCausalLM.from_pretrained(
+        checkpoint(kind), attn_implementation="sdpa" if known else "eager"
+    ).eval()
     arguments = {"input_ids": ids, "attention_mask": mask, "position_ids": positions(mask)}
     logits = own(**arguments).logits[mask.bool()]
     torch.testing.assert_close(logits, sdpa(**arguments).logits[mask.bool()], atol=TOLERANCE, rtol=0)
@@ -73,6 +77,19 @@ def test_ordinary_padded_calls_equal_sdpa(kind: str, side: str):
         [own(input_ids=row[m.bool()][None]).logits[0] for row, m in zip(ids, mask, strict=True)]
     )
     torch.testing.assert_close(logits, alone, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["qwen3", *WINDOWED])
+@torch.no_grad()
+def test_what_is_written_with_a_cache_is_what_eager_attention_writes(kind: str):
+    ids, mask = padded("left", ["a stone in the river, and an elm", "the oak and one"])
+    written = [
+        model.generate(
+            input_ids=ids, attention_mask=mask, max_new_tokens=12, min_new_tokens=12, do_sample=False
+        )
+        for model in (tiny_backbone(kind).model, eager_model(kind))
+    ]
+    assert written[0].tolist() == written[1].tolist()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -129,12 +146,13 @@ def test_states_of_the_query_s_tokens_in_the_same_pass(layer: int):
     assert not next(iter(read_prompts(backbone, prompts, [(2, 1)], sources))).states
 
 
+@pytest.mark.parametrize("kind", ["qwen3", *WINDOWED])
 @torch.no_grad()
-def test_packed_prompts_equal_prompts_one_by_one():
-    backbone = tiny_backbone("qwen3")
+def test_packed_prompts_equal_prompts_one_by_one(kind: str):
+    backbone = tiny_backbone(kind)
     prompts = [tiny_prompt(count=n, query=q, seed=n) for n, q in [(3, "elm"), (1, "blue cloud"), (5, "red")]]
     sources = [("query", "query"), ("null", "query")]
-    heads = [(2, 1), (0, 3)]
+    heads = [(2, 1), (0, 3), (3, 2)]
     alone = list(read_prompts(backbone, prompts, heads, sources))
     with count_calls({"decoder": backbone.decoder}) as calls:
         together = list(read_prompts(backbone, prompts, heads, sources, tokens_per_pass=10**6))
@@ -216,15 +234,16 @@ def test_reading_one_layer_does_not_change_another():
     torch.testing.assert_close(few.mass[source][0], all_.mass[source][place], atol=0, rtol=0)
 
 
-def test_gradients_equal_eager_gradients():
-    backbone = load_backbone(checkpoint("qwen3"))
-    prompt = tiny_prompt()
-    heads = [(2, 1), (1, 3)]
+@pytest.mark.parametrize("kind", ["qwen3", *WINDOWED])
+def test_gradients_equal_eager_gradients(kind: str):
+    backbone = load_backbone(checkpoint(kind))
+    prompt = tiny_prompt(kind)
+    heads = [(3, 1), (1, 3)]
     (reading,) = read_prompts(backbone, [prompt], heads, [("query", "query")])
     weights = torch.linspace(-1, 1, len(prompt.prefix))
     (reading.mass[("query", "query")] * weights).sum().backward()
 
-    oracle: Any = AutoModelForCausalLM.from_pretrained(checkpoint("qwen3"), attn_implementation="eager")
+    oracle: Any = AutoModelForCausalLM.from_pretrained(checkpoint(kind), attn_implementation="eager")
     ids = torch.tensor([[*prompt.prefix, *prompt.query.ids]])
     attention = oracle(input_ids=ids, output_attentions=True).attentions
     start, stop = (len(prompt.prefix) + place for place in prompt.query.query)

@@ -47,7 +47,7 @@ def test_a_pass_that_begins_at_a_layer_reads_what_a_whole_pass_reads(kind: str):
         for layer in (0, 1, 2):
             states = prompt_states(backbone, prompt, ["query"], layer)
             assert states.shape[:2] == (1, len(prompt.prefix) + len(prompt.query.ids))
-            with count_calls({str(i): layers[i] for i in range(4)}) as calls:
+            with count_calls({str(i): layers[i].self_attn for i in range(4)}) as calls:
                 cut = score_list(backbone, heads, prompt, settings, Entrance(layer, states))
             assert torch.equal(cut, whole)
             assert calls == {str(i): int(i >= layer) for i in range(4)}
@@ -110,7 +110,7 @@ def test_independent_passages_too():
 def lower_passes(**training: Any) -> int:
     backbone = truncated()
     layer: Any = backbone.decoder.layers[0]  # type: ignore[union-attr,index]
-    with count_calls({"lower": layer}) as calls:
+    with count_calls({"lower": layer.self_attn}) as calls:
         train(backbone, HEADS, examples(), make_settings(training={**TRAINING, **training}))
     return calls["lower"]
 

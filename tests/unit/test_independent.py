@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support import KINDS, eager_model, passages, tiny_backbone
+from support import KINDS, WINDOWED, eager_model, passages, tiny_backbone
 
 from headrank.collections import Document
 from headrank.errors import InputError
@@ -58,10 +58,20 @@ def eager_masses(kind: str, prompt: Prompt) -> dict[int, torch.Tensor]:
             same = j < opening or block.get(i) == block.get(j)
             if (i < prefix and same) or (i >= prefix and (j >= prefix or j in kept)):
                 mask[i, j] = 0
+    model = eager_model(kind)
+    masks: Any = mask[None, None]
+    if kind in WINDOWED:
+        # Positions decide what is in the window, not places in the sequence.
+        at = torch.tensor(place)
+        within = at[:, None] - at[None, :] < model.config.sliding_window
+        narrow = mask.masked_fill(~within, float("-inf"))[None, None]
+        assert narrow.isinf().sum() > masks.isinf().sum()
+        types = getattr(model.config, "layer_types", None)
+        masks = {"full_attention": masks, "sliding_attention": narrow} if types else narrow
     with torch.no_grad():
-        output = eager_model(kind)(
+        output = model(
             input_ids=torch.tensor([ids]),
-            attention_mask=mask[None, None],
+            attention_mask=masks,
             position_ids=torch.tensor([place]),
             output_attentions=True,
         )

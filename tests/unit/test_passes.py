@@ -21,7 +21,7 @@ def trained(per_pass: int, documents: str = "joint", **changes: dict[str, Any]) 
     given = {"lora_dropout": 0.0, "tokens_per_pass": per_pass, **changes.pop("training", {})}
     backbone = truncated()
     layer: Any = backbone.decoder.layers[0]  # type: ignore[union-attr,index]
-    with count_calls({"lowest": layer}) as calls:
+    with count_calls({"lowest": layer.self_attn}) as calls:
         done = train(backbone, HEADS, examples(documents), make_settings(**changes, training=given))
     return done, calls["lowest"]
 

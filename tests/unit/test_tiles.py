@@ -7,14 +7,16 @@ import platform
 import shutil
 import signal
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from support import KINDS, tiny_backbone, tiny_prompt
+from support import PLAIN, tiny_backbone, tiny_config, tiny_prompt, write_checkpoint
 from torch.nn.functional import scaled_dot_product_attention as sdpa
 
 from headrank import packing, tiles
+from headrank.backbone import load_backbone
 from headrank.reading import read_prompts
 from headrank.tiles import causal_attention, kernel, suits
 
@@ -212,7 +214,7 @@ def test_the_module_is_chosen_by_what_the_processor_has(monkeypatch: pytest.Monk
     assert kernel.__wrapped__() is None
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PLAIN)
 @torch.no_grad()
 def test_a_pass_by_tiles_reads_what_a_pass_by_sdpa_reads(
     kind: str, module: Any, monkeypatch: pytest.MonkeyPatch
@@ -234,3 +236,19 @@ def test_a_pass_by_tiles_reads_what_a_pass_by_sdpa_reads(
     assert len(used) == 2 * (backbone.n_layers - 1)
     for source in sources:
         torch.testing.assert_close(ours.mass[source], plain.mass[source], atol=1e-6, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_a_window_wider_than_the_prompt_hides_nothing_and_goes_by_tiles(
+    module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    wide = tiny_config("mistral", sliding_window=4096)
+    backbone, prompt = load_backbone(write_checkpoint(tmp_path, wide)), tiny_prompt("mistral")
+    (plain,) = read_prompts(tiny_backbone("mistral"), [prompt], [(3, 0)], [("query", "query")])
+    used: list[int] = []
+    monkeypatch.setattr(
+        packing, "causal_attention", lambda *states: used.append(1) or causal_attention(*states)
+    )
+    (ours,) = read_prompts(backbone, [prompt], [(3, 0)], [("query", "query")])
+    assert len(used) == backbone.n_layers - 1
+    assert torch.equal(ours.mass["query", "query"], plain.mass["query", "query"])

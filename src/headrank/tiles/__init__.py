@@ -50,6 +50,7 @@ def suits(query: Tensor, key: Tensor, value: Tensor, dropout: float) -> bool:
         or len(query) != 1
         or dropout
         or query.shape[-1] > WIDEST
+        or query.shape[-1] != value.shape[-1]
         or len(kinds) != 1
     ):
         return False

@@ -1,0 +1,111 @@
+"""Rotary positions that depend on the text's length: what is packed reads as it does alone."""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from support import builder, passages, tiny_config, write_checkpoint
+
+from headrank.attention import attention_rows
+from headrank.backbone import Backbone, load_backbone
+from headrank.entrance import Entrance
+from headrank.lengths import frequencies
+from headrank.prompt import Prompt
+from headrank.reading import prompt_states, read_prompts
+
+SOURCES = [("query", "query"), ("null", "query")]
+HEADS = [(0, 1), (1, 3), (2, 0)]
+
+
+def prompts() -> list[Prompt]:
+    """Short and long ones; of one the query's branch is beyond 256 positions and the null query's is not."""
+    build = builder("qwen3").build
+    made = [build("oak", passages(n)) for n in (1, 9, 2)]
+    between = next(p for p in (build("oak " * n, passages(2)) for n in range(1, 60)) if length(p) > 256)
+    assert len(between.prefix) + len(between.null.ids) <= 256
+    assert [length(p) > 256 for p in made] == [False, True, False]
+    return [*made, between]
+
+
+def length(prompt: Prompt) -> int:
+    return len(prompt.prefix) + len(prompt.query.ids)
+
+
+@cache
+def backbone(folder: Path, encoding: str) -> Backbone:
+    rope: dict[str, Any] = {"rope_type": encoding, "rope_theta": 10000.0, "factor": 4.0}
+    changes: dict[str, Any] = {"max_position_embeddings": 256}
+    if encoding == "longrope":
+        rope |= {"short_factor": [1.0] * 8, "long_factor": [1.0 + i for i in range(8)]}
+        rope["original_max_position_embeddings"] = 256
+        changes = {"max_position_embeddings": 1024}
+    else:
+        # The length to which it is scaled, by which prompts are measured.
+        rope["original_max_position_embeddings"] = 256
+    return load_backbone(
+        write_checkpoint(folder / encoding, tiny_config("qwen3", layers=3, rope_parameters=rope, **changes))
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("lengths")
+
+
+def eager(model: Any, ids: list[int]) -> Any:
+    """Attention of a model that has read nothing else."""
+    config = copy.deepcopy(model.config)
+    fresh = type(model)._from_config(config, attn_implementation="eager").eval()
+    fresh.load_state_dict(model.state_dict())
+    return fresh(input_ids=torch.tensor([ids]), output_attentions=True, use_cache=False).attentions
+
+
+@pytest.mark.parametrize("encoding", ["longrope", "dynamic"])
+@torch.no_grad()
+def test_packed_prompts_read_as_each_does_alone(folder: Path, encoding: str):
+    own = backbone(folder, encoding)
+    for reading in read_prompts(own, prompts(), HEADS, SOURCES, tokens_per_pass=10**6):
+        for branch, span in SOURCES:
+            tail, prefix = getattr(reading.prompt, branch), reading.prompt.prefix
+            weights = eager(own.model, [*prefix, *tail.ids])
+            start, stop = (len(prefix) + place for place in tail.rows(span))
+            expected = torch.stack(
+                [weights[layer][0, h, start:stop, : len(prefix)].mean(0) for layer, h in HEADS]
+            )
+            assert expected.std() > 0.001
+            torch.testing.assert_close(reading.mass[branch, span], expected, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_passes_that_begin_at_a_layer_and_states_and_padded_batches(folder: Path):
+    own, made = backbone(folder, "longrope"), prompts()
+    source = [("query", "query")]
+    plain = [next(read_prompts(own, [p], HEADS[2:], source, states_layer=1)) for p in made]
+    entrances = [Entrance(2, prompt_states(own, p, ["query"], 2)) for p in made]
+    for given in ({"states_layer": 1}, {"entrances": entrances}):
+        for one, alone in zip(read_prompts(own, made, HEADS[2:], source, 10**6, **given), plain, strict=True):
+            torch.testing.assert_close(one.mass[source[0]], alone.mass[source[0]], atol=1e-6, rtol=0)
+            for name, states in one.states.items():
+                torch.testing.assert_close(states, alone.states[name], atol=1e-5, rtol=1e-5)
+    sequences = [[*p.prefix, *p.query.ids] for p in made]
+    longest = max(map(len, sequences))
+    ids = torch.tensor([s + [0] * (longest - len(s)) for s in sequences])
+    mask = torch.tensor([[1] * len(s) + [0] * (longest - len(s)) for s in sequences])
+    rows = attention_rows(own.decoder, ids, mask, [(len(s) - 2, len(s)) for s in sequences], {2: [0, 3]})
+    for sequence, found in zip(sequences, rows, strict=True):
+        expected = eager(own.model, sequence)[2][0, [0, 3], -2:]
+        torch.testing.assert_close(found[2], expected, atol=1e-5, rtol=0)
+
+
+def test_which_lengths_share_frequencies(folder: Path):
+    plain = tiny_config("qwen3")
+    assert frequencies(plain, 3) == frequencies(plain, 10**6)
+    own: Any = backbone(folder, "longrope").model.config
+    assert frequencies(own, 3) == frequencies(own, 256) != frequencies(own, 257) == frequencies(own, 900)
+    own = backbone(folder, "dynamic").model.config
+    assert frequencies(own, 3) == frequencies(own, 256) != frequencies(own, 257) != frequencies(own, 258)
