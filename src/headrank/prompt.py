@@ -50,12 +50,13 @@ FAMILIES = {
         "<|end_of_text|>\n<|start_of_role|>assistant<|end_of_role|>",
         bos=False,
     ),
+    "gemma": Family("<start_of_turn>user\n", "<end_of_turn>\n<start_of_turn>model\n", bos=True),
     "plain": Family("", "\n", bos=False),
 }
 
 
 # Control strings of the frames; a tokenizer without them would spell them out as text, silently.
-_FRAME_TOKEN = re.compile(r"<\|[^|]+\|>")
+_FRAME_TOKEN = re.compile(r"<[^<>\s]+>")
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,9 @@ ARCHITECTURES = {
     "llama3": "llama",
     "mistral": "mistral",
     "granite": "granite",
+    "gemma": "gemma3",
 }
-CONTROL = re.compile(r"<\|[^|]+\|>|\[/?INST\]")
+CONTROL = re.compile(r"<[^<>\s]+>|\[/?INST\]")
 
 
 def family_tokenizer(family: str) -> PreTrainedTokenizerFast:
@@ -51,7 +52,9 @@ def family_tokenizer(family: str) -> PreTrainedTokenizerFast:
 def family_checkpoint(family: str, folder: Path) -> Path:
     tokenizer = family_tokenizer(family)
     torch.manual_seed(0)
-    config: Any = tiny_config(ARCHITECTURES[family], vocab_size=len(tokenizer))
+    # A window that the query's rows see passages through.
+    own = {"sliding_window": 512} if family == "gemma" else {}
+    config: Any = tiny_config(ARCHITECTURES[family], vocab_size=len(tokenizer), **own)
     AutoModelForCausalLM.from_config(config).float().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

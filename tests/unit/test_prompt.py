@@ -162,14 +162,18 @@ def test_a_passage_is_the_same_tokens_in_every_prompt():
 
 
 def test_frames_of_the_families():
-    assert FAMILIES.keys() == {"qwen3", "qwen2.5", "llama3", "mistral", "granite", "plain"}
+    assert FAMILIES.keys() == {"qwen3", "qwen2.5", "llama3", "mistral", "granite", "gemma", "plain"}
     plain = builder(family="plain").build("q", [document("x")])
     assert decode(byte_tokenizer(), plain.prefix) == " Here are some paragraphs:\n\n[1] x\n\n"
     assert decode(byte_tokenizer(), plain.query.ids).endswith("Query: q\n")
-    with pytest.raises(InputError, match=r"prompt\.family: unknown family 'qwen4'; known: granite, llama3"):
+    with pytest.raises(
+        InputError, match=r"prompt\.family: unknown family 'qwen4'; known: gemma, granite, llama3"
+    ):
         builder(family="qwen4")
     with pytest.raises(InputError, match=r"'llama3' needs '<\|start_header_id\|>', which the tokenizer"):
         builder(family="llama3")
+    with pytest.raises(InputError, match=r"'gemma' needs '<start_of_turn>', which the tokenizer"):
+        builder(family="gemma")
     with pytest.raises(InputError, match="'mistral' needs a BOS token, the tokenizer has none"):
         builder(family="mistral")
 

@@ -43,7 +43,7 @@ def add(commands: Any) -> None:
         help="order in the prompt (default: best-first, or as in training)",
     )
     parser.add_argument(
-        "--family", help="chat frame: qwen3 (default), qwen2.5, llama3, mistral, granite or plain"
+        "--family", help="chat frame: qwen3 (default), qwen2.5, llama3, mistral, granite, gemma or plain"
     )
     parser.add_argument("--answers", help="keep a generative method's answers here (.jsonl.gz)")
     add_model(parser)
