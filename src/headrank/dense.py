@@ -79,6 +79,8 @@ class Encoder:
             inputs = self.tokenizer(
                 [texts[i] for i in places],
                 padding=True,
+                # The first token is the text's own, wherever the tokenizer pads by itself.
+                padding_side="right",
                 truncation=True,
                 max_length=self.settings.max_tokens,
                 return_tensors="pt",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,16 @@ def test_the_first_token_is_pooled_as_the_model_gives_it(encoder_path: Path) -> 
         state = model(ids).last_hidden_state[0, 0]
     expected = (state / state.norm()).numpy()
     np.testing.assert_allclose(encoder(encoder_path).encode(["some text"])[0], expected, atol=1e-6)
+
+
+def test_a_tokenizer_that_pads_on_the_left_changes_nothing(encoder_path: Path, tmp_path: Path) -> None:
+    left = tmp_path / "left"
+    shutil.copytree(encoder_path, left)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(encoder_path, padding_side="left")
+    tokenizer(["a", "longer"], padding=True)
+    tokenizer.save_pretrained(left)
+    texts = ["short", "a text that is a good deal longer"]
+    np.testing.assert_allclose(encoder(left).encode(texts), encoder(encoder_path).encode(texts), atol=1e-6)
 
 
 def test_search_is_exact(encoder_path: Path, tmp_path: Path) -> None:
