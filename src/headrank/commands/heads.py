@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from headrank.commands.inputs import add_model, add_texts, count, output_file, read_texts
+from headrank.commands.inputs import add_candidates, add_model, count, output_file, read_candidates
 from headrank.errors import InputError
 
 CRITERIA = ("headrank", "qrhead", "qrhead-ndcg", "core", "core-pruned", "selective-icr", "best-layer")
@@ -31,7 +31,7 @@ def add(commands: Any) -> None:
     detect.add_argument("--criterion", required=True, choices=CRITERIA, help="who chooses")
     detect.add_argument("--backbone", required=True, help="model: folder, GGUF file or hub id")
     detect.add_argument("--revision", help="commit of a hub model")
-    add_texts(detect)
+    add_candidates(detect)
     detect.add_argument("--qrels", required=True, help="TREC judgements")
     detect.add_argument("--output", required=True, help="the head set to write")
     detect.add_argument("-k", type=count, help="how many heads (default: the criterion's own)")
@@ -59,7 +59,7 @@ def run_detect(options: argparse.Namespace) -> None:
 
     output = output_file(options.output)
     qrels = read_qrels(options.qrels)
-    queries, run, passages = read_texts(options)
+    queries, run, passages = read_candidates(options)
     given: dict[str, Any] = {"lists": {}, "selection": {}, "baselines": {}, "prompt": {}}
     if options.k:
         given["selection"]["k"] = options.k

@@ -23,12 +23,17 @@ def count(text: str) -> int:
 
 
 def add_texts(parser: argparse.ArgumentParser) -> None:
-    """The options that say where queries, passages and candidates are."""
+    """The options that say where queries and passages are."""
     parser.add_argument("--queries", help="queries: JSON lines (_id, text) or TSV (id, text), plain or .gz")
     parser.add_argument(
         "--corpus", help="passages: JSON lines (_id, text, title) or TSV (id, text or id, title, text)"
     )
     parser.add_argument("--collection", help="in place of both: a folder with corpus.jsonl and queries.jsonl")
+
+
+def add_candidates(parser: argparse.ArgumentParser) -> None:
+    """The options that say where queries, passages and candidates are."""
+    add_texts(parser)
     parser.add_argument("--run", required=True, help="candidates: a TREC run, plain or .gz")
 
 
@@ -47,24 +52,37 @@ def output_file(path: str) -> Path:
     return output
 
 
-def read_texts(options: argparse.Namespace) -> tuple[dict[str, str], Run, dict[str, Document]]:
-    """Queries, candidates and the candidates' passages, of the files that ``add_texts`` names."""
-    from headrank.collections import open_collection
+def read_candidates(options: argparse.Namespace) -> tuple[dict[str, str], Run, dict[str, Document]]:
+    """Queries, candidates and the candidates' passages, of the files that ``add_candidates`` names."""
     from headrank.runs import read_run
-    from headrank.textfiles import read_documents, read_queries
 
+    check_texts(options)
+    run = read_run(options.run)
+    queries, passages = read_texts(options, {docid for ranked in run.values() for docid, _ in ranked})
+    return queries, run, passages
+
+
+def check_texts(options: argparse.Namespace) -> None:
+    """Refuse options of ``add_texts`` that do not go together."""
     if bool(options.collection) == bool(options.queries or options.corpus):
         raise InputError("--queries and --corpus, or --collection in place of both: give one of them")
     if not options.collection and not (options.queries and options.corpus):
         raise InputError("--queries and --corpus go together")
-    run = read_run(options.run)
-    wanted = {docid for ranked in run.values() for docid, _ in ranked}
+
+
+def read_texts(options: argparse.Namespace, wanted: set[str]) -> tuple[dict[str, str], dict[str, Document]]:
+    """Queries and the wanted passages, of the files that ``add_texts`` names and ``check_texts`` has passed.
+
+    Of a collection every wanted passage is there, or InputError names those that are not.
+    """
+    from headrank.collections import open_collection
+    from headrank.textfiles import read_documents, read_queries
+
     if options.collection:
         collection = open_collection("collection", {"source": "local", "path": options.collection})
-        return collection.queries(), run, collection.lookup(wanted)
+        return collection.queries(), collection.lookup(wanted)
     queries = read_queries(Path(options.queries))
-    passages = {document.docid: document for document in read_documents(Path(options.corpus), wanted)}
-    return queries, run, passages
+    return queries, {document.docid: document for document in read_documents(Path(options.corpus), wanted)}
 
 
 def note_left_out(run: Run, depth: int) -> None:

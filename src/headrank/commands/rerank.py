@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrank.catalogue import BY_NAME
-from headrank.commands.inputs import add_model, add_texts, count, note_left_out, output_file, read_texts
+from headrank.commands.inputs import (
+    add_candidates,
+    add_model,
+    count,
+    note_left_out,
+    output_file,
+    read_candidates,
+)
 from headrank.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,7 +41,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--revision", help="commit of a hub model")
     parser.add_argument("--adapter", help="folder that training wrote")
     parser.add_argument("--heads", help="head set, of `headrank heads detect`; a router's file for routehead")
-    add_texts(parser)
+    add_candidates(parser)
     parser.add_argument("--output", required=True, help="the TREC run to write")
     parser.add_argument("--depth", type=count, help="candidates per query (default: 40, or as in training)")
     parser.add_argument(
@@ -56,7 +63,7 @@ def run(options: argparse.Namespace) -> None:
     check(options)
     # Read the small files first: a typo must not wait for the model.
     output = output_file(options.output)
-    queries, candidates_run, passages = read_texts(options)
+    queries, candidates_run, passages = read_candidates(options)
 
     from headrank.rerankers import as_run, gather_candidates
 

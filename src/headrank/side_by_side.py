@@ -1,0 +1,76 @@
+"""Rankings of one query side by side, as text for people: a line per passage, with the rank that each run gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+NARROWEST = 40
+_MOST_MARKS = 5
+# For terminals that cannot show them.
+_PLAIN = str.maketrans({"●": "*", "○": ".", "…": ">", "–": "-"})
+
+
+def side_by_side(
+    rankings: Mapping[str, Sequence[str]],
+    texts: Mapping[str, str],
+    grades: Mapping[str, int] | None,
+    highest: int,
+    top: int,
+    width: int,
+) -> list[str]:
+    """One line per passage that is among the first ``top`` of any run, under a line of the runs' labels.
+
+    rankings: label -> docids, best first; lines are in the order of the last run, then of the one before it. texts:
+    docid -> text, of which a line shows what fits into ``width`` columns, but at least ``NARROWEST``. grades: docid ->
+    grade, at most ``highest``; None where the query is not judged. A rank that is missing is a dash.
+    """
+    ranks = {
+        label: {docid: rank for rank, docid in enumerate(ranked, 1)} for label, ranked in rankings.items()
+    }
+    wanted = {docid for ranked in rankings.values() for docid in ranked[:top]}
+    # Sorting is stable: what the last run does not have stays in the order of the runs before it.
+    rows = sorted(wanted)
+    for place in ranks.values():
+        rows.sort(key=lambda docid: place.get(docid, len(place) + 1))
+    columns = {label: max(len(label), 2) for label in ranks}
+    lines = ["  ".join(label.rjust(size) for label, size in columns.items())]
+    for docid in rows:
+        cells = [str(ranks[label].get(docid, "–")).rjust(size) for label, size in columns.items()]
+        if grades is not None:
+            cells.append(marks(grades.get(docid), highest))
+        cells.append(clipped(texts[docid], width - len("  ".join([*cells, ""]))))
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def values_below(values: Mapping[str, float], what: str) -> str:
+    """One value per run, to stand under the columns of ``side_by_side``."""
+    cells = [f"{value:.2f}".removeprefix("0").rjust(max(len(label), 2)) for label, value in values.items()]
+    return "  ".join([*cells, what])
+
+
+def marks(grade: int | None, highest: int) -> str:
+    """``●●○`` for grade 2 of 3; the number where there are more than five grades; a dash for no judgement."""
+    if highest > _MOST_MARKS:
+        return ("–" if grade is None else str(grade)).rjust(len(str(highest)))
+    if grade is None:
+        return "–".ljust(max(highest, 1))
+    return ("●" * max(grade, 0)).ljust(max(highest, 1), "○")
+
+
+def clipped(text: str, width: int) -> str:
+    """The beginning of a text on one line, without control characters, with an ellipsis where it goes on."""
+    # A passage may hold anything, the codes that move a terminal's cursor included.
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    width = max(width, NARROWEST)
+    return line if len(line) <= width else f"{line[: width - 1].rstrip()}…"
+
+
+def encodable(line: str, encoding: str | None) -> str:
+    """The line as this encoding can write it: plainer marks, and question marks for other characters it lacks."""
+    encoding = encoding or "utf-8"
+    try:
+        line.encode(encoding)
+    except UnicodeEncodeError:
+        return line.translate(_PLAIN).encode(encoding, "replace").decode(encoding)
+    return line
