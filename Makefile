@@ -37,8 +37,8 @@ demo-model: .venv/installed
 	    printf '%s\n' '' \
 	        'Before each passage are its ranks by BM25 and by the attention of SmolLM2 135M: all 270 heads (ICR), two of them' \
 	        '(QRHead), and these two after training on other questions (HeadRank); ●●● answers the question. Twelve questions' \
-	        'that were written to mislead the matching of words are an illustration, not a measurement. All of them, and a map' \
-	        'of the heads: $(SHOWN).'; \
+	        'that were written to mislead the matching of words are an illustration, not a measurement. Means of all, and a' \
+	        'map of the heads: $(SHOWN).'; \
 	else echo 'The real model is left out: $(MODEL) is not in HEADRANK_MODELS, nor installed (make smollm2).'; fi
 
 test: .venv/installed lint
