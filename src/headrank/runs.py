@@ -170,12 +170,18 @@ def _next_below(value: np.float32) -> np.float32:
     return np.float32(0) if abs(below) < _SMALLEST_NORMAL else np.float32(below)
 
 
-def write_run(path: str | os.PathLike[str], run: Mapping[str, Sequence[tuple[str, float]]], tag: str) -> None:
+def write_run(
+    path: str | os.PathLike[str],
+    run: Mapping[str, Sequence[tuple[str, float]]],
+    tag: str,
+    may_be_empty: bool = False,
+) -> None:
     """Write a run in the order given, whole or not at all; a name that ends in ``.gz`` is compressed.
 
     Ranks count from 1 and scores are made strictly decreasing in float32, so that every evaluation tool reads
     this very order. Queries without documents leave no line. Raises InputError on scores that are not finite,
-    documents listed twice, ids or tags with blanks, and a run without any document.
+    documents listed twice, ids or tags with blanks, and a run without any document, unless it may be one: the part of a
+    run that a shard without queries of a benchmark writes.
     """
     check_id(tag, os.fspath(path), "tag")
     lines: list[str] = []
@@ -198,7 +204,7 @@ def write_run(path: str | os.PathLike[str], run: Mapping[str, Sequence[tuple[str
             f"{qid} Q0 {docid} {rank} {score!s} {tag}\n"
             for rank, ((docid, _), score) in enumerate(zip(documents, scores, strict=True), start=1)
         )
-    if not lines:
+    if not lines and not may_be_empty:
         raise InputError(f"{path}: the run holds no document, nothing to write")
     _write(path, "".join(lines))
 

@@ -38,6 +38,11 @@ def put(folder: Path, text: str | bytes, name: str = "a.trec") -> Path:
     return path
 
 
+def test_the_part_of_a_run_that_nobody_asked_for_is_an_empty_file(tmp_path: Path) -> None:
+    write_run(tmp_path / "run.trec", {}, "t", may_be_empty=True)
+    assert (tmp_path / "run.trec").read_bytes() == b""
+
+
 @one_folder
 @given(run=runs, suffix=st.sampled_from(["trec", "trec.gz"]))
 def test_a_run_comes_back_in_the_order_given(tmp_path: Path, run, suffix):

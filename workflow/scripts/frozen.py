@@ -55,7 +55,7 @@ def main(inputs, benchmarks, queries, names, settings, model, tokens_per_pass, s
         qids = [qid for _, masses, _ in parts for qid in masses.ids]
         for method in names:
             frame = join_frames([frames[method] for frames, _, _ in parts], qids)
-            write_run(Path(target).with_name(f"{method}.trec"), as_run(frame), method)
+            write_run(Path(target).with_name(f"{method}.trec"), as_run(frame), method, may_be_empty=True)
             write_parquet(Path(target).with_name(f"{method}.parquet"), frame)
         routes = join_frames([routes for _, _, routes in parts], qids, every=False)
         write_parquet(Path(target).with_name("routes.parquet"), routes)

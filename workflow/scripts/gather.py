@@ -38,7 +38,7 @@ def main(parts, orders, queries, outputs):
         elif output.suffix == ".parquet":
             frame = join_frames([pd.read_parquet(piece) for piece in pieces], known)
             write_parquet(output, frame)
-            write_run(output.with_suffix(".trec"), as_run(frame), output.stem)
+            write_run(output.with_suffix(".trec"), as_run(frame), output.stem, may_be_empty=True)
 
 
 if __name__ == "__main__":

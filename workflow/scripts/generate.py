@@ -34,7 +34,7 @@ def main(inputs, names, queries, given, depth, model, shard, rankings):
         for name in names:
             parts = [rerank_generative(name, backbone, block, settings) for block in blocks]
             ranked = join_frames([frame for frame, _ in parts], qids)
-            write_run(place / f"{name}.trec", as_run(ranked), name)
+            write_run(place / f"{name}.trec", as_run(ranked), name, may_be_empty=True)
             write_parquet(place / f"{name}.parquet", ranked)
             write_calls(
                 place / f"{name}.calls.jsonl.gz",

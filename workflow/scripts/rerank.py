@@ -46,7 +46,7 @@ def rank(inputs, variant, weights, settings, queries, model, tokens_per_pass, sh
             for block in blocks
         ]
         ranked = join_frames(parts, [c.qid for block in blocks for c in block])
-        write_run(Path(target).with_suffix(".trec"), as_run(ranked), variant)
+        write_run(Path(target).with_suffix(".trec"), as_run(ranked), variant, may_be_empty=True)
         write_parquet(target, ranked)
 
 
