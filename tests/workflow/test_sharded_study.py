@@ -28,6 +28,8 @@ def small_study() -> dict[str, Any]:
     config["evaluation"] = {**config.get("evaluation", {}), "baseline": "core"}
     for name in ("training", "detection"):
         config["collections"][name]["synthetic"]["queries"] = 20
+    # Fewer than a block has: all shards but one have none of its queries.
+    config["collections"]["other-topics"]["synthetic"]["queries"] = 10
     config["headrank"]["training"] |= {"epochs": 1}
     return config
 
