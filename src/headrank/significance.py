@@ -10,7 +10,7 @@ differences serves both cases, and every benchmark counts the same however many 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -114,15 +114,18 @@ def compare(
     pairs: Sequence[tuple[str, str]],
     settings: Resampling | None = None,
     family: Literal["benchmark", "table"] = "benchmark",
+    averages: Mapping[str, Sequence[str]] | None = None,
 ) -> pd.DataFrame:
-    """Test a family of (method, baseline) pairs on each benchmark and on the mean over benchmarks.
+    """Test a family of (method, baseline) pairs on each benchmark, on the mean over all and on further means.
 
     ``values`` holds one metric of one backbone: columns ``benchmark``, ``method``, ``qid``, ``value``. The
     result has a row per pair and benchmark, and with two or more benchmarks a row per pair for ``MEAN``:
     ``benchmark``, ``method``, ``baseline``, ``n_queries``, ``value``, ``baseline_value``, ``difference``,
-    ``low``, ``high``, ``p``, ``p_holm``, ``significant``. Holm's correction runs over the pairs of one
-    benchmark (the mean is a family of its own), or over the whole table. Raises InputError where a method
-    is unknown, or two methods were not evaluated on the same queries.
+    ``low``, ``high``, ``p``, ``p_holm``, ``significant``. ``averages``: further means by name, each over the
+    benchmarks that it lists. A pair has no row where one of the two was not evaluated on a benchmark at all. Holm's
+    correction runs over the pairs of one benchmark (a mean is a family of its own), or over the whole table. Raises
+    InputError where a method is unknown, no pair can be tested, or two methods were not evaluated on the same
+    queries.
     """
     settings = settings or Resampling()
     if not pairs:
@@ -132,12 +135,23 @@ def compare(
             raise InputError(f"pairs: {method} is compared with itself")
     wide = _by_query(values)
     benchmarks = [str(name) for name in dict.fromkeys(values["benchmark"])]
-    if MEAN in benchmarks:
+    averages = averages or {}
+    if MEAN in {*benchmarks, *averages}:
         raise InputError(f"benchmark {MEAN!r}: this name is kept for the mean over benchmarks; rename it")
+    panels: dict[str, Sequence[str]] = {name: [name] for name in benchmarks}
+    panels |= {MEAN: benchmarks} if len(benchmarks) > 1 else {}
+    panels |= averages
+    there = {
+        (benchmark, method)
+        for benchmark, method in values[["benchmark", "method"]].drop_duplicates().itertuples(index=False)
+    }
+    known = {method for _, method in there}
     rows = []
-    for benchmark in [*benchmarks, *([MEAN] if len(benchmarks) > 1 else [])]:
-        members = benchmarks if benchmark == MEAN else [benchmark]
+    for benchmark, members in panels.items():
         for method, baseline in pairs:
+            both = {(member, name) for member in members for name in (method, baseline)}
+            if {method, baseline} <= known and not both <= there:
+                continue
             ours = [_column(wide, member, method, baseline) for member in members]
             theirs = [_column(wide, member, baseline, method) for member in members]
             differences = [a - b for a, b in zip(ours, theirs, strict=True)]
@@ -156,6 +170,8 @@ def compare(
                     "p": randomisation_test(differences, settings),
                 }
             )
+    if not rows:
+        raise InputError("pairs: no two of the methods were evaluated on the same benchmark")
     frame = pd.DataFrame(rows)
     families = frame.groupby("benchmark")["p"] if family == "benchmark" else frame.groupby(lambda _: 0)["p"]
     frame["p_holm"] = families.transform(lambda p: holm(p.tolist()))

@@ -166,6 +166,32 @@ def test_a_family_of_comparisons():
     )
 
 
+def test_further_means_are_tested_too_and_belong_to_the_family():
+    values = table()
+    frame = compare(values, PAIRS, family="table", averages={"second": ["two"], "both": ["one", "two"]})
+    assert list(frame["benchmark"].unique()) == ["one", "two", MEAN, "second", "both"]
+    by = frame.set_index(["benchmark", "method", "baseline"])
+    for name, same in (("second", "two"), ("both", MEAN)):
+        assert by.loc[(name, "core", "bm25"), "p"] == by.loc[(same, "core", "bm25"), "p"]
+    assert frame["p_holm"].tolist() == pytest.approx(holm(frame["p"].tolist()))
+
+
+def test_a_method_that_was_not_run_on_a_benchmark_is_tested_on_the_others():
+    values = table()
+    part = values[~((values["benchmark"] == "two") & (values["method"] == "worse"))]
+    frame = compare(part, PAIRS, averages={"first": ["one"]})
+    tested = frame[frame["method"] == "worse"]["benchmark"].tolist()
+    assert tested == ["one", "first"]
+    assert len(frame) == 4 * 4 - 2
+    # One query less is another matter.
+    gone = (values["benchmark"] == "two") & (values["method"] == "worse") & (values["qid"] == "q0")
+    with pytest.raises(InputError, match="two: query q0 has no value for worse or bm25"):
+        compare(values[~gone], PAIRS)
+    apart = values[(values["benchmark"] == "one") == (values["method"] == "worse")]
+    with pytest.raises(InputError, match="pairs: no two of the methods"):
+        compare(apart, [("worse", "bm25")])
+
+
 def test_one_benchmark_has_no_mean():
     values = table()
     frame = compare(values[values["benchmark"] == "two"], PAIRS)

@@ -47,6 +47,7 @@ rule significance:
     params:
         library=library("significance"),
         pairs=compared,
+        averages=config["averages"],
         resampling=RESAMPLING,
     script:
         "../scripts/significance.py"

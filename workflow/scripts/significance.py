@@ -7,7 +7,7 @@ from headrank.significance import Resampling, compare
 from headrank.stage import stage
 
 
-def main(metrics, pairs, resampling, output):
+def main(metrics, pairs, averages, resampling, output):
     values = pd.read_parquet(metrics)
     first = values[values["backbone"] == ""]
     parts = []
@@ -21,6 +21,7 @@ def main(metrics, pairs, resampling, output):
             [tuple(pair) for pair in pairs if set(pair) <= there],
             Resampling(**resampling),
             family="table",
+            averages=averages,
         )
         parts.append(tests.rename(columns={"p": "p_value"}).assign(backbone=backbone))
     write_parquet(output, pd.concat(parts, ignore_index=True))
@@ -31,6 +32,7 @@ if __name__ == "__main__":
         main(
             snakemake.input.metrics,
             snakemake.params.pairs,
+            snakemake.params.averages,
             snakemake.params.resampling,
             snakemake.output.tests,
         )

@@ -66,7 +66,9 @@ def main_table(
             for name, value in values.items():
                 mark = superscript(tests, tested[name])
                 row.append(dataclasses.replace(number_cell(value, 3), mark=mark))
-            row += [number_cell(over_benchmarks(means, backbone, method, m), 3) for m in averages.values()]
+            for name, members in averages.items():
+                cell = number_cell(over_benchmarks(means, backbone, method, members), 3)
+                row.append(dataclasses.replace(cell, mark=superscript(tests, (backbone, name, method))))
             rows.append(row)
         for column in range(3, len(shown_benchmarks) + 4 + len(averages)):
             rows = bold_best(rows, column)
@@ -81,7 +83,7 @@ def main_table(
     ]
     columns += [Column(name, benchmark_name(name), marked=marked) for name in shown_benchmarks]
     columns.append(Column(MEAN, "Mean", marked=marked))
-    columns += [Column(name, average_name(name)) for name in averages]
+    columns += [Column(name, average_name(name), marked=marked) for name in averages]
     caption = (
         f"{metric} by method, benchmark and backbone. Mean: unweighted over benchmarks."
         f"{averages_legend(averages)} Bold: best of each backbone."
