@@ -29,7 +29,7 @@ def frontier_figure(
     """Every method of every backbone as a point, colour by backbone and marker by kind, and the Pareto front.
 
     Arguments as of ``tables.frontier.frontier_points``. The first stage takes no time of a reranker: it is a line.
-    Points of the front are named, and those of HeadRank.
+    Points of the front are named.
     """
     points = frontier_points(metrics, seconds, metric=metric, benchmarks=benchmarks, backbones=backbones)
     first = points[points["method"] == FIRST_STAGE]
@@ -58,13 +58,12 @@ def frontier_figure(
         axes.plot(
             front["seconds"], front["value"], color=GREY, linestyle=DOTTED, drawstyle="steps-post", zorder=2
         )
-        for row in reranked[reranked["best"] | reranked["method"].str.startswith("headrank")].to_dict(
-            "records"
-        ):
+        for place, row in enumerate(front.to_dict("records")):
+            # Neighbours on the front are often near one another: names stand above and below in turn.
             axes.annotate(
                 method_name(row["method"]),
                 (row["seconds"], row["value"]),
-                xytext=(4, 3),
+                xytext=(3, 4 if place % 2 == 0 else -9),
                 textcoords="offset points",
                 fontsize=6.5,
             )
