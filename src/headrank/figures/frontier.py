@@ -63,7 +63,7 @@ def frontier_figure(
             axes.annotate(
                 method_name(row["method"]),
                 (row["seconds"], row["value"]),
-                xytext=(3, 4 if place % 2 == 0 else -9),
+                xytext=(3, 4 if place % 2 else -9),
                 textcoords="offset points",
                 fontsize=6.5,
             )
