@@ -16,6 +16,7 @@ from headrank.files import write_json
 from headrank.gguf.cache import checkpoint
 from headrank.gguf.origin import read_origin
 from headrank.heads import HeadSet
+from headrank.lora import without_copies
 from headrank.settings import TrainingSettings
 
 SCHEMA = 1
@@ -64,6 +65,7 @@ def attach_lora(backbone: Backbone, heads: HeadSet, settings: TrainingSettings) 
             raise InputError(
                 f"{backbone.name}: cannot attach LoRA (no {projection} in layer {heads.deepest})"
             )
+    without_copies(model)
     return model
 
 

@@ -18,7 +18,7 @@ from headrank.heads import HeadSet
 from headrank.settings import Settings, to_mapping
 
 # How a run is carried out, not what comes out of it.
-_NO_MATTER = ("checkpoint_every", "cache_gib", "gradient_checkpointing")
+_NO_MATTER = ("checkpoint_every", "cache_gib", "activation_gib")
 
 
 def identity(

@@ -7,11 +7,9 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 
-from headrank.backbone import Backbone
 from headrank.errors import InputError
 from headrank.examples import Example
 from headrank.reading import PromptTooLong
@@ -57,13 +55,6 @@ def passes(examples: Sequence[Example], tokens_per_pass: int) -> Iterator[list[E
 def tokens(example: Example) -> int:
     """How many tokens a pass over the list's prompt reads."""
     return len(example.prompt.prefix) + len(example.prompt.query.ids)
-
-
-def checkpoint_layers(backbone: Backbone, deepest: int) -> None:
-    """Gradient checkpointing below the deepest layer, which the engine leaves before its end."""
-    backbone.model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
-    layers: Any = backbone.decoder.layers
-    layers[deepest].gradient_checkpointing = False
 
 
 class Meter:

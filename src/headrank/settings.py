@@ -157,7 +157,7 @@ class TrainingSettings:
     early_stopping: Literal["none", "loss", "pair_accuracy", "ndcg"] = "ndcg"
     patience: int | None = None
     queries: int | None = None
-    gradient_checkpointing: bool = False
+    activation_gib: float | None = None
     checkpoint_every: int = 50
     cache_gib: float = 1.0
 

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from headrank.activations import Activations, checkpoint_layers
 from headrank.backbone import Backbone
 from headrank.errors import InputError
 from headrank.examples import Example
 from headrank.heads import HeadSet
 from headrank.hidden import LowerStates
-from headrank.memory import RandomState, TooLarge, checkpoint_layers, fits, passes
+from headrank.memory import RandomState, TooLarge, fits, passes, tokens
 from headrank.objective import list_loss, mean_row, score_examples, with_pairs
 from headrank.settings import Settings
 
@@ -22,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class Stepper:
-    """Takes optimiser steps; ``saving`` tells whether gradient checkpointing is on."""
+    """Takes optimiser steps; ``saving`` tells whether every layer is computed again, as far as that saves memory."""
 
     def __init__(
         self,
@@ -36,13 +37,20 @@ class Stepper:
     ) -> None:
         self.backbone, self.heads, self.settings, self.lower = backbone, heads, settings, lower
         self.parameters, self.optimiser, self.random = parameters, optimiser, random
+        self.activations = Activations.of(
+            backbone, lower.layer, heads.deepest, settings.training.activation_gib
+        )
         self.tokens_per_pass = settings.training.tokens_per_pass
-        self.saving = False
+        self.saving = not self.activations.room
+
+    def describe(self, examples: Sequence[Example]) -> str:
+        """One line for the log: what the activations of the longest list take, and what is done about it."""
+        return self.activations.describe(max(map(tokens, examples)))
 
     def save_memory(self) -> None:
-        """Gradient checkpointing from here on."""
+        """No activations are kept from here on."""
         self.saving = True
-        checkpoint_layers(self.backbone, self.heads.deepest)
+        checkpoint_layers(self.backbone, self.activations.layers)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
@@ -84,9 +92,14 @@ class Stepper:
 
     def _backward(self, batch: Sequence[Example], number: int) -> list[dict[str, float]]:
         """The gradient of the batch's mean loss, pass by pass."""
-        self.optimiser.zero_grad(set_to_none=True)
+        # Kept from step to step: gradients laid down during the way back would each take a piece of the room that a
+        # larger tensor has left, so that the next one like that needs new memory (a gigabyte for 20 wide layers).
+        for parameter in self.parameters:
+            parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.zero_()
         rows = []
         for part in passes(batch, self.tokens_per_pass):
+            fitting = self.activations.recomputed(sum(map(tokens, part)))
+            checkpoint_layers(self.backbone, self.activations.layers if self.saving else fitting)
             with fits(part, self.saving):
                 scored = score_examples(self.backbone, self.heads, part, self.settings, self.lower)
                 losses = []

@@ -136,6 +136,7 @@ class _Run:
         """Train from where the checkpoint stands, or from the beginning."""
         t, plan = self.settings.training, self.plan
         logger.info(self.lower.describe(plan.lists))
+        logger.info(self.stepper.describe(plan.lists))
         found = self.checkpoint.load()
         if found is not None:
             self.now = found
@@ -143,7 +144,7 @@ class _Run:
             logger.info("resumed at step %d of %d, in epoch %d", found.step, plan.steps, found.epoch)
         elif plan.held:
             self._measure(0)
-        if t.gradient_checkpointing or self.now.saving:
+        if self.now.saving:
             self.stepper.save_memory()
         seen = sum(map(len, plan.epochs[: self.now.epoch - 1]))
         with tqdm(total=sum(map(len, plan.epochs)), initial=seen, desc="training", unit="list") as bar:

@@ -85,7 +85,7 @@ def test_the_first_adapted_layer():
         {},
         {"pairs": {"remine": "epoch"}},
         {"pairs": {"remine": "step"}},
-        {"training": {"gradient_checkpointing": True}},
+        {"training": {"activation_gib": 0.0}},
         {"training": {"batch_lists": 1, "early_stopping": "loss"}},
     ],
     ids=["plain", "mined-by-epoch", "mined-by-step", "checkpointing", "single"],

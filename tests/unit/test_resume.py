@@ -31,7 +31,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "plain": {},
     "remined": {"pairs": {"remine": "epoch"}},
     "lower": {"training": {"modules": "chosen-qk"}},
-    "saving": {"training": {"gradient_checkpointing": True}},
+    "saving": {"training": {"activation_gib": 0.0}},
     # Steps too small to change a rank: no epoch is better than none.
     "patient": {"training": {"patience": 2, "learning_rate": 1e-12}},
 }
@@ -208,7 +208,7 @@ def test_how_a_run_is_carried_out_is_not_what_it_is(tmp_path: Path):
     settings = settings_of("plain")
     other = replace(
         settings,
-        training=replace(settings.training, checkpoint_every=7, cache_gib=0.0, gradient_checkpointing=True),
+        training=replace(settings.training, checkpoint_every=7, cache_gib=0.0, activation_gib=0.0),
     )
     found = train(truncated(), HEADS, examples(), other, tmp_path)
     same(found, uninterrupted("plain"))

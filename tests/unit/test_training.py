@@ -160,7 +160,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path):
 
 def test_gradient_checkpointing_changes_nothing_but_memory():
     plain, saving = (
-        fit(training={"lora_dropout": 0.0, "gradient_checkpointing": on})[1] for on in (False, True)
+        fit(training={"lora_dropout": 0.0, "activation_gib": 0.0 if on else None})[1] for on in (False, True)
     )
     expected, found = adapter_weights(plain), adapter_weights(saving)
     assert expected.keys() == found.keys()
@@ -173,7 +173,9 @@ def test_gradient_checkpointing_runs_the_lower_layers_twice():
     for on in (False, True):
         backbone = truncated()
         layer: Any = backbone.decoder.layers[0]  # type: ignore[union-attr,index]
-        settings = make_settings(training={"epochs": 1, "heldout_share": 0.0, "gradient_checkpointing": on})
+        settings = make_settings(
+            training={"epochs": 1, "heldout_share": 0.0, "activation_gib": 0.0 if on else None}
+        )
         with count_calls({"mlp": layer.mlp}) as calls:
             train(backbone, HEADS, examples(), settings)
         counts[on] = calls["mlp"]

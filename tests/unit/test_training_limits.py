@@ -93,7 +93,7 @@ def test_a_list_that_never_fits_is_named(asked: bool, monkeypatch: pytest.Monkey
     def fails(*_: Any) -> bool:
         return True
 
-    settings = make_settings(training={"gradient_checkpointing": asked, "heldout_share": 0.0})
+    settings = make_settings(training={"activation_gib": 0.0 if asked else None, "heldout_share": 0.0})
     calls = out_of_memory(monkeypatch, steps, fails)
     with pytest.raises(InputError) as caught:
         train(truncated(), HEADS, [large], settings)
@@ -176,7 +176,7 @@ def test_patience_without_a_criterion_is_refused():
 def gradients(saving: bool, dropout: float) -> dict[str, torch.Tensor]:
     """The gradient of the first step's lists, with the adapter away from zero."""
     settings = make_settings(
-        training={"lora_dropout": dropout, "gradient_checkpointing": saving, "epochs": 1}
+        training={"lora_dropout": dropout, "activation_gib": 0.0 if saving else None, "epochs": 1}
     )
     backbone = truncated()
     kept: dict[str, torch.Tensor] = {}

@@ -182,6 +182,18 @@ def minutes(stage, names=(), key="variant"):
     return limit
 
 
+def training_memory(shape, tokens, wildcards):
+    """What a pass with gradients takes beyond the weights; as if all layers were trained."""
+    chosen = settings("training")(wildcards)["training"]
+    return estimate.training_bytes(
+        shape,
+        shape.layers,
+        max(tokens, chosen["tokens_per_pass"]),
+        weight_width(),
+        chosen["activation_gib"],
+    )
+
+
 def memory(stage, names=(), key="variant"):
     """`mem_mb` of a stage's jobs: libraries, weights, the longest pass and what is kept until it is written."""
 
@@ -198,7 +210,7 @@ def memory(stage, names=(), key="variant"):
             # Then they are in the GPU's memory, and where they do not fit gradient checkpointing is switched on.
             taken = 0
         elif stage == "train":
-            taken = estimate.training_bytes(shape, shape.layers, tokens, width)
+            taken = max(training_memory(shape, tokens, job) for job in parts_of_job(wildcards, names, key))
         elif stage in ASKING:
             tokens = max(tokens, config["generative"]["batch_tokens"])
             taken = MARGIN * estimate.pass_bytes(shape, tokens, width) + estimate.cache_bytes(
