@@ -87,7 +87,8 @@ def test_table():
     assert [row[1].value for row in rows] == [
         "bm25", "headrank", "qrhead", "icr", "rankgpt", "headrank", "icr",
     ]  # fmt: skip
-    assert rows[0][3].value is None
+    assert rows[0][3].value is rows[0][2].value is None
+    assert isinstance(rows[1][2].value, int)
     assert [row[5].value for row in rows] == ["yes", "yes", "", "", "", "yes", ""]
     assert "median of 3 queries, 40 passages" in table.caption
 

@@ -9,7 +9,7 @@ import pandas as pd
 from headrank.tables.kinds import FIRST_STAGE, kind_of
 from headrank.tables.means import benchmark_means, over_benchmarks
 from headrank.tables.names import backbone_name, benchmark_name, by_method, method_name
-from headrank.tables.table import MISSING, Cell, Column, Table, number_cell, text_cell
+from headrank.tables.table import MISSING, Cell, Column, Table, count_cell, number_cell, text_cell
 from headrank.tables.tidy import in_order, require, require_finite
 
 
@@ -78,7 +78,7 @@ def frontier_table(
                 (
                     text_cell(row["backbone"], backbone_name(row["backbone"]) or MISSING),
                     text_cell(row["method"], method_name(row["method"])),
-                    number_cell(row["layers"] if row["backbone"] else None, 0),
+                    count_cell(row["layers"]) if row["backbone"] else number_cell(None, 0),
                     number_cell(row["seconds"] if row["backbone"] else None, 2),
                     number_cell(row["value"], 3),
                     text_cell("yes" if row["best"] else "", "✓" if row["best"] else ""),
