@@ -14,6 +14,7 @@ import yaml
 from conftest import configuration, snakemake
 
 from headrank.cost import Shape, full_operations
+from headrank.estimate import WORK, training_bytes
 from headrank.shapes import SHAPES
 
 GIB_IN_MB = 1073.74
@@ -62,6 +63,42 @@ def test_training_without_a_gpu_asks_for_what_gradients_keep(tmp_path: Path):
     }
     # docs/scale.md: 4.4 GiB with gradient checkpointing, cut off at 16 layers.
     assert asked["auto"] < 4.4 * GIB_IN_MB < asked["cpu"] < 32000
+
+
+def written_shape(folder: Path, sizes: Shape) -> dict[str, Any]:
+    """A local backbone of which there is only a configuration with these sizes."""
+    folder.mkdir()
+    content = {
+        "num_hidden_layers": sizes.layers,
+        "hidden_size": sizes.hidden,
+        "intermediate_size": sizes.intermediate,
+        "num_attention_heads": sizes.heads,
+        "num_key_value_heads": sizes.kv_heads,
+        "head_dim": sizes.head_dim,
+        "vocab_size": sizes.vocabulary,
+    }
+    assert Shape.of(content) == sizes
+    (folder / "config.json").write_text(json.dumps(content), encoding="utf-8")
+    return {"source": "local", "path": str(folder)}
+
+
+def test_training_asks_for_what_the_activations_may_take(tmp_path: Path):
+    shape = Shape(28, 1536, 8960, 12, 2, 128, 151936)
+    own = {"device": "cpu", "dtype": "bfloat16", "backbones": {"own": written_shape(tmp_path / "own", shape)}}
+
+    def asked(**training: Any) -> int:
+        headrank = {"lists": {"size": 40}, "prompt": {"truncate_words": 100}, "training": training}
+        return limits(tmp_path, own | {"headrank": headrank})["train", "own"][1]
+
+    # 1.5B on lists of 40 passages of 100 words, weights and libraries included.
+    found = asked()
+    assert 9000 < found < 12000
+    assert asked(activation_gib=1) == pytest.approx(found - 2 * GIB_IN_MB, abs=2)
+    tokens = 40 * 100 * 1.4 + 200
+    all_kept = 28 * training_bytes(shape, 0, tokens) / WORK / 1e6
+    assert asked(activation_gib=1000) == pytest.approx(found - 3 * GIB_IN_MB + all_kept, abs=2)
+    # A pass of several lists is a longer one.
+    assert asked(tokens_per_pass=3 * int(tokens)) > found + 2 * WORK * all_kept / 28 - 100
 
 
 def test_larger_models_ask_for_more(paper: dict[tuple[str, str], tuple[int, int]]):
@@ -152,25 +189,13 @@ def test_answers_keep_keys_and_values_in_memory(tmp_path: Path):
 
 def test_a_checkpoint_at_hand_is_read_and_a_stranger_gets_what_is_large_enough(tmp_path: Path):
     sizes = SHAPES["qwen3-4b"]
-    own = tmp_path / "own"
-    own.mkdir()
-    content = {
-        "num_hidden_layers": sizes.layers,
-        "hidden_size": sizes.hidden,
-        "intermediate_size": sizes.intermediate,
-        "num_attention_heads": sizes.heads,
-        "num_key_value_heads": sizes.kv_heads,
-        "head_dim": sizes.head_dim,
-        "vocab_size": sizes.vocabulary,
-    }
-    assert Shape.of(content) == sizes
-    (own / "config.json").write_text(json.dumps(content), encoding="utf-8")
+    own = written_shape(tmp_path / "own", sizes)
     odd = tmp_path / "odd"
     odd.mkdir()
     (odd / "config.json").write_text("{}", encoding="utf-8")
     backbones = {
         "odd": {"source": "local", "path": str(odd)},
-        "mine": {"source": "local", "path": str(own)},
+        "mine": own,
         "qwen3-4b": {"source": "hub", "id": "Qwen/Qwen3-4B", "revision": "1" * 40},
         "stranger": {"source": "hub", "id": "somebody/something", "revision": "1" * 40},
     }

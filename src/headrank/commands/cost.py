@@ -45,7 +45,15 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from headrank.bench.workload import make_workload, word_tokenizer
-    from headrank.estimate import HEADS, ROWS, multiply_adds, pass_bytes, pass_seconds, weight_bytes
+    from headrank.estimate import (
+        HEADS,
+        ROWS,
+        multiply_adds,
+        pass_bytes,
+        pass_seconds,
+        training_bytes,
+        weight_bytes,
+    )
     from headrank.shapes import known_shape
 
     if not 0 < options.depth <= 1:
@@ -67,9 +75,12 @@ def run(options: argparse.Namespace) -> None:
         f"time        {seconds:.3g} s a list, {seconds * options.queries / 3600:.3g} h for {options.queries}"
     )
     held = weight_bytes(shape, layers)
-    taken = pass_bytes(shape, tokens, device="cuda" if options.gpu else "cpu")
+    device = "cuda" if options.gpu else "cpu"
+    taken = pass_bytes(shape, tokens, device=device)
+    trained = training_bytes(shape, layers - 1, tokens, device=device)
     print(
-        f"memory      {held / 1e9:.2f} GB of weights in 16 bits, {taken / 1e9:.2f} GB of a pass beyond them"
+        f"memory      {held / 1e9:.2f} GB of weights in 16 bits, {taken / 1e9:.2f} GB of a pass beyond them,"
+        f" {trained / 1e9:.2f} GB of one with gradients"
     )
 
 
