@@ -199,12 +199,6 @@ rule query_curve:
         "../scripts/query_curve.py"
 
 
-def clocked(wildcards):
-    """Adapters that are timed, by name: those of the main table."""
-    names = [*config["trained_baselines"], "headrank"]
-    return [f"{RESULTS}adapters/{wildcards.backbone}/{v}/adapter_model.safetensors" for v in names]
-
-
 rule clock:
     input:
         backbone=built("backbones/{backbone}"),

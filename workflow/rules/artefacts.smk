@@ -175,6 +175,12 @@ def told_calls(wildcards):
     return [f"{RESULTS}runs/{b}/{d}/{m}.calls.jsonl.gz" for b, d, m in each if m in GENERATIVE]
 
 
+def clocked(wildcards):
+    """Adapters that are timed, by name: those of the main table."""
+    names = [*config["trained_baselines"], "headrank"]
+    return [f"{RESULTS}adapters/{wildcards.backbone}/{v}/adapter_model.safetensors" for v in names]
+
+
 def models_of_claims():
     """Name on the hub of each backbone, empty for weights from elsewhere."""
     return {b: spec["id"] if spec["source"] == "hub" else "" for b, spec in config["backbones"].items()}
