@@ -2,9 +2,11 @@
 
 # On part of its queries, generative methods cannot be compared on a benchmark: only their answers and costs are shown.
 WHOLE = config["panel"] if config["generative"]["queries"] is None else config["generative"]["whole"]
+# Adapters of the main table.
+ADAPTERS = [*config["trained_baselines"], "headrank"]
 # What each metrics file covers, beside the first stage.
 SHOWN = {
-    "main": [*FROZEN, *config["trained_baselines"], "headrank", *(GENERATIVE if WHOLE else [])],
+    "main": [*FROZEN, *ADAPTERS, *(GENERATIVE if WHOLE else [])],
     "ablation": ["headrank-untrained", "headrank", *config["ablation"]["variants"]],
     "queries": ["headrank-untrained", "headrank", *config["ablation"]["queries"]],
     "seeds": ["headrank-untrained", "headrank", *SEEDED],
@@ -176,9 +178,8 @@ def told_calls(wildcards):
 
 
 def clocked(wildcards):
-    """Adapters that are timed, by name: those of the main table."""
-    names = [*config["trained_baselines"], "headrank"]
-    return [f"{RESULTS}adapters/{wildcards.backbone}/{v}/adapter_model.safetensors" for v in names]
+    """Weights of the adapters that are timed."""
+    return [f"{RESULTS}adapters/{wildcards.backbone}/{v}/adapter_model.safetensors" for v in ADAPTERS]
 
 
 def models_of_claims():
