@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from headrank.backbone import Backbone
 from headrank.errors import InputError
 from headrank.features import Features, stack_lists
+from headrank.progress import counted
 from headrank.prompt import PromptBuilder
 from headrank.reading import PromptTooLong, Reading, read_prompts
 from headrank.scoring import Kernel, document_index, head_scores, head_tokens, tokens_to_scores
@@ -65,7 +65,7 @@ def collect_features(
     if states_layer is not None:
         parts["states"] = []
     readings = read_prompts(backbone, prompts, backbone.all_heads(), sources, tokens_per_pass, states_layer)
-    for number in tqdm(lists, desc="features", unit="list"):
+    for number in counted(lists, len(lists), "features", "list"):
         try:
             reading = next(readings)
         except PromptTooLong as error:

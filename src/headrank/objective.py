@@ -10,7 +10,6 @@ from itertools import groupby
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from headrank.backbone import Backbone
 from headrank.entrance import Entrance
@@ -29,6 +28,7 @@ from headrank.losses import (
 )
 from headrank.memory import fits, passes
 from headrank.pairs import mine_list
+from headrank.progress import counted
 from headrank.prompt import Prompt
 from headrank.reading import read_prompts
 from headrank.scoring import head_scores, list_normalise
@@ -119,8 +119,8 @@ def remine(
 ) -> list[Example]:
     """The examples with pairs mined anew under the current model (R7's option)."""
     scored = _frozen_scores(backbone, heads, examples, settings, lower)
-    bar = tqdm(scored, total=len(examples), desc="mining", unit="list")
-    return [with_pairs(example, scores, settings, seed) for example, scores in bar]
+    each = counted(scored, len(examples), "mining", "list")
+    return [with_pairs(example, scores, settings, seed) for example, scores in each]
 
 
 def with_pairs(example: Example, scores: Tensor, settings: Settings, seed: Sequence[int]) -> Example:
@@ -145,7 +145,7 @@ def measure(
     """
     run, qrels, rows = {}, {}, []
     scored = _frozen_scores(backbone, heads, examples, settings, lower)
-    for example, scores in tqdm(scored, total=len(examples), desc="held-out", unit="list", leave=False):
+    for example, scores in counted(scored, len(examples), "held-out", "list"):
         rows.append(list_loss(scores, example, settings)[1])
         values, name = scores.double().cpu().numpy(), str(example.list_id)
         run[name] = [(str(i), float(values[i])) for i in np.argsort(-values, kind="stable")]

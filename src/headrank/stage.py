@@ -24,6 +24,8 @@ from headrank.heap import keep_freed_memory
 
 BAD_INPUT = 5
 FAILED = 1
+# What moves a terminal's cursor or colours its text.
+_CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _PIECES = re.compile(r"[^\r\n]+(?:\r\n|\r|\n)?|\r\n|\r|\n")
 
 
@@ -62,8 +64,9 @@ class LogStream(io.TextIOBase):
 
     def finish(self) -> None:
         """Write the line at hand, if there is anything in it, and begin another."""
-        if self._line.strip():
-            self._file.write(f"{self._line.rstrip()}\n")
+        line = _CODES.sub("", self._line).rstrip()
+        if line:
+            self._file.write(f"{line}\n")
             self._file.flush()
             self._shown = time.monotonic()
         self._line, self._bar = "", False

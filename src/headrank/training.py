@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from tqdm import tqdm
 
 from headrank.adapter import attach_lora
 from headrank.backbone import Backbone
@@ -29,12 +29,17 @@ from headrank.identity import identity
 from headrank.memory import Meter, RandomState
 from headrank.objective import measure, remine
 from headrank.plan import make_plan
+from headrank.progress import count_as_done, whole_job
 from headrank.resume import Checkpoint, Progress
 from headrank.settings import Settings
 from headrank.steps import Stepper
 from headrank.stopping import Best
 
 logger = logging.getLogger(__name__)
+
+
+# Seconds after which a checkpoint is due whatever ``training.checkpoint_every`` says: steps can take minutes.
+_SAVE_AFTER = 600.0
 
 
 @dataclass(frozen=True)
@@ -63,10 +68,10 @@ def train(
     run to run. ``training.early_stopping`` keeps the best epoch, which may be none, and training ends once it lies
     ``training.patience`` epochs back.
 
-    folder: where a checkpoint is kept, every ``training.checkpoint_every`` steps and at each epoch's end, from which a
-    run that was killed goes on; the caller removes it (``headrank.resume.forget``) when the results are written. Raises
-    InputError at the first loss or gradient that is not finite, naming the step and the lists, and for a list that does
-    not fit the device's memory even with gradient checkpointing.
+    folder: where a checkpoint is kept, every ``training.checkpoint_every`` steps or ten minutes and at each epoch's
+    end, from which a run that was killed goes on; the caller removes it (``headrank.resume.forget``) when the results
+    are written. Raises InputError at the first loss or gradient that is not finite, naming the step and the lists, and
+    for a list that does not fit the device's memory even with gradient checkpointing.
     """
     t = settings.training
     _check(settings)
@@ -124,13 +129,14 @@ class _Run:
                 "float16 loses small gradients on their way down; bfloat16 and float32 do not (dtype)"
             )
         self.meter, random = Meter(weight.device), RandomState(weight.device)
-        reads = plan.reads(2 if settings.pairs.remine == "epoch" else 1)
-        self.lower = LowerStates(backbone, first_adapted(model), reads, t.cache_gib * 2**30, folder)
+        self.reads = plan.reads(2 if settings.pairs.remine == "epoch" else 1)
+        self.lower = LowerStates(backbone, first_adapted(model), self.reads, t.cache_gib * 2**30, folder)
         self.stepper = Stepper(backbone, heads, settings, self.lower, list(named.values()), optimiser, random)
         place = folder if t.checkpoint_every else None
         owner = identity(backbone, heads, examples, settings) if place else {}
         self.checkpoint = Checkpoint(place, owner, named, optimiser, self.schedule, self.best, random)
         self.now = Progress()
+        self.saved = time.monotonic()
 
     def go(self) -> None:
         """Train from where the checkpoint stands, or from the beginning."""
@@ -138,20 +144,28 @@ class _Run:
         logger.info(self.lower.describe(plan.lists))
         logger.info(self.stepper.describe(plan.lists))
         found = self.checkpoint.load()
-        if found is not None:
-            self.now = found
-            self.rng.bit_generator.state = found.order
-            logger.info("resumed at step %d of %d, in epoch %d", found.step, plan.steps, found.epoch)
-        elif plan.held:
-            self._measure(0)
-        if self.now.saving:
-            self.stepper.save_memory()
-        seen = sum(map(len, plan.epochs[: self.now.epoch - 1]))
-        with tqdm(total=sum(map(len, plan.epochs)), initial=seen, desc="training", unit="list") as bar:
+        # Lists that are trained on, mined and held out all take their time.
+        with whole_job(sum(self.reads.values()), "training", "list") as bar:
+            if found is not None:
+                self.now = found
+                self.rng.bit_generator.state = found.order
+                logger.info("resumed at step %d of %d, in epoch %d", found.step, plan.steps, found.epoch)
+                count_as_done(self._read_so_far())
+            elif plan.held:
+                self._measure(0)
+            if self.now.saving:
+                self.stepper.save_memory()
             while self.now.epoch <= t.epochs and not self.best.waited(self.now.epoch - 1, t.patience):
                 self._epoch(bar)
         if self.now.epoch <= t.epochs:
             logger.info("stopped after epoch %d: epoch %s was the best", self.now.epoch - 1, self.best.epoch)
+
+    def _read_so_far(self) -> int:
+        """The lists that were read up to the beginning of the epoch at hand, and those mined for it."""
+        before, held = self.plan.epochs[: self.now.epoch - 1], len(self.plan.held)
+        mining = self.settings.pairs.remine == "epoch"
+        trained = sum(map(len, before)) * (2 if mining else 1)
+        return trained + held * (len(before) + 1) + len(self.now.mined)
 
     def _epoch(self, bar: Any) -> None:
         """The epoch at hand, from the batch at hand on."""
@@ -159,7 +173,7 @@ class _Run:
         chosen = self._lists()
         now.order = dict(self.rng.bit_generator.state)
         batches = self.plan.order(now.epoch, self.rng)
-        bar.update(sum(map(len, batches[: now.done])))
+        count_as_done(sum(map(len, batches[: now.done])))
         # Measuring and mining have switched dropout off.
         self.model.train()
         for places in batches[now.done :]:
@@ -174,13 +188,17 @@ class _Run:
             now.done, now.saving = now.done + 1, self.stepper.saving
             bar.update(len(batch))
             bar.set_postfix(loss=f"{row['loss']:.3f}", accuracy=f"{row['pair_accuracy']:.3f}")
-            if every and now.step % every == 0:
-                self.checkpoint.save(now)
+            if every and (now.step % every == 0 or time.monotonic() - self.saved > _SAVE_AFTER):
+                self._save()
         if self.plan.held:
             self._measure(now.epoch)
         logger.info(self._line())
         now.epoch, now.done, now.order, now.mined = now.epoch + 1, 0, dict(self.rng.bit_generator.state), {}
-        self.checkpoint.save(now)
+        self._save()
+
+    def _save(self) -> None:
+        self.checkpoint.save(self.now)
+        self.saved = time.monotonic()
 
     def _lists(self) -> Sequence[Example]:
         """The epoch's lists with the pairs that it trains on."""

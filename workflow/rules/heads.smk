@@ -56,6 +56,7 @@ rule features:
         states=for_each(READ, lambda wildcards: ROUTED and wildcards.pool == "training", "pool"),
         model=MODEL,
         shard=shard_of,
+        unfinished=in_parts(built(f"features/{{backbone}}/.unfinished-{title(READ)}")),
     script:
         "../scripts/features.py"
 

@@ -7,7 +7,19 @@ import hashlib
 from functools import cache
 
 # They read, check and write files, or hold defaults that the configuration overrides: no result depends on them.
-UNWATCHED = {"__init__", "collections", "errors", "files", "runs", "settings", "specs", "stage", "textfiles"}
+UNWATCHED = {
+    "__init__",
+    "collections",
+    "errors",
+    "files",
+    "finished",
+    "progress",
+    "runs",
+    "settings",
+    "specs",
+    "stage",
+    "textfiles",
+}
 
 
 @cache

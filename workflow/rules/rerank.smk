@@ -31,6 +31,7 @@ rule frozen:
         methods=FROZEN,
         model=MODEL,
         shard=shard_of,
+        unfinished=in_parts(built("runs/{backbone}/.unfinished-frozen")),
         settings=settings(
             "prompt", "query_span", "document_span", "candidates", "mass", "loss", "inference", "baselines"
         ),
@@ -70,6 +71,7 @@ for BATCH in BATCHES:
             model=MODEL,
             queries=ranked,
             shard=shard_of,
+            unfinished=in_parts(built(f"runs/{{backbone}}/.unfinished-{title(BATCH)}")),
             settings=for_each(BATCH, settings(*RANKED_BY)),
         script:
             "../scripts/rerank.py"
@@ -117,6 +119,7 @@ rule generate:
         depth=lookup("headrank/candidates/depth", within=config),
         model=MODEL,
         shard=shard_of,
+        unfinished=in_parts(built("runs/{backbone}/.unfinished-generate")),
     script:
         "../scripts/generate.py"
 
@@ -165,5 +168,6 @@ rule judge:
         depth=lookup("headrank/candidates/depth", within=config),
         model=MODEL,
         shard=shard_of,
+        unfinished=in_parts(built("runs/{backbone}/.unfinished-judge")),
     script:
         "../scripts/generate.py"

@@ -1,5 +1,6 @@
 """Read every head's document masses on the training lists: one forward pass per list serves all that follows."""
 
+from functools import partial
 from pathlib import Path
 
 from headrank.imports import uncollected
@@ -7,27 +8,53 @@ from headrank.imports import uncollected
 with uncollected(for_good=True):
     import pandas as pd
 
+    from headrank.adapter import fingerprint
     from headrank.backbone import load_backbone
     from headrank.collections import open_collection, read_passages
     from headrank.extract import collect_features
+    from headrank.finished import Finished
     from headrank.lists import by_list
+    from headrank.progress import whole_job
     from headrank.prompt import PromptBuilder
     from headrank.settings import Settings
     from headrank.shards import blocks_of, join_features
     from headrank.stage import stage
 
 
-def main(inputs, settings, with_states, model, tokens_per_pass, shard, outputs):
-    settings = Settings.from_mapping(settings)
-    backbone = load_backbone(inputs.backbone, dtype=model["dtype"], device=model["device"])
+def main(inputs, params, tokens_per_pass, outputs):
+    settings = Settings.from_mapping(params.settings)
+    backbone = load_backbone(inputs.backbone, dtype=params.model["dtype"], device=params.model["device"])
     builder = PromptBuilder(backbone.tokenizer, settings.prompt)
-    for place, pool in enumerate(with_states):
+    pools = {}
+    for place, pool in enumerate(params.states):
         queries = open_collection(
             pool, {"source": "local", "path": str(Path(inputs.queries[place]).parent)}
         ).queries()
         lists = lists_of(inputs.lists[place], queries, read_passages(inputs.passages[place]))
-        layer = settings.routehead.states_layer(backbone.n_layers) if with_states[pool] else None
-        read(backbone, builder, lists, settings, tokens_per_pass, layer, shard).save(outputs[place])
+        # A shard may have no list of a small pool; its file is then empty.
+        pools[pool] = blocks_of(lists, *params.shard) or [[]]
+    owner = (params.library, fingerprint(inputs.backbone), params.settings, params.model, tokens_per_pass)
+    finished = Finished(Path(params.unfinished), owner)
+
+    def read(block, layer):
+        features = collect_features(
+            backbone,
+            builder,
+            dict(block),
+            settings.query_span,
+            settings.document_span,
+            tokens_per_pass,
+            layer,
+        )
+        return {"features": features}
+
+    with whole_job(sum(len(block) for blocks in pools.values() for block in blocks), "features", "list"):
+        for (pool, blocks), output in zip(pools.items(), outputs, strict=True):
+            layer = settings.routehead.states_layer(backbone.n_layers) if params.states[pool] else None
+            work = partial(read, layer=layer)
+            parts = [finished.run(layer, block, work)["features"] for block in blocks]
+            join_features(parts, [number for part in parts for number in part.ids]).save(output)
+    finished.forget()
 
 
 def lists_of(path, queries, passages):
@@ -38,30 +65,11 @@ def lists_of(path, queries, passages):
     ]
 
 
-def read(backbone, builder, lists, settings, tokens_per_pass, layer, shard):
-    parts = [
-        collect_features(
-            backbone,
-            builder,
-            dict(block),
-            settings.query_span,
-            settings.document_span,
-            tokens_per_pass,
-            layer,
-        )
-        for block in blocks_of(lists, *shard) or [[]]
-    ]
-    return join_features(parts, [number for part in parts for number in part.ids])
-
-
 if __name__ == "__main__":
     with stage(snakemake.log[0], snakemake.threads):
         main(
             snakemake.input,
-            snakemake.params.settings,
-            snakemake.params.states,
-            snakemake.params.model,
+            snakemake.params,
             snakemake.resources.tokens_per_pass,
-            snakemake.params.shard,
             snakemake.output.features,
         )

@@ -3,75 +3,91 @@
 One job reads the model once and serves all benchmarks, or its shard of their queries.
 """
 
+from functools import partial
 from pathlib import Path
 
 from headrank.imports import uncollected
 
 with uncollected(for_good=True):
+    from headrank.adapter import fingerprint
     from headrank.backbone import load_backbone
+    from headrank.digests import file_digest
     from headrank.files import write_parquet
+    from headrank.finished import Finished
     from headrank.heads import HeadSet
+    from headrank.progress import whole_job
     from headrank.prompt import PromptBuilder
-    from headrank.rerankers import as_run, read_candidates_of
+    from headrank.rerankers import as_run, shard_of_candidates
     from headrank.rerankers.faithful import rerank_faithful
     from headrank.rerankers.frozen import rerank_frozen
     from headrank.rerankers.registry import FAITHFUL, Parts, build
     from headrank.routing.router import Router
     from headrank.runs import write_run
     from headrank.settings import Settings
-    from headrank.shards import blocks_of, join_features, join_frames
+    from headrank.shards import join_features, join_frames
     from headrank.stage import stage
     from headrank.wording import beir_name
 
 
-def main(inputs, benchmarks, queries, names, settings, model, tokens_per_pass, shard, masses_paths):
-    settings = Settings.from_mapping(settings)
-    backbone = load_backbone(inputs.backbone, dtype=model["dtype"], device=model["device"])
+def main(inputs, params, tokens_per_pass, masses_paths):
+    settings = Settings.from_mapping(params.settings)
+    backbone = load_backbone(inputs.backbone, dtype=params.model["dtype"], device=params.model["device"])
     builder = PromptBuilder(backbone.tokenizer, settings.prompt)
     heads = {Path(path).stem: HeadSet.load(path) for path in inputs.heads}
     router = Router.load(inputs.router) if inputs.router else None
-    methods = build(names, Parts(backbone, builder, heads, settings, router))
-    faithful = [name for name in names if name in FAITHFUL]
-    for offset, ((name, identifier), run, target) in enumerate(
-        zip(benchmarks.items(), inputs.candidates, masses_paths, strict=True)
-    ):
-        candidates = read_candidates_of(Path(run).parent, settings.candidates.depth)[: queries[name]]
-        parts = []
-        # A shard may have no query of a small benchmark; its files are then empty.
-        for block in blocks_of(candidates, *shard, offset) or [[]]:
-            frames, masses, routes = rerank_frozen(
-                backbone, builder, methods, block, settings, tokens_per_pass
-            )
-            frames |= rerank_faithful(
-                faithful,
-                backbone,
-                heads,
-                block,
-                settings.prompt,
-                beir_name(name, identifier),
-                tokens_per_pass,
-            )
-            parts.append((frames, masses, routes))
-        qids = [qid for _, masses, _ in parts for qid in masses.ids]
-        for method in names:
-            frame = join_frames([frames[method] for frames, _, _ in parts], qids)
-            write_run(Path(target).with_name(f"{method}.trec"), as_run(frame), method, may_be_empty=True)
-            write_parquet(Path(target).with_name(f"{method}.parquet"), frame)
-        routes = join_frames([routes for _, _, routes in parts], qids, every=False)
-        write_parquet(Path(target).with_name("routes.parquet"), routes)
-        join_features([masses for _, masses, _ in parts], qids).save(target)
+    methods = build(params.methods, Parts(backbone, builder, heads, settings, router))
+    faithful = [name for name in params.methods if name in FAITHFUL]
+    benchmarks = {
+        name: shard_of_candidates(run, settings.candidates.depth, params.queries[name], params.shard, offset)
+        for offset, (name, run) in enumerate(zip(params.benchmarks, inputs.candidates, strict=True))
+    }
+    finished = Finished(Path(params.unfinished), owner_of(inputs, params, tokens_per_pass, heads))
+
+    def rank(block, name):
+        frames, masses, routes = rerank_frozen(backbone, builder, methods, block, settings, tokens_per_pass)
+        frames |= rerank_faithful(
+            faithful,
+            backbone,
+            heads,
+            block,
+            settings.prompt,
+            beir_name(name, params.benchmarks[name]),
+            tokens_per_pass,
+        )
+        return {**frames, "masses": masses, "routes": routes}
+
+    count = sum(len(block) for blocks in benchmarks.values() for block in blocks)
+    # The fair methods share one pass, each of the others has its own.
+    with whole_job(count * (1 + len(faithful)), "frozen", "pass"):
+        for (name, blocks), target in zip(benchmarks.items(), masses_paths, strict=True):
+            parts = [finished.run(name, block, partial(rank, name=name)) for block in blocks]
+            save(parts, params.methods, Path(target))
+    finished.forget()
+
+
+def owner_of(inputs, params, tokens_per_pass, heads):
+    """All that a block's results depend on, itself apart."""
+    router = file_digest(inputs.router) if inputs.router else None
+    given = (params.library, params.settings, params.model, params.methods, params.benchmarks)
+    return (*given, fingerprint(inputs.backbone), tokens_per_pass, heads, router)
+
+
+def save(parts, methods, target):
+    qids = [qid for part in parts for qid in part["masses"].ids]
+    for method in methods:
+        frame = join_frames([part[method] for part in parts], qids)
+        write_run(target.with_name(f"{method}.trec"), as_run(frame), method, may_be_empty=True)
+        write_parquet(target.with_name(f"{method}.parquet"), frame)
+    routes = join_frames([part["routes"] for part in parts], qids, every=False)
+    write_parquet(target.with_name("routes.parquet"), routes)
+    join_features([part["masses"] for part in parts], qids).save(target)
 
 
 if __name__ == "__main__":
     with stage(snakemake.log[0], snakemake.threads):
         main(
             snakemake.input,
-            snakemake.params.benchmarks,
-            snakemake.params.queries,
-            snakemake.params.methods,
-            snakemake.params.settings,
-            snakemake.params.model,
+            snakemake.params,
             snakemake.resources.tokens_per_pass,
-            snakemake.params.shard,
             snakemake.output.masses,
         )

@@ -8,56 +8,62 @@ from pathlib import Path
 from headrank.imports import uncollected
 
 with uncollected(for_good=True):
-    from headrank.adapter import check_adapter
+    from headrank.adapter import check_adapter, fingerprint
     from headrank.backbone import load_backbone
+    from headrank.digests import file_digest
     from headrank.files import write_parquet
+    from headrank.finished import Finished
+    from headrank.progress import whole_job
     from headrank.prompt import PromptBuilder
-    from headrank.rerankers import as_run, read_candidates_of, rerank_together, trained
+    from headrank.rerankers import as_run, rerank_together, shard_of_candidates, trained
     from headrank.runs import write_run
     from headrank.settings import Settings
-    from headrank.shards import blocks_of, join_frames
+    from headrank.shards import join_frames
     from headrank.stage import stage
 
 
-def main(inputs, given, queries, model, tokens_per_pass, shard, rankings):
-    benchmarks = len(inputs.candidates)
-    for place, variant in enumerate(given):
-        settings = Settings.from_mapping(given[variant])
-        targets = rankings[place * benchmarks : (place + 1) * benchmarks]
-        rank(
-            inputs, variant, inputs.adapters[place], settings, queries, model, tokens_per_pass, shard, targets
-        )
+def main(inputs, params, tokens_per_pass, rankings):
+    settings = {variant: Settings.from_mapping(given) for variant, given in params.settings.items()}
+    finished = Finished(Path(params.unfinished), (params.library, params.model, tokens_per_pass))
+    benchmarks = {
+        variant: [
+            shard_of_candidates(
+                run, own.candidates.depth, params.queries[Path(run).parent.name], params.shard, offset
+            )
+            for offset, run in enumerate(inputs.candidates)
+        ]
+        for variant, own in settings.items()
+    }
+    count = sum(len(block) for sets in benchmarks.values() for blocks in sets for block in blocks)
+    with whole_job(count, "rerank", "query"):
+        for place, (variant, own) in enumerate(settings.items()):
+            targets = rankings[place * len(inputs.candidates) : (place + 1) * len(inputs.candidates)]
+            work = ranking(inputs, variant, inputs.adapters[place], own, params.model, tokens_per_pass)
+            key = (variant, file_digest(inputs.adapters[place]), fingerprint(inputs.backbone), own)
+            for blocks, target in zip(benchmarks[variant], targets, strict=True):
+                parts = [finished.run(key, block, work)[variant] for block in blocks]
+                ranked = join_frames(parts, [c.qid for block in blocks for c in block])
+                write_run(Path(target).with_suffix(".trec"), as_run(ranked), variant, may_be_empty=True)
+                write_parquet(target, ranked)
+    finished.forget()
 
 
-def rank(inputs, variant, weights, settings, queries, model, tokens_per_pass, shard, rankings):
+def ranking(inputs, variant, weights, settings, model, tokens_per_pass):
+    """What ranks a block of queries with one adapter."""
     adapter = Path(weights).parent
     heads = check_adapter(adapter, inputs.backbone)
     backbone = load_backbone(inputs.backbone, heads.depth, model["dtype"], model["device"], adapter=adapter)
     builder = PromptBuilder(backbone.tokenizer, settings.prompt, encoding=settings.encoding)
     method = trained(heads, settings, variant)
     order = settings.candidates.order
-    for offset, (run, target) in enumerate(zip(inputs.candidates, rankings, strict=True)):
-        folder = Path(run).parent
-        candidates = read_candidates_of(folder, settings.candidates.depth)[: queries[folder.name]]
-        # A shard may have no query of a small benchmark; its files are then empty.
-        blocks = blocks_of(candidates, *shard, offset) or [[]]
-        parts = [
-            rerank_together(backbone, builder, [method], block, order, tokens_per_pass)[variant]
-            for block in blocks
-        ]
-        ranked = join_frames(parts, [c.qid for block in blocks for c in block])
-        write_run(Path(target).with_suffix(".trec"), as_run(ranked), variant, may_be_empty=True)
-        write_parquet(target, ranked)
+    return lambda block: rerank_together(backbone, builder, [method], block, order, tokens_per_pass)
 
 
 if __name__ == "__main__":
     with stage(snakemake.log[0], snakemake.threads):
         main(
             snakemake.input,
-            snakemake.params.settings,
-            snakemake.params.queries,
-            snakemake.params.model,
+            snakemake.params,
             snakemake.resources.tokens_per_pass,
-            snakemake.params.shard,
             snakemake.output.rankings,
         )

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
-from tqdm import tqdm
-
 from headrank.backbone import Backbone
 from headrank.generative.chat import Chat, Ids
 from headrank.generative.generate import Answer, Ask, ask_model, check_length
 from headrank.generative.settings import GenerativeSettings
+from headrank.progress import progress
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,6 @@ def hold(
     """Run dialogues (query id, task) to their ends: per task the candidates' scores and the calls that it made."""
     results: list[tuple[list[float], list[Called]] | None] = [None] * len(tasks)
     waiting: dict[int, list[Ask]] = {}
-    progress = tqdm(total=len(tasks), desc=name, unit="query", disable=len(tasks) == 1)
 
     def go_on(place: int, answers: list[Answer] | None) -> None:
         task = tasks[place][1]
@@ -57,17 +55,17 @@ def hold(
         except StopIteration as end:
             results[place] = end.value
             waiting.pop(place, None)
-            progress.update()
+            bar.update()
             return
         for ask in waiting[place]:
             check_length(backbone, ask, tasks[place][0])
 
-    for place in range(len(tasks)):
-        go_on(place, None)
-    while waiting:
-        asked = list(waiting.items())
-        answers = iter(ask_model(backbone, [ask for _, asks in asked for ask in asks], batch_tokens))
-        for place, asks in asked:
-            go_on(place, [next(answers) for _ in asks])
-    progress.close()
+    with progress(len(tasks), name, "query", disable=len(tasks) == 1) as bar:
+        for place in range(len(tasks)):
+            go_on(place, None)
+        while waiting:
+            asked = list(waiting.items())
+            answers = iter(ask_model(backbone, [ask for _, asks in asked for ask in asks], batch_tokens))
+            for place, asks in asked:
+                go_on(place, [next(answers) for _ in asks])
     return [result for result in results if result is not None]

@@ -1,6 +1,11 @@
 """Reranking methods on the shared engine, one file each."""
 
-from headrank.rerankers.candidates import Candidates, gather_candidates, read_candidates_of
+from headrank.rerankers.candidates import (
+    Candidates,
+    gather_candidates,
+    read_candidates_of,
+    shard_of_candidates,
+)
 from headrank.rerankers.comprank import comprank
 from headrank.rerankers.core import core
 from headrank.rerankers.headrank import headrank
@@ -24,5 +29,6 @@ __all__ = [
     "qrranker",
     "read_candidates_of",
     "rerank_together",
+    "shard_of_candidates",
     "trained",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 from headrank.collections import Document, open_collection, read_passages
 from headrank.errors import InputError
 from headrank.runs import Run, read_run
+from headrank.shards import blocks_of
 
 
 @dataclass(frozen=True)
@@ -66,3 +67,14 @@ def read_candidates_of(folder: str | Path, depth: int) -> list[Candidates]:
     queries = open_collection(place.name, {"source": "local", "path": str(place)}).queries()
     passages = read_passages(place / "passages.jsonl")
     return gather_candidates(queries, read_run(place / "candidates.trec"), passages, depth)
+
+
+def shard_of_candidates(
+    run: str | Path, depth: int, queries: int | None, shard: tuple[int, int], offset: int = 0
+) -> list[Sequence[Candidates]]:
+    """The blocks that one shard (its number from 0, and how many there are) ranks of a prepared collection.
+
+    run: the collection's candidates.trec; queries: how many, from the first, or all; offset: the shard that gets the
+    first block. A shard may have no query of a small benchmark: it has one empty block then.
+    """
+    return blocks_of(read_candidates_of(Path(run).parent, depth)[:queries], *shard, offset) or [[]]

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import torch
-from tqdm import tqdm
 
 from headrank.backbone import Backbone
 from headrank.errors import InputError
 from headrank.heads import Head
+from headrank.progress import counted
 from headrank.prompt import Prompt, PromptBuilder
 from headrank.reading import PromptTooLong, Reading, read_prompts
 from headrank.rerankers.candidates import Candidates, prompt_order
@@ -56,7 +56,7 @@ def read_candidates(
     # A single query, as a search stack asks for it, needs no bar.
     alone = len(candidates) == 1
     each = zip(candidates, orders, strict=True)
-    for c, places in tqdm(each, total=len(candidates), desc="rerank", unit="query", disable=alone):
+    for c, places in counted(each, len(candidates), "rerank", "query", disable=alone):
         try:
             reading = next(readings)
         except PromptTooLong as error:

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from headrank.criteria import Array, ndcg_of_heads
 from headrank.errors import InputError
 from headrank.features import Features
 from headrank.heads import HeadSet
+from headrank.progress import counted
 from headrank.selection import each_list, mean_by_query, top_heads
 
 SWAPS = 50
@@ -44,7 +44,7 @@ def label_lists(
     rows = [layer * features.n_heads + head for layer, head in candidates.heads]
     ids, labels, found = [], [], []
     groups = lists.groupby("list_id", sort=True)
-    for list_id, group in tqdm(groups, total=groups.ngroups, desc="labels", unit="list"):
+    for list_id, group in counted(groups, groups.ngroups, "labels", "list"):
         group = group.sort_values("position", kind="stable")
         grades = group["grade"].to_numpy(dtype=np.int64)
         if grades.max() < 1:
