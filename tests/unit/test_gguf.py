@@ -15,8 +15,9 @@ from gguf.quants import dequantize, quantize
 from ggufs import float_checkpoint, write_gguf
 from support import byte_tokenizer, passages
 
-from headrank.adapter import fingerprint
+from headrank.adapter import attach_lora, fingerprint, save_adapter
 from headrank.backbone import Backbone, load_backbone, read_config
+from headrank.collections import Document
 from headrank.cost import Shape
 from headrank.digests import file_digest
 from headrank.errors import InputError
@@ -25,8 +26,12 @@ from headrank.gguf.header import read_header
 from headrank.gguf.origin import ORIGIN, read_origin
 from headrank.gguf.sizes import gguf_shape
 from headrank.gguf.unpack import unpack_gguf
+from headrank.heads import HeadSet
 from headrank.prompt import PromptBuilder
 from headrank.reading import read_prompts
+from headrank.reranker import Reranker
+from headrank.rerankers import Candidates, rerank_together
+from headrank.settings import TrainingSettings
 from headrank.shapes import known_shape
 
 KINDS = ("llama", "qwen2", "qwen3")
@@ -259,3 +264,38 @@ def test_without_the_package_the_line_says_what_to_install(
 ):
     monkeypatch.setitem(sys.modules, "gguf", None)
     assert "pip install gguf" in refused(written, cache)
+
+
+@pytest.mark.parametrize("kind", ["qwen2", "llama"])
+def test_an_adapter_trained_on_a_gguf_file_is_loaded_with_it(
+    sources: dict[str, Path], tmp_path: Path, kind: str
+):
+    file = write_gguf(sources[kind], tmp_path / "tiny.gguf", kind, Type.Q8_0)
+    heads = HeadSet("headrank", "tiny", 3, 4, ((1, 2), (0, 1)), (1.0, 0.5))
+    backbone = load_backbone(file, heads.depth)
+    torch.manual_seed(3)
+    model = attach_lora(backbone, heads, TrainingSettings(lora_r=4))
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.5)
+    save_adapter(model, tmp_path / "adapter", backbone, heads, {})
+
+    texts = [passage.text for passage in passages(6)]
+    reranker = Reranker.load(tmp_path / "adapter", backbone=str(file))
+    assert reranker.backbone.depth == heads.depth == 2
+    ranked = reranker.rerank("red oak", texts)
+    # The adapter names the file itself, so that it need not be said again.
+    assert [p.score for p in Reranker.load(tmp_path / "adapter").rerank("red oak", texts)] == [
+        p.score for p in ranked
+    ]
+    untrained = rerank_together(
+        load_backbone(file, heads.depth),
+        reranker.builder,
+        [reranker.method],
+        [Candidates("query", "red oak", tuple(Document(str(i), "", text) for i, text in enumerate(texts)))],
+        "best-first",
+    )[reranker.method.name]
+    before = dict(zip(untrained["docid"].astype(int), untrained["score"], strict=True))
+    assert max(abs(p.score - before[p.index]) for p in ranked) > 0.01
+    with pytest.raises(InputError, match="trained on another backbone"):
+        Reranker.load(tmp_path / "adapter", backbone=str(sources[kind]))
