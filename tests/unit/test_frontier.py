@@ -98,7 +98,7 @@ def test_figure(tmp_path: Path):
     (axes,) = figure.axes
     assert sum(len(part.get_offsets()) for part in axes.collections) == 6
     named = {text.get_text() for text in axes.texts}
-    assert named == {"HeadRank"}
+    assert named == {"1", "2", "1  HeadRank, Small\n2  HeadRank, Large"}
     for name in ("a", "b"):
         save_figure(
             frontier_figure(METRICS, SECONDS), pdf=tmp_path / f"{name}.pdf", png=tmp_path / f"{name}.png"

@@ -29,7 +29,7 @@ def frontier_figure(
     """Every method of every backbone as a point, colour by backbone and marker by kind, and the Pareto front.
 
     Arguments as of ``tables.frontier.frontier_points``. The first stage takes no time of a reranker: it is a line.
-    Points of the front are named.
+    Points of the front are numbered, and named beside the axes.
     """
     points = frontier_points(metrics, seconds, metric=metric, benchmarks=benchmarks, backbones=backbones)
     first = points[points["method"] == FIRST_STAGE]
@@ -58,15 +58,19 @@ def frontier_figure(
         axes.plot(
             front["seconds"], front["value"], color=GREY, linestyle=DOTTED, drawstyle="steps-post", zorder=2
         )
-        for place, row in enumerate(front.to_dict("records")):
-            # Neighbours on the front are often near one another: names stand above and below in turn.
+        names = []
+        for place, row in enumerate(front.to_dict("records"), start=1):
+            # Neighbours on the front are often too near one another for their names.
             axes.annotate(
-                method_name(row["method"]),
+                str(place),
                 (row["seconds"], row["value"]),
-                xytext=(3, 4 if place % 2 else -9),
+                xytext=(0, 5),
                 textcoords="offset points",
-                fontsize=6.5,
+                ha="center",
+                fontsize=7,
             )
+            names.append(f"{place}  {method_name(row['method'])}, {backbone_name(row['backbone'])}")
+        axes.text(1.02, 1.0, "\n".join(names), transform=axes.transAxes, va="top", fontsize=7, linespacing=1.6)
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
