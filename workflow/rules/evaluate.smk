@@ -21,6 +21,7 @@ rule evaluate:
     params:
         library=library("evaluate"),
         cells=cells_of,
+        depth=lookup("headrank/candidates/depth", within=config),
         cutoff=lookup("evaluation/cutoff", within=config),
     script:
         "../scripts/evaluate.py"

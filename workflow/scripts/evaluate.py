@@ -1,25 +1,33 @@
-"""Evaluate runs: nDCG of every query, one tidy row each."""
+"""Evaluate runs: nDCG of every query, one tidy row each; and what the order of the candidates can make of it."""
 
 from pathlib import Path
 
 import pandas as pd
 
+from headrank.bounds import ndcg_bounds
 from headrank.evaluation import evaluate
 from headrank.files import write_parquet
 from headrank.runs import read_qrels, read_run
 from headrank.stage import stage
 
 
-def main(runs, candidates, qrels, cells, cutoff, output):
+def main(runs, candidates, qrels, cells, depth, cutoff, output):
     # A collection's name is its directory's.
     grades = {Path(path).parent.name: read_qrels(path) for path in qrels}
-    first = [(path, ("", Path(path).parent.name, "bm25")) for path in candidates]
+    metric = f"nDCG@{cutoff}"
     parts = []
-    for path, (backbone, benchmark, method) in [*first, *zip(runs, cells, strict=True)]:
+    for path in candidates:
+        benchmark = Path(path).parent.name
+        run = read_run(path)
+        first = evaluate(run, grades[benchmark], [f"ndcg@{cutoff}"]).assign(method="bm25")
+        reranked = {qid: [docid for docid, _ in documents[:depth]] for qid, documents in run.items()}
+        bounds = ndcg_bounds(reranked, grades[benchmark], cutoff)
+        parts += [part.assign(backbone="", benchmark=benchmark) for part in (first, bounds)]
+    for path, (backbone, benchmark, method) in zip(runs, cells, strict=True):
         values = evaluate(read_run(path), grades[benchmark], [f"ndcg@{cutoff}"])
-        values = values.assign(backbone=backbone, benchmark=benchmark, method=method, metric=f"nDCG@{cutoff}")
-        parts.append(values[["backbone", "benchmark", "method", "qid", "metric", "value"]])
-    write_parquet(output, pd.concat(parts, ignore_index=True))
+        parts.append(values.assign(backbone=backbone, benchmark=benchmark, method=method))
+    whole = pd.concat(parts, ignore_index=True).assign(metric=metric)
+    write_parquet(output, whole[["backbone", "benchmark", "method", "qid", "metric", "value"]])
 
 
 if __name__ == "__main__":
@@ -29,6 +37,7 @@ if __name__ == "__main__":
             snakemake.input.candidates,
             snakemake.input.qrels,
             snakemake.params.cells,
+            snakemake.params.depth,
             snakemake.params.cutoff,
             snakemake.output.metrics,
         )

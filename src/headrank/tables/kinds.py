@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from headrank.bounds import BEST_ORDER, RANDOM_ORDER
+
 FIRST_STAGE = "bm25"
 UNTRAINED = "headrank-untrained"
 TRAINED = "headrank"
 FAITHFUL = "-faithful"
 
 KINDS = {
-    "lexical": "Lexical",
+    "lexical": "First stage",
     "frozen": "Decoding-free, frozen",
     "trained": "Decoding-free, trained",
     "generative": "Generative, zero-shot",
@@ -16,7 +18,11 @@ KINDS = {
 }
 
 METHODS_BY_KIND: dict[str, dict[str, str]] = {
-    "lexical": {FIRST_STAGE: "BM25"},
+    "lexical": {
+        FIRST_STAGE: "BM25",
+        RANDOM_ORDER: "its candidates in random order",
+        BEST_ORDER: "its candidates in the best order",
+    },
     "frozen": {
         "icr": "ICR",
         "icr-query-last": "ICR, no calibration",

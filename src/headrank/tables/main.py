@@ -70,7 +70,8 @@ def main_table(
                 cell = number_cell(over_benchmarks(means, backbone, method, members), 3)
                 row.append(dataclasses.replace(cell, mark=superscript(tests, (backbone, name, method))))
             rows.append(row)
-        for column in range(3, len(shown_benchmarks) + 4 + len(averages)):
+        # The best order of the candidates is a bound, not a method.
+        for column in range(3, len(shown_benchmarks) + 4 + len(averages)) if backbone else ():
             rows = bold_best(rows, column)
         for _, same in itertools.groupby(rows, key=lambda row: row[1].value):
             groups.append(tuple(map(tuple, same)))
