@@ -70,7 +70,9 @@ def frontier_figure(
                 fontsize=7,
             )
             names.append(f"{place}  {method_name(row['method'])}, {backbone_name(row['backbone'])}")
-        axes.text(1.02, 1.0, "\n".join(names), transform=axes.transAxes, va="top", fontsize=7, linespacing=1.6)
+        axes.text(
+            1.02, 1.0, "\n".join(names), transform=axes.transAxes, va="top", fontsize=7, linespacing=1.6
+        )
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
