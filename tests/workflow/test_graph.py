@@ -36,6 +36,8 @@ def expected_jobs(name: str) -> dict[str, int]:
     generative = config.get("generative", {}).get("methods", [])
     pools = 1 + bool(config.get("detect_on"))
     clocked = bool(config.get("clock", {}).get("queries"))
+    panels = [set(spec.get("panel", config["panel"])) for spec in config["backbones"].values()]
+    moved = len(set.intersection(*panels)) > 1
     extra = bool(ablation.get("variants")), bool(ablation.get("queries"))
     jobs = {
         "synthesize": sources.count("synthetic"),
@@ -67,6 +69,7 @@ def expected_jobs(name: str) -> dict[str, int]:
         "head_map": 1,
         "depth": len(backbones),
         "controls": len(backbones),
+        "transfer": moved * len(backbones),
         "routes": int(routed),
         "curves": 1,
         "query_curve": int(extra[1]),
@@ -75,7 +78,7 @@ def expected_jobs(name: str) -> dict[str, int]:
         "timing": 1,
         "claims": 1,
         "clock": clocked * len(backbones),
-        "table": 9 + extra[0] + bool(seeds) + clocked,
+        "table": 9 + moved + extra[0] + bool(seeds) + clocked,
         "figure": 8 + extra[1] + routed + bool(generative) + clocked,
         "provenance": 1,
         "sidecars": 1,

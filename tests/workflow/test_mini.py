@@ -27,6 +27,7 @@ TABLES = (
     "selectivity",
     "homogenisation",
     "controls",
+    "transfer",
     "format",
     "cost",
     "timing",

@@ -123,6 +123,34 @@ rule controls:
         "../scripts/controls.py"
 
 
+rule transfer:
+    input:
+        heads=built("heads/{backbone}/headrank.json"),
+        masses=expand(built("runs/{{backbone}}/{d}/masses.safetensors"), d=COMMON),
+        rankings=expand(built("runs/{{backbone}}/{d}/headrank-untrained.parquet"), d=COMMON),
+        qrels=expand(built("collections/{d}/qrels.trec"), d=COMMON),
+    output:
+        transfer=built("metrics/transfer/{backbone}.parquet"),
+    log:
+        logged("transfer/{backbone}.log"),
+    benchmark:
+        built("benchmarks/transfer/{backbone}.tsv")
+    conda:
+        "../../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=120,
+        gpu=0,
+    params:
+        library=library("transfer"),
+        benchmarks=COMMON,
+        settings=settings("mass", "loss", "candidates"),
+        cutoff=lookup("evaluation/cutoff", within=config),
+    script:
+        "../scripts/transfer.py"
+
+
 rule routes:
     input:
         routes=[f"{RESULTS}runs/{b}/{d}/routes.parquet" for b, d in ROUTE_CELLS],

@@ -15,6 +15,7 @@ from headrank.tables.speed import speed_table
 from headrank.tables.success import format_table
 from headrank.tables.table import Cell, Column, Table
 from headrank.tables.timing import read_benchmarks, timing_table
+from headrank.tables.transfer import transfer_table
 from headrank.tables.write import write_table
 
 __all__ = [
@@ -36,5 +37,6 @@ __all__ = [
     "selectivity_table",
     "speed_table",
     "timing_table",
+    "transfer_table",
     "write_table",
 ]
