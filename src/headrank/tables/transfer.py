@@ -50,7 +50,7 @@ def transfer_table(
     many = " or ".join(map(str, counts))
     caption = (
         f"Do heads found on one benchmark serve another? {metric} of the {many} heads that rank half of the row's "
-        f"queries best by themselves, on the other half of the column's, both ways; a query is in the same half wherever "
-        f"it occurs. Raw masses, nothing is trained. Bold: best heads for a benchmark."
+        f"queries best by themselves, on the other half of the column's, both ways; a query is in the same half "
+        f"wherever it occurs. Raw masses, nothing is trained. Bold: best heads for a benchmark."
     )
     return Table(tuple(columns), tuple(groups), caption, "tab:transfer")
