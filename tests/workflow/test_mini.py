@@ -22,6 +22,7 @@ CONFIG = yaml.safe_load(configuration("mini").read_text(encoding="utf-8"))
 BACKBONES, BENCHMARKS = list(CONFIG["backbones"]), CONFIG["panel"]
 TABLES = (
     "main",
+    "rivals",
     "claims",
     "ablation",
     "selectivity",

@@ -16,6 +16,7 @@ CONTROLS = {name: f"controls/{{backbone}}-{name}" for name in ("layers", "draws"
 TABLES = {
     "first_stage": {"measured": "first-stage"},
     "main": {"metrics": "main", "marks": "significance-main"},
+    "rivals": {"tests": "significance-rivals"},
     "claims": {"claims": "claims"},
     "selectivity": {"selectivity": "selectivity-main"},
     "homogenisation": {"measures": "homogenisation-measures"},
@@ -71,6 +72,13 @@ OPTIONS = {
         "metric": NDCG,
         "benchmarks": config["panel"],
         "averages": config["averages"],
+        "alpha": ALPHA,
+    },
+    ("table", "rivals"): {
+        "metric": NDCG,
+        "backbones": BACKBONES,
+        "panels": [*config["averages"], *(["mean"] if len(COMMON) > 1 else COMMON)],
+        "averages": list(config["averages"]),
         "alpha": ALPHA,
     },
     ("table", "claims"): {"backbones": BACKBONES, "alpha": ALPHA},
@@ -217,8 +225,15 @@ def heads_of(wildcards):
     return [f"{RESULTS}heads/{b}/{m}.json" for b, m in HEAD_CELLS]
 
 
+def tested(wildcards):
+    """The metrics that tests are made on."""
+    return f"{RESULTS}metrics/{'main' if wildcards.scope == 'rivals' else wildcards.scope}.parquet"
+
+
 def compared(wildcards):
     """(method, baseline) pairs of one family of tests."""
+    if wildcards.scope == "rivals":
+        return [("headrank", m) for m in ["bm25", *SHOWN["main"]] if m != "headrank"]
     if wildcards.scope == "ablation":
         return [(m, "headrank") for m in SHOWN["ablation"] if m != "headrank"]
     baseline = config["evaluation"]["baseline"]

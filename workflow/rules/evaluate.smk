@@ -29,7 +29,7 @@ rule evaluate:
 
 rule significance:
     input:
-        metrics=built("metrics/{scope}.parquet"),
+        metrics=tested,
     output:
         tests=built("metrics/significance-{scope}.parquet"),
     log:
@@ -37,7 +37,7 @@ rule significance:
     benchmark:
         built("benchmarks/significance/{scope}.tsv")
     wildcard_constraints:
-        scope="main|ablation",
+        scope="main|ablation|rivals",
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -48,6 +48,8 @@ rule significance:
     params:
         library=library("significance"),
         pairs=compared,
+        # What is said of each mean is a family of its own where one method meets all others.
+        family=branch(lambda wildcards: wildcards.scope == "rivals", then="benchmark", otherwise="table"),
         averages=config["averages"],
         resampling=RESAMPLING,
     script:

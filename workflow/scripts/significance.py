@@ -7,7 +7,7 @@ from headrank.significance import Resampling, compare
 from headrank.stage import stage
 
 
-def main(metrics, pairs, averages, resampling, output):
+def main(metrics, pairs, family, averages, resampling, output):
     values = pd.read_parquet(metrics)
     first = values[values["backbone"] == ""]
     parts = []
@@ -20,7 +20,7 @@ def main(metrics, pairs, averages, resampling, output):
             both,
             [tuple(pair) for pair in pairs if set(pair) <= there],
             Resampling(**resampling),
-            family="table",
+            family=family,
             averages=averages,
         )
         parts.append(tests.rename(columns={"p": "p_value"}).assign(backbone=backbone))
@@ -32,6 +32,7 @@ if __name__ == "__main__":
         main(
             snakemake.input.metrics,
             snakemake.params.pairs,
+            snakemake.params.family,
             snakemake.params.averages,
             snakemake.params.resampling,
             snakemake.output.tests,

@@ -9,6 +9,7 @@ from headrank.tables.frontier import frontier_table
 from headrank.tables.growth import growth_table
 from headrank.tables.homogenisation import homogenisation_table
 from headrank.tables.main import main_table
+from headrank.tables.rivals import rivals_table
 from headrank.tables.seeds import seeds_table
 from headrank.tables.selectivity import selectivity_table
 from headrank.tables.speed import speed_table
@@ -33,6 +34,7 @@ __all__ = [
     "homogenisation_table",
     "main_table",
     "read_benchmarks",
+    "rivals_table",
     "seeds_table",
     "selectivity_table",
     "speed_table",
