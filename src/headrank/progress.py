@@ -49,4 +49,6 @@ def count_as_done(items: int) -> None:
     if bar is not None:
         bar.n += items
         bar.initial += items
+        # What the bar measures its rate from.
+        bar.last_print_n += items
         bar.refresh()

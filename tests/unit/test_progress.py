@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -32,10 +33,13 @@ def test_an_item_counts_once_it_is_done() -> None:
 
 
 def test_what_was_done_before_says_nothing_of_the_rate() -> None:
-    with whole_job(10, "job", "list") as bar:
-        count_as_done(6)
-        bar.update()
-        assert (bar.n, bar.initial) == (7, 6)
+    with whole_job(1000, "job", "list") as bar:
+        count_as_done(600)
+        for _ in range(3):
+            time.sleep(0.15)
+            bar.update()
+        assert (bar.n, bar.initial) == (603, 600)
+        assert bar.format_dict["rate"] < 7
     # Without a job there is nothing to count on.
     count_as_done(3)
 
