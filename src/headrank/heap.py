@@ -1,4 +1,4 @@
-"""Memory that a process frees and soon needs again stays with it, where the system would take it back."""
+"""Memory that a process frees stays with it where it is soon needed again, and else goes back to the system."""
 
 from __future__ import annotations
 
@@ -21,4 +21,30 @@ def keep_freed_memory() -> bool:
         libc = ctypes.CDLL(None)
         libc.gnu_get_libc_version  # noqa: B018  other C libraries have no such function
         return bool(libc.mallopt(_M_MMAP_THRESHOLD, _MOST) and libc.mallopt(_M_TRIM_THRESHOLD, _MOST))
+    return False
+
+
+class _Blocks(ctypes.Structure):
+    """glibc's ``struct mallinfo2``; ``fordblks`` are the bytes of the heap that are free."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    )
+
+
+def give_back(above: int) -> bool:
+    """Gives the heap's free pages back to the system if they are more than so many bytes; whether it did.
+
+    Lists of many lengths leave holes that no later tensor fits: over the steps of a training run a heap that keeps all
+    grew from 5 to 11 GB (Qwen2.5-Coder 0.5B, lists of 40 passages).
+    """
+    with suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.mallinfo2.restype = _Blocks
+        if libc.mallinfo2().fordblks > above:
+            return bool(libc.malloc_trim(0))
     return False

@@ -14,12 +14,15 @@ from headrank.backbone import Backbone
 from headrank.errors import InputError
 from headrank.examples import Example
 from headrank.heads import HeadSet
+from headrank.heap import give_back
 from headrank.hidden import LowerStates
 from headrank.memory import RandomState, TooLarge, fits, passes, tokens
 from headrank.objective import list_loss, mean_row, score_examples, with_pairs
 from headrank.settings import Settings
 
 logger = logging.getLogger(__name__)
+# Bytes of the heap that may lie free after a step.
+_FREE = 1 << 30
 
 
 class Stepper:
@@ -80,6 +83,8 @@ class Stepper:
             lists = ", ".join(str(e.list_id) for e in batch)
             raise InputError(f"training: the gradient is not finite at step {number}, lists {lists}")
         self.optimiser.step()
+        # Once a step: the next one maps at once what it needs of these pages.
+        give_back(_FREE)
         return mean_row(rows)
 
     def _save_more(self) -> None:
