@@ -13,6 +13,7 @@ UNWATCHED = {
     "errors",
     "files",
     "finished",
+    "heap",
     "progress",
     "runs",
     "settings",
