@@ -24,6 +24,7 @@ from headrank.attention import IMPLEMENTATION
 from headrank.errors import InputError
 from headrank.gguf.cache import checkpoint
 from headrank.gpus import choose_device
+from headrank.lora import for_reading
 from headrank.readable import check_config, check_model, restore_whole, shorten
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -77,8 +78,8 @@ def load_backbone(
 
     path: a checkpoint folder, a GGUF file (dequantised once, see ``headrank.gguf.cache``) or a hub id.
 
-    In float32 the adapter is merged into the weights. In 16 bits it stays beside them: rounding the sum to 8 bits of
-    mantissa would swallow most of what training changed.
+    In float32 the adapter is merged into the weights. In 16 bits it stays beside them (``headrank.lora.Beside``):
+    rounding the sum to 8 bits of mantissa would swallow most of what training changed.
 
     dtype: "auto" (the checkpoint's own), "float32", "bfloat16" or "float16"; device: "auto" (a GPU that no other
     process of this library has taken, or else the CPU), "cpu", "cuda", ...
@@ -162,7 +163,7 @@ def _add_adapter(model: nn.Module, directory: Path) -> nn.Module:
         name = (unused or absent)[0]
         raise InputError(f"{directory}: the adapter does not fit the model (no counterpart for {name})")
     if next(model.parameters()).dtype != torch.float32:
-        return adapted
+        return for_reading(adapted)
     return adapted.merge_and_unload()  # type: ignore[return-value,operator]
 
 

@@ -1,4 +1,4 @@
-"""LoRA beside 16-bit weights without float32 copies of what enters a projection.
+"""LoRA beside 16-bit weights: trained without float32 copies of what enters a projection, read in two thin products.
 
 peft turns each projection's input into float32 and keeps that, its dropped-out form and the dropout's factors for the
 way back: up to twelve bytes for each number that the layer itself keeps in two. Here they are made again, some tokens
@@ -31,6 +31,44 @@ def without_copies(model: nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, Linear) and module.weight.dtype in (torch.bfloat16, torch.float16):
             module.forward = MethodType(_forward, module)  # type: ignore[method-assign]
+
+
+class Beside(nn.Module):
+    """A trained LoRA projection for reading alone: the layer's own product, and two thin ones added to it in place.
+
+    In 16 bits the adapter cannot be merged (``headrank.backbone``), and peft adds it in float32 over all outputs, which
+    takes as long as the layer itself on a processor. Here both thin products run in the weights' type; they are summed
+    in float32 and rounded once, as the layer's own is.
+    """
+
+    down: Tensor
+    up: Tensor
+
+    def __init__(self, module: Any) -> None:
+        super().__init__()
+        self.base = module.base_layer
+        like = self.base.weight
+        up = module.lora_B[ADAPTER].weight.detach() * module.scaling[ADAPTER]
+        self.register_buffer("down", module.lora_A[ADAPTER].weight.detach().to(like))
+        self.register_buffer("up", up.to(like))
+
+    def forward(self, states: Tensor) -> Tensor:
+        result: Tensor = self.base(states)
+        inner = states.reshape(-1, states.shape[-1]) @ self.down.T
+        result.view(-1, result.shape[-1]).addmm_(inner, self.up.T)
+        return result
+
+
+def for_reading(model: Any) -> nn.Module:
+    """A peft model with 16-bit weights without peft, its LoRA projections being ``Beside``."""
+    from peft.tuners.lora import Linear
+
+    base: nn.Module = model.get_base_model()
+    for name, module in list(base.named_modules()):
+        if isinstance(module, Linear):
+            owner, _, attribute = name.rpartition(".")
+            setattr(base.get_submodule(owner), attribute, Beside(module))
+    return base
 
 
 def _forward(module: Any, states: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from trainable import HEADS, make_settings
 from headrank import lora
 from headrank.adapter import attach_lora
 from headrank.backbone import load_backbone
-from headrank.lora import without_copies
+from headrank.lora import for_reading, without_copies
 
 WIDTHS = (48, 80)
 
@@ -139,3 +139,34 @@ def test_a_backbone_is_adapted_so():
     model = attach_lora(backbone, HEADS, make_settings().training)
     forwards = [m for m in model.modules() if "forward" in vars(m)]
     assert len(forwards) == 2 * 7 + 2
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@torch.no_grad()
+def test_an_adapter_that_is_read_equals_pefts_within_rounding(dtype: torch.dtype):
+    states = torch.randn(1, 80, WIDTHS[0], generator=torch.Generator().manual_seed(5)).to(dtype)
+    exact = adapted(torch.float32, 0.0, False).eval()(states.float())
+    peft = adapted(dtype, 0.3, False).eval()(states)
+    model = for_reading(adapted(dtype, 0.3, False).eval())
+    read = model(states)
+    assert read.dtype == dtype
+    assert not any("lora" in name for name, _ in model.named_modules())
+    # As near to float32 as peft is, give or take the rounding of the adapter's own weights.
+    ours, theirs = ((found.float() - exact).abs().mean().item() for found in (read, peft))
+    assert ours < 1.5 * theirs
+    assert ours < 0.02 * exact.abs().mean().item()
+
+
+@torch.no_grad()
+def test_what_is_far_below_the_weights_rounding_is_not_lost():
+    model = adapted(torch.bfloat16, 0.0, False).eval()
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            # A change of the weights that rounding them to 8 bits would swallow.
+            parameter.mul_(1e-4)
+    lower = for_reading(model).get_submodule("lower")
+    given = torch.ones(1, 1, WIDTHS[0], dtype=torch.bfloat16)
+    added = (given.view(1, -1) @ lower.down.T) @ lower.up.T
+    assert added.abs().max() > 0
+    merged = (lower.base.weight + lower.up @ lower.down).sub(lower.base.weight)
+    assert (merged == 0).float().mean() > 0.5
