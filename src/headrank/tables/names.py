@@ -62,6 +62,9 @@ _BENCHMARKS = {
     "signal1m": "Signal-1M",
 }
 
+# Parts of models' names that are not written as other words are.
+_WORDS = {"smollm2": "SmolLM2", "coder": "Coder", "instruct": "Instruct"}
+
 _AVERAGES = {"core14": "CoRe 14", "open14": "Open 14", "dl": "DL 2019–20"}
 
 
@@ -87,9 +90,11 @@ def variant_name(variant: str) -> str:
 
 
 def backbone_name(backbone: str) -> str:
-    """``qwen3-0.6b`` -> ``Qwen3 0.6B``, ``small`` -> ``Small``."""
+    """``qwen3-0.6b`` -> ``Qwen3 0.6B``, ``smollm2-135m`` -> ``SmolLM2 135M``, ``small`` -> ``Small``."""
     words = re.split(r"[-_ ]+", backbone.strip())
-    words = [word.upper() if re.fullmatch(r"\d+(\.\d+)?[bm]", word) else word for word in words]
+    words = [
+        word.upper() if re.fullmatch(r"\d+(\.\d+)?[bm]", word) else _WORDS.get(word, word) for word in words
+    ]
     return _capital(" ".join(words))
 
 
