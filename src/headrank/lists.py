@@ -36,7 +36,8 @@ def build_lists(
     unjudged candidates in first-stage order, and then random grade-0 documents that the first stage did not find, up to
     ``size``. With ``documents: candidates`` it takes the first stage's candidates instead, judged or not: the first
     sample the best of them, as a list that is tested does, later ones a random part of the first ``pool``. The order is
-    a random permutation, or with ``order: first-stage`` the first stage's, documents that it did not find last.
+    a random permutation, or with ``order: first-stage`` the first stage's, documents that it did not find last. With
+    ``unjudged: irrelevant`` unjudged documents have grade 0.
     ``dedupe`` keeps one document of each normalised text. Queries whose normalised text is in ``exclude`` (test
     queries) are left out, and samples whose judged documents all have one grade.
 
@@ -59,6 +60,8 @@ def build_lists(
                 chosen = _candidates(qrels[qid], ranks, passages, settings, sample, rng)
             else:
                 chosen = _choose(qrels[qid], ranks, passages, settings, rng)
+            if settings.unjudged == "irrelevant":
+                chosen = [(docid, max(grade, 0)) for docid, grade in chosen]
             if len({grade for _, grade in chosen if grade != UNJUDGED}) < 2:
                 continue
             shuffled = [chosen[i] for i in rng.permutation(len(chosen))]

@@ -86,6 +86,7 @@ class ListSettings:
 
     documents: judged ones by grade, filled up, or the first stage's candidates, as they are when lists are tested.
     order: in the prompt, a random permutation or the first stage's.
+    unjudged: context that no loss sees, or irrelevant, as evaluation has it.
     """
 
     documents: Literal["judged", "candidates"] = "judged"
@@ -97,6 +98,7 @@ class ListSettings:
     pool: int = 100
     irrelevant: Literal["hardest", "random"] = "hardest"
     fill_unjudged: bool = True
+    unjudged: Literal["context", "irrelevant"] = "context"
 
 
 @dataclass(frozen=True)

@@ -129,6 +129,17 @@ def test_candidates_judged_below_zero_are_irrelevant_not_unjudged():
     assert lists["grade"].tolist() == [0, 3, -1]
 
 
+def test_unjudged_candidates_can_count_as_irrelevant():
+    run = {"q": [("g3-00", 3.0), ("u00", 2.0), ("g0-00", 1.0)]}
+    lists = build(
+        samples=1, run=run, documents="candidates", order="first-stage", unjudged="irrelevant", size=3
+    )
+    assert lists["grade"].tolist() == [3, 0, 0]
+    # One judged grade and unjudged passages make a list of two grades then.
+    alone = {"q": [("g3-00", 2.0), ("u00", 1.0)]}
+    assert build(samples=1, run=alone, documents="candidates", unjudged="irrelevant")["grade"].nunique() == 2
+
+
 def test_positions_are_uniform():
     lists = build(samples=300, size=10, per_grade=3)
     mean = lists[lists["grade"] == 3]["position"].mean()
