@@ -17,7 +17,7 @@ with uncollected(for_good=True):
     from headrank.heads import HeadSet
     from headrank.progress import whole_job
     from headrank.prompt import PromptBuilder
-    from headrank.rerankers import as_run, shard_of_candidates
+    from headrank.rerankers import as_run, queries_of_shard, shard_of_candidates
     from headrank.rerankers.faithful import rerank_faithful
     from headrank.rerankers.frozen import rerank_frozen
     from headrank.rerankers.registry import FAITHFUL, Parts, build
@@ -37,10 +37,11 @@ def main(inputs, params, tokens_per_pass, masses_paths):
     router = Router.load(inputs.router) if inputs.router else None
     methods = build(params.methods, Parts(backbone, builder, heads, settings, router))
     faithful = [name for name in params.methods if name in FAITHFUL]
-    benchmarks = {
-        name: shard_of_candidates(run, settings.candidates.depth, params.queries[name], params.shard, offset)
+    # Name, candidates and how many of them are ranked; the first block goes to another shard each time.
+    benchmarks = [
+        (name, run, params.queries[name], params.shard, offset)
         for offset, (name, run) in enumerate(zip(params.benchmarks, inputs.candidates, strict=True))
-    }
+    ]
     finished = Finished(Path(params.unfinished), owner_of(inputs, params, tokens_per_pass, heads))
 
     def rank(block, name):
@@ -56,10 +57,11 @@ def main(inputs, params, tokens_per_pass, masses_paths):
         )
         return {**frames, "masses": masses, "routes": routes}
 
-    count = sum(len(block) for blocks in benchmarks.values() for block in blocks)
+    count = sum(queries_of_shard(*which) for _, *which in benchmarks)
     # The fair methods share one pass, each of the others has its own.
     with whole_job(count * (1 + len(faithful)), "frozen", "pass"):
-        for (name, blocks), target in zip(benchmarks.items(), masses_paths, strict=True):
+        for (name, run, *which), target in zip(benchmarks, masses_paths, strict=True):
+            blocks = shard_of_candidates(run, settings.candidates.depth, *which)
             parts = [finished.run(name, block, partial(rank, name=name)) for block in blocks]
             save(parts, params.methods, Path(target))
     finished.forget()

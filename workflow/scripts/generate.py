@@ -17,7 +17,7 @@ with uncollected(for_good=True):
     from headrank.generative.rerank import rerank_generative
     from headrank.generative.settings import GenerativeSettings
     from headrank.progress import whole_job
-    from headrank.rerankers import as_run, shard_of_candidates
+    from headrank.rerankers import as_run, queries_of_shard, shard_of_candidates
     from headrank.runs import write_run
     from headrank.shards import join_frames
     from headrank.specs import read_spec
@@ -28,10 +28,10 @@ def main(inputs, params, rankings):
     settings = read_spec(GenerativeSettings, params.settings, "generative")
     backbone = load_backbone(inputs.backbone, dtype=params.model["dtype"], device=params.model["device"])
     places = {Path(path).parent.name: Path(path).parent for path in rankings}
-    benchmarks = {}
-    for offset, run in enumerate(inputs.candidates):
-        name = Path(run).parent.name
-        benchmarks[name] = shard_of_candidates(run, params.depth, params.queries[name], params.shard, offset)
+    benchmarks = [
+        (run, params.queries[Path(run).parent.name], params.shard, offset)
+        for offset, run in enumerate(inputs.candidates)
+    ]
     owner = (params.library, fingerprint(inputs.backbone), params.settings, params.model)
     finished = Finished(Path(params.unfinished), owner)
 
@@ -39,14 +39,16 @@ def main(inputs, params, rankings):
         ranking, calls = rerank_generative(method, backbone, block, settings)
         return {"ranking": ranking, "calls": calls}
 
-    count = sum(len(block) for blocks in benchmarks.values() for block in blocks)
+    count = sum(queries_of_shard(*which) for which in benchmarks)
     with whole_job(count * len(params.methods), "generate", "query"):
-        for name, blocks in benchmarks.items():
+        for run, *which in benchmarks:
+            blocks = shard_of_candidates(run, params.depth, *which)
+            place = places[Path(run).parent.name]
             qids = [c.qid for block in blocks for c in block]
             for method in params.methods:
                 parts = [finished.run(method, block, partial(rank, method=method)) for block in blocks]
                 ranked = join_frames([part["ranking"] for part in parts], qids)
-                target = places[name] / method
+                target = place / method
                 write_run(target.with_suffix(".trec"), as_run(ranked), method, may_be_empty=True)
                 write_parquet(target.with_suffix(".parquet"), ranked)
                 calls = join_frames([part["calls"] for part in parts], qids, every=False)

@@ -15,7 +15,7 @@ with uncollected(for_good=True):
     from headrank.finished import Finished
     from headrank.progress import whole_job
     from headrank.prompt import PromptBuilder
-    from headrank.rerankers import as_run, rerank_together, shard_of_candidates, trained
+    from headrank.rerankers import as_run, queries_of_shard, rerank_together, shard_of_candidates, trained
     from headrank.runs import write_run
     from headrank.settings import Settings
     from headrank.shards import join_frames
@@ -25,22 +25,18 @@ with uncollected(for_good=True):
 def main(inputs, params, tokens_per_pass, rankings):
     settings = {variant: Settings.from_mapping(given) for variant, given in params.settings.items()}
     finished = Finished(Path(params.unfinished), (params.library, params.model, tokens_per_pass))
-    benchmarks = {
-        variant: [
-            shard_of_candidates(
-                run, own.candidates.depth, params.queries[Path(run).parent.name], params.shard, offset
-            )
-            for offset, run in enumerate(inputs.candidates)
-        ]
-        for variant, own in settings.items()
-    }
-    count = sum(len(block) for sets in benchmarks.values() for blocks in sets for block in blocks)
-    with whole_job(count, "rerank", "query"):
+    benchmarks = [
+        (run, params.queries[Path(run).parent.name], params.shard, offset)
+        for offset, run in enumerate(inputs.candidates)
+    ]
+    count = sum(queries_of_shard(*which) for which in benchmarks)
+    with whole_job(count * len(settings), "rerank", "query"):
         for place, (variant, own) in enumerate(settings.items()):
-            targets = rankings[place * len(inputs.candidates) : (place + 1) * len(inputs.candidates)]
+            targets = rankings[place * len(benchmarks) : (place + 1) * len(benchmarks)]
             work = ranking(inputs, variant, inputs.adapters[place], own, params.model, tokens_per_pass)
             key = (variant, file_digest(inputs.adapters[place]), fingerprint(inputs.backbone), own)
-            for blocks, target in zip(benchmarks[variant], targets, strict=True):
+            for (run, *which), target in zip(benchmarks, targets, strict=True):
+                blocks = shard_of_candidates(run, own.candidates.depth, *which)
                 parts = [finished.run(key, block, work)[variant] for block in blocks]
                 ranked = join_frames(parts, [c.qid for block in blocks for c in block])
                 write_run(Path(target).with_suffix(".trec"), as_run(ranked), variant, may_be_empty=True)

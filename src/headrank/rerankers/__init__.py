@@ -3,6 +3,7 @@
 from headrank.rerankers.candidates import (
     Candidates,
     gather_candidates,
+    queries_of_shard,
     read_candidates_of,
     shard_of_candidates,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "icr",
     "qrhead",
     "qrranker",
+    "queries_of_shard",
     "read_candidates_of",
     "rerank_together",
     "shard_of_candidates",

@@ -78,3 +78,8 @@ def shard_of_candidates(
     first block. A shard may have no query of a small benchmark: it has one empty block then.
     """
     return blocks_of(read_candidates_of(Path(run).parent, depth)[:queries], *shard, offset) or [[]]
+
+
+def queries_of_shard(run: str | Path, queries: int | None, shard: tuple[int, int], offset: int = 0) -> int:
+    """How many queries ``shard_of_candidates`` would give, without reading their passages."""
+    return sum(map(len, blocks_of([*read_run(run)][:queries], *shard, offset)))
