@@ -37,8 +37,8 @@ class Beside(nn.Module):
     """A trained LoRA projection for reading alone: the layer's own product, and two thin ones added to it in place.
 
     In 16 bits the adapter cannot be merged (``headrank.backbone``), and peft adds it in float32 over all outputs, which
-    takes as long as the layer itself on a processor. Here both thin products run in the weights' type; they are summed
-    in float32 and rounded once, as the layer's own is.
+    made a pass half as long again (Qwen2.5-Coder 0.5B, ten of 23 layers adapted, one busy core). Here both thin
+    products run in the weights' type, and their sum with the layer's own is rounded once.
     """
 
     down: Tensor

@@ -71,7 +71,7 @@ for BATCH in BATCHES:
             model=MODEL,
             queries=ranked,
             shard=shard_of,
-            unfinished=in_parts(built(f"runs/{{backbone}}/.unfinished-{title(BATCH)}")),
+            unfinished=in_parts(built(f"runs/{{backbone}}/.unfinished-rerank-{title(BATCH)}")),
             settings=for_each(BATCH, settings(*RANKED_BY)),
         script:
             "../scripts/rerank.py"
