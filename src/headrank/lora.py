@@ -1,8 +1,9 @@
-"""LoRA beside 16-bit weights: trained without float32 copies of what enters a projection, read in two thin products.
+"""LoRA beside 16-bit weights, trained and read in two thin products of the weights' own type.
 
 peft turns each projection's input into float32 and keeps that, its dropped-out form and the dropout's factors for the
-way back: up to twelve bytes for each number that the layer itself keeps in two. Here they are made again, some tokens
-at a time, from the input that is kept anyway; the arithmetic is peft's, in float32.
+way back: up to twelve bytes for each number that the layer itself keeps in two, and float32 sums over all outputs that
+take half as long as the pass beside which they run. Here an adapter's sum and its way back run in 16 bits, with the
+sums of the products in float32 as the processor makes them; the adapter itself and the steps it takes stay float32.
 """
 
 from __future__ import annotations
@@ -15,16 +16,15 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 ADAPTER = "default"
-# Numbers of a chunk's widest temporary: 4 MB in float32.
-CHUNK = 1 << 20
 _SEEDS = 2**62
 
 
 def without_copies(model: nn.Module) -> None:
-    """Lets the LoRA projections of a peft model with 16-bit weights keep no float32 copies.
+    """Lets the LoRA projections of a peft model with 16-bit weights add in 16 bits and keep no float32 copies.
 
-    Their parameters, and what is saved of them, stay as they are; float32 projections too, which need no copies.
-    Dropout draws another sample than peft's, with the same rate to 2^-17.
+    Their parameters, gradients and what is saved of them stay float32; float32 projections stay as they are, which need
+    no copies. A gradient is rounded to the weights' type once, as under automatic mixed precision. Dropout draws
+    another sample than peft's, with the same rate to 2^-17.
     """
     from peft.tuners.lora import Linear
 
@@ -84,7 +84,10 @@ def _forward(module: Any, states: Tensor) -> Tensor:
 
 
 class _Added(torch.autograd.Function):
-    """base + scaling * up(down(dropout(states))): base (1, T, out), states (1, T, in), down (r, in), up (out, r)."""
+    """base + scaling * up(down(dropout(states))): base (1, T, out), states (1, T, in), down (r, in), up (out, r).
+
+    What is kept are the states, which the layer keeps too, and down's product (T, r).
+    """
 
     @staticmethod
     def forward(
@@ -97,64 +100,35 @@ class _Added(torch.autograd.Function):
         rate: float,
         seed: int,
     ) -> Tensor:
-        result = torch.empty_like(base)
-        inner = states.new_empty(*states.shape[:-1], len(down), dtype=down.dtype)
-        dropout = _Dropout(rate, seed, states.device)
-        for part in _chunks(states, up):
-            inner[:, part] = dropout(states[:, part].to(down.dtype)) @ down.T
-            result[:, part] = base[:, part] + (inner[:, part] @ up.T) * scaling
+        # A dropout's factor goes into the scaling: rounded to 16 bits it would be wrong alike for every number.
+        scaling /= 1 - rate
+        entered = _dropped(states[0], rate, seed)
+        inner = entered @ down.to(states.dtype).T
         ctx.save_for_backward(states, down, up, inner)
         ctx.given = scaling, rate, seed
-        return result
+        return torch.addmm(base[0], inner, (up * scaling).to(states.dtype).T)[None]
 
     @staticmethod
     @once_differentiable  # type: ignore[misc]
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         states, down, up, inner = ctx.saved_tensors
         scaling, rate, seed = ctx.given
-        dropout = _Dropout(rate, seed, states.device)
+        middle = slope[0] @ (up * scaling).to(slope.dtype)
+        to_up = (slope[0].T @ inner).to(up.dtype) * scaling
+        to_down = (middle.T @ _dropped(states[0], rate, seed)).to(down.dtype)
         # Below the first adapted layer nothing asks for it.
-        back = torch.empty_like(states) if ctx.needs_input_grad[1] else None
-        to_down, to_up = torch.zeros_like(down), torch.zeros_like(up)
-        for part in _chunks(states, up):
-            outer = slope[0, part].to(up.dtype) * scaling
-            to_up.addmm_(outer.T, inner[0, part])
-            middle = outer @ up
-            factors = dropout.factors(states[0, part].shape)
-            entered = states[0, part].to(down.dtype)
-            to_down.addmm_(middle.T, entered if factors is None else entered.mul_(factors))
-            if back is not None:
-                own = middle @ down
-                back[0, part] = own if factors is None else own.mul_(factors)
+        back = _dropped(middle @ down.to(middle.dtype), rate, seed)[None] if ctx.needs_input_grad[1] else None
         return slope, back, to_down, to_up, None, None, None
 
 
-class _Dropout:
-    """The same dropout again each time that it is made from a seed and asked for the same shapes in the same order."""
-
-    def __init__(self, rate: float, seed: int, device: torch.device) -> None:
-        self.rate = rate
-        self.device = device
-        self.generator = torch.Generator(device).manual_seed(seed) if rate else None
-
-    def __call__(self, states: Tensor) -> Tensor:
-        factors = self.factors(states.shape)
-        return states if factors is None else states * factors
-
-    def factors(self, shape: torch.Size) -> Tensor | None:
-        """0 where a number is dropped, 1 / (1 - rate) elsewhere, (shape) float32; None where nothing is dropped."""
-        if self.generator is None:
-            return None
-        count = shape.numel()
-        # Four numbers of 16 bits from each draw of 64: a draw for each takes longer than the projection's products.
-        draws = torch.empty((count + 3) // 4, dtype=torch.int64, device=self.device)
-        draws.random_(-(2**63), None, generator=self.generator)
-        kept = draws.view(torch.int16)[:count].view(shape) >= round(self.rate * 2**16) - 2**15
-        return kept.to(torch.float32).mul_(1 / (1 - self.rate))
-
-
-def _chunks(states: Tensor, up: Tensor) -> list[slice]:
-    """Tokens by parts whose temporaries stay small."""
-    widest = max(states.shape[-1], len(up))
-    size = max(1, CHUNK // widest)
-    return [slice(start, start + size) for start in range(0, states.shape[1], size)]
+def _dropped(states: Tensor, rate: float, seed: int) -> Tensor:
+    """The states (T, width) with a part of them, the rate, set to zero: the same part for the same seed and shape."""
+    if not rate:
+        return states
+    generator = torch.Generator(states.device).manual_seed(seed)
+    count = states.numel()
+    # Four numbers of 16 bits from each draw of 64: a draw for each takes longer than the projection's products.
+    draws = torch.empty((count + 3) // 4, dtype=torch.int64, device=states.device)
+    draws.random_(-(2**63), None, generator=generator)
+    left_out = draws.view(torch.int16)[:count].view(states.shape) < round(rate * 2**16) - 2**15
+    return states.masked_fill(left_out, 0)

@@ -57,42 +57,42 @@ def gradients(
     return output.detach(), {**found, "states": entered.grad}
 
 
-@pytest.fixture(autouse=True)
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    # 80 tokens, in chunks of 12 of them.
-    monkeypatch.setattr(lora, "CHUNK", 1000)
-
-
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_without_dropout_it_is_peft_to_rounding(dtype: torch.dtype):
     states = torch.randn(1, 80, WIDTHS[0], generator=torch.Generator().manual_seed(2)).to(dtype)
-    expected, found = (gradients(adapted(dtype, 0.0, lean), states) for lean in (False, True))
-    # Token by token the same float32 arithmetic; sums over tokens, the adapters' gradients, in another order.
-    torch.testing.assert_close(found[0], expected[0], rtol=0, atol=2 * torch.finfo(dtype).eps)
-    assert found[1].keys() == expected[1].keys()
-    for name, value in expected[1].items():
+    exact = gradients(adapted(torch.float32, 0.0, False), states.float())
+    peft, found = (gradients(adapted(dtype, 0.0, lean), states) for lean in (False, True))
+
+    def error(of: torch.Tensor, name: str) -> float:
+        expected = exact[0] if name == "output" else exact[1][name]
+        return ((of.float() - expected).norm() / expected.norm()).item()
+
+    assert found[1].keys() == peft[1].keys()
+    # The layers' own rounding errs in both; ours adds that of the thin products and of each gradient.
+    assert error(found[0], "output") < 1.5 * error(peft[0], "output")
+    for name, value in peft[1].items():
         assert found[1][name].dtype == value.dtype
-        error = (found[1][name].float() - value.float()).norm() / value.float().norm()
-        assert error < (torch.finfo(dtype).eps if name == "states" else 2e-3), name
+        assert error(found[1][name], name) < 2 * error(value, name) + torch.finfo(dtype).eps, name
 
 
-def test_dropout_has_its_rate_and_its_gradient():
-    module = adapted(torch.bfloat16, 0.25, True).base_model.model.lower
-    down, up = module.lora_A["default"].weight, module.lora_B["default"].weight
-    states = torch.ones(1, 4000, WIDTHS[0], dtype=torch.bfloat16)
-    factors = lora._Dropout(0.25, 7, states.device).factors(states.shape)
-    assert factors is not None
-    assert factors.unique().tolist() == [0.0, pytest.approx(1 / 0.75)]
-    assert factors.mean().item() == pytest.approx(1, abs=0.01)
+def test_dropout_has_its_rate():
+    states = torch.ones(4000, WIDTHS[0], dtype=torch.bfloat16)
+    kept = lora._dropped(states, 0.25, 7)
+    assert kept.unique().tolist() == [0.0, 1.0]
+    assert kept.float().mean().item() == pytest.approx(0.75, abs=0.01)
     # Neither rows nor columns are dropped as a whole.
-    assert factors.mean(dim=1).std() < 0.02
-    base = torch.zeros(1, 4000, WIDTHS[1])
-    exact = [states.float().requires_grad_(), down.detach().clone().requires_grad_()]
-    own = [states.float().requires_grad_(), down.detach().clone().requires_grad_()]
-    parts = [lora._Dropout(0.25, 7, states.device)]
-    kept = torch.cat([parts[0].factors(own[0][:, p].shape) for p in lora._chunks(own[0], up)], dim=1)
-    expected = ((exact[0] * kept) @ exact[1].T) @ up.T * 2
-    found = lora._Added.apply(base, own[0], own[1], up, 2.0, 0.25, 7)
+    assert kept.float().mean(dim=0).std() < 0.02
+
+
+def test_dropout_has_its_gradient():
+    module = adapted(torch.float32, 0.25, False).base_model.model.lower
+    down, up = module.lora_A["default"].weight, module.lora_B["default"].weight
+    states, base = torch.randn(1, 400, WIDTHS[0]), torch.zeros(1, 400, WIDTHS[1])
+    exact = [x.detach().clone().requires_grad_() for x in (states, down, up)]
+    own = [x.detach().clone().requires_grad_() for x in (states, down, up)]
+    kept = lora._dropped(torch.ones(400, WIDTHS[0]), 0.25, 7) / 0.75
+    expected = ((exact[0] * kept) @ exact[1].T) @ exact[2].T * 2
+    found = lora._Added.apply(base, *own, 2.0, 0.25, 7)
     torch.testing.assert_close(found, expected)
     for result in (expected, found):
         result.square().sum().backward()
@@ -122,7 +122,8 @@ def test_in_evaluation_nothing_is_dropped():
     model = adapted(torch.bfloat16, 0.5, True).eval()
     states = torch.randn(1, 30, WIDTHS[0]).bfloat16()
     expected = adapted(torch.bfloat16, 0.5, False).eval()(states)
-    torch.testing.assert_close(model(states), expected, rtol=0, atol=0.02)
+    torch.testing.assert_close(model(states), expected, rtol=0, atol=0.05)
+    assert torch.equal(model(states), model(states))
 
 
 def test_no_float32_state_is_kept():

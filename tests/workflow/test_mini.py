@@ -14,7 +14,7 @@ from conftest import configuration, snakemake
 
 from headrank.generative.calls import read_calls
 from headrank.heads import HeadSet
-from headrank.runs import read_run
+from headrank.runs import read_qrels, read_run
 
 pytestmark = pytest.mark.mini
 
@@ -23,6 +23,7 @@ BACKBONES, BENCHMARKS = list(CONFIG["backbones"]), CONFIG["panel"]
 TABLES = (
     "main",
     "rivals",
+    "fused",
     "claims",
     "ablation",
     "selectivity",
@@ -126,6 +127,26 @@ def test_the_main_table_covers_every_method_backbone_and_benchmark(mini_run: Pat
     assert all(0 < float(row[benchmark]) < 1 for row in rows for benchmark in BENCHMARKS)
 
 
+def test_fused_rankings_are_those_of_the_reciprocal_ranks(mini_run: Path) -> None:
+    place, backbone, benchmark = mini_run / "results" / "mini", BACKBONES[0], BENCHMARKS[0]
+    first = read_run(place / "collections" / benchmark / "candidates.trec")
+    own = read_run(place / "runs" / backbone / benchmark / "headrank.trec")
+    grades = read_qrels(place / "collections" / benchmark / "qrels.trec")
+    values = []
+    for qid, known in grades.items():
+        ranks = [[docid for docid, _ in run[qid]] for run in (first, own)]
+        sums = {d: sum(1 / (61 + order.index(d)) for order in ranks) for d in ranks[0]}
+        best = sorted(sums, key=lambda d: (-sums[d], ranks[0].index(d)))[:10]
+        ideal = sorted(known.values(), reverse=True)[:10]
+        gain, most = (
+            sum(max(g, 0) / math.log2(i + 2) for i, g in enumerate(gains))
+            for gains in ([known.get(d, 0) for d in best], ideal)
+        )
+        values.append(gain / most if most else 0.0)
+    (row,) = [r for r in table(mini_run, "fused") if (r["backbone"], r["method"]) == (backbone, "headrank")]
+    assert float(row[benchmark]) == pytest.approx(sum(values) / len(values), abs=1e-6)
+
+
 def test_every_job_is_timed(mini_run: Path) -> None:
     rows = {row["rule"]: row for row in table(mini_run, "timing")}
     # Each backbone's own adapters, and those of the ablation, three a job.
@@ -210,7 +231,8 @@ def test_a_changed_setting_reruns_only_what_depends_on_it(mini_run: Path, tmp_pa
     resampled = {"significance", "selectivity", "depth", "query_curve", "claims"}
     recorded = {"provenance", "sidecars", "manifest"}
     assert recorded < set(done.jobs) <= {*resampled, *recorded, "table", "figure", "all", "total"}
-    assert done.jobs["significance"] == 2
+    # Methods against the baseline, fused and alone, ablations, and HeadRank against every method.
+    assert done.jobs["significance"] == 4
 
 
 def test_the_report_holds_every_table_and_figure(mini_run: Path) -> None:

@@ -7,6 +7,7 @@ ADAPTERS = [*config["trained_baselines"], "headrank"]
 # What each metrics file covers, beside the first stage.
 SHOWN = {
     "main": [*FROZEN, *ADAPTERS, *(GENERATIVE if WHOLE else [])],
+    "fused": [*FROZEN, *ADAPTERS, *(GENERATIVE if WHOLE else [])],
     "ablation": ["headrank-untrained", "headrank", *config["ablation"]["variants"]],
     "queries": ["headrank-untrained", "headrank", *config["ablation"]["queries"]],
     "seeds": ["headrank-untrained", "headrank", *SEEDED],
@@ -17,6 +18,7 @@ TABLES = {
     "first_stage": {"measured": "first-stage"},
     "main": {"metrics": "main", "marks": "significance-main"},
     "rivals": {"tests": "significance-rivals"},
+    "fused": {"metrics": "fused", "marks": "significance-fused"},
     "claims": {"claims": "claims"},
     "selectivity": {"selectivity": "selectivity-main"},
     "homogenisation": {"measures": "homogenisation-measures"},
@@ -79,6 +81,14 @@ OPTIONS = {
         "backbones": BACKBONES,
         "panels": [*config["averages"], *(["mean"] if len(COMMON) > 1 else COMMON)],
         "averages": list(config["averages"]),
+        "alpha": ALPHA,
+    },
+    ("table", "fused"): {
+        "k": config["evaluation"]["fusion"],
+        "metric": NDCG,
+        "backbones": BACKBONES,
+        "benchmarks": config["panel"],
+        "averages": config["averages"],
         "alpha": ALPHA,
     },
     ("table", "claims"): {"backbones": BACKBONES, "alpha": ALPHA},
@@ -152,11 +162,12 @@ EVALUATED += [
     scope for scope, key in (("ablation", "variants"), ("queries", "queries")) if config["ablation"][key]
 ]
 EVALUATED += ["seeds"] if SEEDED else []
+EVALUATED += ["fused"] if config["evaluation"]["fusion"] is not None else []
 
 
 def cells(scope):
     """(backbone, benchmark, method) of each ranking by a model that a metrics file covers."""
-    backbones = BACKBONES if scope in ("main", "seeds") else [ABLATED]
+    backbones = BACKBONES if scope in ("main", "seeds", "fused") else [ABLATED]
     places = [(b, d) for b in backbones for d in panel_of(b)]
     return [(b, d, m) for b, d in places for m in SHOWN[scope] if runs_on(m, b) and compares(m, d)]
 
@@ -230,10 +241,17 @@ def tested(wildcards):
     return f"{RESULTS}metrics/{'main' if wildcards.scope == 'rivals' else wildcards.scope}.parquet"
 
 
+def fused_by(wildcards):
+    """The constant by which runs are fused with the first stage before they are evaluated; None for not at all."""
+    return config["evaluation"]["fusion"] if wildcards.scope == "fused" else None
+
+
 def compared(wildcards):
     """(method, baseline) pairs of one family of tests."""
     if wildcards.scope == "rivals":
         return [("headrank", m) for m in ["bm25", *SHOWN["main"]] if m != "headrank"]
+    if wildcards.scope == "fused":
+        return [(m, "bm25") for m in SHOWN["fused"]]
     if wildcards.scope == "ablation":
         return [(m, "headrank") for m in SHOWN["ablation"] if m != "headrank"]
     baseline = config["evaluation"]["baseline"]
@@ -270,7 +288,9 @@ def figure_options(wildcards):
 
 def paper():
     """Every table and figure of the study; those of the machine's speed are asked for by themselves."""
-    tables = [name for name in TABLES if name not in ("ablation", "seeds", *MEASURED) or name in EVALUATED]
+    tables = [
+        name for name in TABLES if name not in ("ablation", "seeds", "fused", *MEASURED) or name in EVALUATED
+    ]
     unclocked = set() if config["clock"]["queries"] else {"frontier"}
     # On one benchmark alone there is nowhere to go.
     unmoved = {"transfer"} if len(COMMON) < 2 else set()

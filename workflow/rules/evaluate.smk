@@ -10,7 +10,7 @@ rule evaluate:
     benchmark:
         built("benchmarks/evaluate/{scope}.tsv")
     wildcard_constraints:
-        scope="main|ablation|queries|seeds",
+        scope="main|ablation|queries|seeds|fused",
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -23,6 +23,7 @@ rule evaluate:
         cells=cells_of,
         depth=lookup("headrank/candidates/depth", within=config),
         cutoff=lookup("evaluation/cutoff", within=config),
+        fusion=fused_by,
     script:
         "../scripts/evaluate.py"
 
@@ -37,7 +38,7 @@ rule significance:
     benchmark:
         built("benchmarks/significance/{scope}.tsv")
     wildcard_constraints:
-        scope="main|ablation|rivals",
+        scope="main|ablation|rivals|fused",
     conda:
         "../../envs/evaluate.yaml"
     threads: 1

@@ -1,4 +1,7 @@
-"""Evaluate runs: nDCG of every query, one tidy row each; and what the order of the candidates can make of it."""
+"""Evaluate runs: nDCG of every query, one tidy row each; and what the order of the candidates can make of it.
+
+With a fusion constant each run is fused with the first stage before it is evaluated.
+"""
 
 from pathlib import Path
 
@@ -7,24 +10,30 @@ import pandas as pd
 from headrank.bounds import ndcg_bounds
 from headrank.evaluation import evaluate
 from headrank.files import write_parquet
+from headrank.fusion import reciprocal_rank_fusion
 from headrank.runs import read_qrels, read_run
 from headrank.stage import stage
 
 
-def main(runs, candidates, qrels, cells, depth, cutoff, output):
+def main(runs, candidates, qrels, cells, depth, cutoff, fusion, output):
     # A collection's name is its directory's.
     grades = {Path(path).parent.name: read_qrels(path) for path in qrels}
     metric = f"nDCG@{cutoff}"
-    parts = []
+    parts, firsts = [], {}
     for path in candidates:
         benchmark = Path(path).parent.name
         run = read_run(path)
         first = evaluate(run, grades[benchmark], [f"ndcg@{cutoff}"]).assign(method="bm25")
-        reranked = {qid: [docid for docid, _ in documents[:depth]] for qid, documents in run.items()}
+        firsts[benchmark] = {qid: documents[:depth] for qid, documents in run.items()}
+        reranked = {qid: [docid for docid, _ in documents] for qid, documents in firsts[benchmark].items()}
         bounds = ndcg_bounds(reranked, grades[benchmark], cutoff)
-        parts += [part.assign(backbone="", benchmark=benchmark) for part in (first, bounds)]
+        shown = [first] if fusion is not None else [first, bounds]
+        parts += [part.assign(backbone="", benchmark=benchmark) for part in shown]
     for path, (backbone, benchmark, method) in zip(runs, cells, strict=True):
-        values = evaluate(read_run(path), grades[benchmark], [f"ndcg@{cutoff}"])
+        run = read_run(path)
+        if fusion is not None:
+            run = reciprocal_rank_fusion([firsts[benchmark], run], fusion)
+        values = evaluate(run, grades[benchmark], [f"ndcg@{cutoff}"])
         parts.append(values.assign(backbone=backbone, benchmark=benchmark, method=method))
     whole = pd.concat(parts, ignore_index=True).assign(metric=metric)
     write_parquet(output, whole[["backbone", "benchmark", "method", "qid", "metric", "value"]])
@@ -39,5 +48,6 @@ if __name__ == "__main__":
             snakemake.params.cells,
             snakemake.params.depth,
             snakemake.params.cutoff,
+            snakemake.params.fusion,
             snakemake.output.metrics,
         )

@@ -6,6 +6,7 @@ from headrank.tables.controls import controls_table
 from headrank.tables.cost import cost_table
 from headrank.tables.first_stage import first_stage_table
 from headrank.tables.frontier import frontier_table
+from headrank.tables.fused import fused_table
 from headrank.tables.growth import growth_table
 from headrank.tables.homogenisation import homogenisation_table
 from headrank.tables.main import main_table
@@ -30,6 +31,7 @@ __all__ = [
     "first_stage_table",
     "format_table",
     "frontier_table",
+    "fused_table",
     "growth_table",
     "homogenisation_table",
     "main_table",
