@@ -38,12 +38,17 @@ def build_lists(
     sample the best of them, as a list that is tested does, later ones a random part of the first ``pool``. The order is
     a random permutation, or with ``order: first-stage`` the first stage's, documents that it did not find last. With
     ``unjudged: irrelevant`` unjudged documents have grade 0.
+    With ``spread`` each list has a size of its own, at most so far from ``size``.
     ``dedupe`` keeps one document of each normalised text. Queries whose normalised text is in ``exclude`` (test
     queries) are left out, and samples whose judged documents all have one grade.
 
     Columns: list_id, qid, sample, position (from 0), docid, grade (-1 = unjudged), rank (first stage, from 1; 0 = not
     retrieved). The same seed gives the same lists, whatever other queries there are.
     """
+    if settings.size - settings.spread < 2:
+        raise InputError(
+            f"lists.spread: {settings.spread} would make lists of fewer than 2 documents of lists.size {settings.size}"
+        )
     excluded = {normalise(text) for text in exclude}
     rows: list[tuple[int, str, int, int, str, int, int]] = []
     list_id = 0
@@ -56,10 +61,14 @@ def build_lists(
         for sample in range(samples):
             # Seeded by the query's own id, so that adding or leaving out a query changes no other's lists.
             rng = np.random.default_rng([seed, zlib.crc32(qid.encode()), sample])
+            size = settings.size
+            if settings.spread:
+                size += int(rng.integers(-settings.spread, settings.spread + 1))
+            room = _List(passages, size, settings.dedupe)
             if settings.documents == "candidates":
-                chosen = _candidates(qrels[qid], ranks, passages, settings, sample, rng)
+                chosen = _candidates(qrels[qid], ranks, room, settings.pool, sample, rng)
             else:
-                chosen = _choose(qrels[qid], ranks, passages, settings, rng)
+                chosen = _choose(qrels[qid], ranks, room, settings, rng)
             if settings.unjudged == "irrelevant":
                 chosen = [(docid, max(grade, 0)) for docid, grade in chosen]
             if len({grade for _, grade in chosen if grade != UNJUDGED}) < 2:
@@ -78,11 +87,10 @@ def build_lists(
 def _choose(
     grades: Mapping[str, int],
     ranks: Mapping[str, int],
-    passages: Mapping[str, Document],
+    chosen: _List,
     settings: ListSettings,
     rng: np.random.Generator,
 ) -> list[tuple[str, int]]:
-    chosen = _List(passages, settings)
     for level in sorted({g for g in grades.values() if g > 0}, reverse=True):
         members = sorted(docid for docid, grade in grades.items() if grade == level)
         taken = 0
@@ -107,14 +115,13 @@ def _choose(
 def _candidates(
     grades: Mapping[str, int],
     ranks: Mapping[str, int],
-    passages: Mapping[str, Document],
-    settings: ListSettings,
+    chosen: _List,
+    pool: int,
     sample: int,
     rng: np.random.Generator,
 ) -> list[tuple[str, int]]:
-    pool = sorted(ranks, key=lambda docid: ranks[docid])[: settings.pool]
-    drawn = pool if sample == 0 else [pool[i] for i in rng.permutation(len(pool))]
-    chosen = _List(passages, settings)
+    best = sorted(ranks, key=lambda docid: ranks[docid])[:pool]
+    drawn = best if sample == 0 else [best[i] for i in rng.permutation(len(best))]
     for docid in drawn:
         # Negative grades are judged irrelevant; -1 among the rows means unjudged.
         chosen.take(docid, max(grades[docid], 0) if docid in grades else UNJUDGED)
@@ -124,17 +131,17 @@ def _candidates(
 class _List:
     """A list in the making: at most ``size`` documents that have a text, with ``dedupe`` one of each text."""
 
-    def __init__(self, passages: Mapping[str, Document], settings: ListSettings) -> None:
-        self.passages, self.settings = passages, settings
+    def __init__(self, passages: Mapping[str, Document], size: int, dedupe: bool) -> None:
+        self.passages, self.size, self.dedupe = passages, size, dedupe
         self.taken: list[tuple[str, int]] = []
         self._seen: set[str] = set()
 
     def take(self, docid: str, grade: int) -> bool:
         """Take a document if there is room for it; whether it was taken."""
-        if len(self.taken) == self.settings.size or docid not in self.passages:
+        if len(self.taken) == self.size or docid not in self.passages:
             return False
         document = self.passages[docid]
-        text = normalise(f"{document.title} {document.text}") if self.settings.dedupe else docid
+        text = normalise(f"{document.title} {document.text}") if self.dedupe else docid
         # A near-duplicate with another grade is label noise, not a preference.
         if text in self._seen:
             return False

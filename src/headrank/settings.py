@@ -86,12 +86,14 @@ class ListSettings:
 
     documents: judged ones by grade, filled up, or the first stage's candidates, as they are when lists are tested.
     order: in the prompt, a random permutation or the first stage's.
+    spread: a list has size - spread to size + spread documents, drawn evenly.
     unjudged: context that no loss sees, or irrelevant, as evaluation has it.
     """
 
     documents: Literal["judged", "candidates"] = "judged"
     order: Literal["random", "first-stage"] = "random"
     size: int = 40
+    spread: int = 0
     per_grade: int = 8
     per_query_per_epoch: int = 10
     dedupe: bool = True

@@ -222,3 +222,25 @@ def test_by_list_orders_by_position():
 
 def test_normalise():
     assert normalise("  A\tb\n C ") == "a b c"
+
+
+def test_sizes_are_spread_evenly_and_the_same_seed_draws_the_same():
+    run = {"q": [(f"d{i}", -float(i)) for i in range(100)]}
+    grades = {"q": {f"d{i}": i % 3 for i in range(100)}}
+    passages = {f"d{i}": Document(f"d{i}", "", f"text {i}") for i in range(100)}
+    options = {"run": run, "qrels": grades, "passages": passages, "documents": "candidates"}
+    lists = build(samples=300, size=30, spread=10, **options)
+    sizes = lists.groupby("list_id").size()
+    assert set(sizes) == set(range(20, 41))
+    assert sizes.mean() == pytest.approx(30, abs=1)
+    pd.testing.assert_frame_equal(lists, build(samples=300, size=30, spread=10, **options))
+    # The first list still holds the best candidates, as many as it has room for.
+    first = lists[lists["sample"] == 0]
+    assert sorted(first["rank"]) == list(range(1, len(first) + 1))
+    even = build(samples=3, size=30, spread=0, **options)
+    assert set(even.groupby("list_id").size()) == {30}
+
+
+def test_a_spread_that_leaves_no_list_is_refused():
+    with pytest.raises(InputError, match=r"lists\.spread: 29 would make lists of fewer than 2"):
+        build(samples=1, size=30, spread=29)

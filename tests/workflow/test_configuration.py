@@ -184,6 +184,12 @@ REALTEXT = {"source": "realtext", "tokenizer": "none", "realtext": {"planted": [
         ({"collections__mean": SYNTHETIC, "panel": ["mean"]}, "panel: 'mean' is the name", ""),
         ({"collections__training": {**SYNTHETIC, "run": "no.trec"}}, "collections.training.run: no", "no.trec; set"),
         ({"backbones__small__panel": ["in-domian"]}, "backbones.small.panel: 'in-domian' is not among", "'in-domain'"),
+        ({"baselines_panel": ["in-domian"]}, "baselines_panel: 'in-domian' is not among the benchmarks", "'in-domain'"),
+        (
+            {"backbones__small__trained_baselines": ["qrrankr"]},
+            "backbones.small.trained_baselines: 'qrrankr' is not among the trained baselines", "'qrranker'",
+        ),
+        ({"headrank__lists__spread": 39}, "headrank.lists.spread: 39 would make lists of fewer than 2", ""),
         (
             {"backbones__small__panel": ["in-domain"], "backbones__large__panel": ["long-middle"]},
             "backbones: no benchmark is in the panel of every backbone", "",

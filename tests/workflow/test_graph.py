@@ -98,6 +98,19 @@ def test_every_job_of_a_study_is_planned(name: str, tmp_path: Path, empty_data: 
     assert done.jobs == expected_jobs(name)
 
 
+def test_a_backbone_may_have_fewer_trained_baselines(tmp_path: Path, empty_data: Path) -> None:
+    config = yaml.safe_load(configuration("config").read_text(encoding="utf-8"))
+    largest = list(config["backbones"])[-1]
+    config["backbones"][largest]["trained_baselines"] = []
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    done = snakemake("-n", "--configfile", path, directory=tmp_path, HEADRANK_DATA=str(empty_data))
+    assert done.code == 0, done.err[-2000:]
+    whole, fewer = expected_jobs("config"), len(config["trained_baselines"])
+    for rule in ("select", "mine", "train", "rerank"):
+        assert done.jobs[rule] == whole[rule] - fewer
+
+
 def test_the_paper_has_its_211_training_queries_and_three_scales() -> None:
     config = yaml.safe_load(configuration("config").read_text(encoding="utf-8"))
     assert config["train_on"] == ["dl21", "dl22", "dl23"]

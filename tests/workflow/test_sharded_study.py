@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 from conftest import configuration, snakemake
@@ -23,6 +24,8 @@ def small_study() -> dict[str, Any]:
     config["backbones"] = {"small": config["backbones"]["small"]}
     config["panel"] = ["in-domain", "other-topics"]
     config["trained_baselines"] = {"qrranker": config["trained_baselines"]["qrranker"]}
+    # It has no ranking of the other benchmark.
+    config["baselines_panel"] = ["in-domain"]
     config["methods"] = ["icr", "core", "core-own", "routehead", "core-faithful", "headrank-untrained"]
     config["generative"] = {"methods": ["first", "qwen3-reranker"]}
     config["evaluation"] = {**config.get("evaluation", {}), "baseline": "core"}
@@ -61,6 +64,11 @@ def test_results_are_the_same_in_one_piece_and_in_shards(small_study: dict[str, 
     assert {name for name in whole if name.startswith("runs/")}
     assert set(parts) == set(whole)
     assert [name for name in whole if parts[name] != whole[name]] == []
+    assert whole["runs/small/in-domain/qrranker.trec"]
+    assert not whole["runs/small/other-topics/qrranker.trec"]
+    metrics = pd.read_parquet(tmp_path / "parts" / "results" / "mini" / "metrics" / "main.parquet")
+    assert set(metrics.loc[metrics["method"] == "qrranker", "benchmark"]) == {"in-domain"}
+    assert set(metrics.loc[metrics["method"] == "headrank", "benchmark"]) == {"in-domain", "other-topics"}
 
     # A part that is lost is made again, that shard alone.
     results = tmp_path / "parts" / "results" / "mini"

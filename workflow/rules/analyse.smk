@@ -254,7 +254,7 @@ rule clock:
         library=library("clock"),
         frozen=[m for m in FROZEN if m not in config["clock"]["leave_out"] and not m.endswith("-faithful")],
         generative={"methods": WRITTEN, "settings": GENERATIVE_SETTINGS},
-        trained=for_each(ADAPTERS, settings(*RANKED_BY)),
+        trained=clocked_settings,
         settings=settings(*RANKED_BY, "baselines"),
         queries=config["clock"]["queries"],
         model=MODEL,

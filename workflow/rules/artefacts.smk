@@ -60,7 +60,9 @@ BACKBONES = list(config["backbones"])
 ALPHA = config["evaluation"]["alpha"]
 # Head sets by those who chose them, and all that the cost table needs.
 CRITERIA = [*DETECTED, *(["routehead"] if ROUTED else []), "headrank"]
-HEAD_CELLS = [(b, m) for b in BACKBONES for m in (*CRITERIA, *config["trained_baselines"])]
+HEAD_CELLS = [
+    (b, m) for b in BACKBONES for m in (*CRITERIA, *config["trained_baselines"]) if has_baseline(m, b)
+]
 OPTIONS = {
     ("table", "main"): {
         "metric": NDCG,
@@ -173,12 +175,13 @@ def cells(scope):
 
 
 def runs_on(method, backbone):
-    return method != "qwen3-reranker" or backbone in JUDGED
+    """Whether a method runs on a backbone at all."""
+    return backbone in JUDGED if method == "qwen3-reranker" else has_baseline(method, backbone)
 
 
 def compares(method, benchmark):
     """Whether a method has a ranking for every query of the benchmark."""
-    return method not in GENERATIVE or benchmark in WHOLE
+    return benchmark in WHOLE if method in GENERATIVE else baseline_ranks(method, benchmark)
 
 
 def told_cells(wildcards):
@@ -198,9 +201,20 @@ def told_calls(wildcards):
     return [f"{RESULTS}runs/{b}/{d}/{m}.calls.jsonl.gz" for b, d, m in each if m in GENERATIVE]
 
 
+def adapters_of(backbone):
+    """The backbone's adapters of the main table."""
+    return [name for name in ADAPTERS if has_baseline(name, backbone)]
+
+
 def clocked(wildcards):
     """Weights of the adapters that are timed."""
-    return [f"{RESULTS}adapters/{wildcards.backbone}/{v}/adapter_model.safetensors" for v in ADAPTERS]
+    names = adapters_of(wildcards.backbone)
+    return [f"{RESULTS}adapters/{wildcards.backbone}/{v}/adapter_model.safetensors" for v in names]
+
+
+def clocked_settings(wildcards):
+    """What the adapters that are timed rank by."""
+    return for_each(adapters_of(wildcards.backbone), settings(*RANKED_BY))(wildcards)
 
 
 def models_of_claims():

@@ -208,9 +208,23 @@ def panel_of(backbone):
 COMMON = [d for d in config["panel"] if all(d in panel_of(b) for b in config["backbones"])]
 
 
+def has_baseline(method, backbone):
+    """Whether a trained baseline is one of the backbone's."""
+    chosen = config["backbones"][backbone]["trained_baselines"]
+    return method not in config["trained_baselines"] or chosen is None or method in chosen
+
+
+def baseline_ranks(method, benchmark):
+    """Whether a trained baseline, as against all other methods, ranks the benchmark."""
+    chosen = config["baselines_panel"] or config["panel"]
+    return method not in config["trained_baselines"] or benchmark in chosen
+
+
 def ranked(wildcards):
     """How many queries of each benchmark a backbone ranks: None for all, and none of those that it leaves out."""
-    return {d: None if d in panel_of(wildcards.backbone) else 0 for d in config["panel"]}
+    panel = panel_of(wildcards.backbone)
+    method = wildcards.get("variant", "headrank")
+    return {d: None if d in panel and baseline_ranks(method, d) else 0 for d in config["panel"]}
 
 
 def asked(wildcards):

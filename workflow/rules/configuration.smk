@@ -94,6 +94,11 @@ def check_names(schema):
     uses += [
         (f"backbones.{b}.panel", spec["panel"] or [], "panel") for b, spec in config["backbones"].items()
     ]
+    uses.append(("baselines_panel", config["baselines_panel"] or [], "panel"))
+    uses += [
+        (f"backbones.{b}.trained_baselines", spec["trained_baselines"] or [], "trained_baselines")
+        for b, spec in config["backbones"].items()
+    ]
     uses.append(("ablation.variants", config["ablation"]["variants"], "variants"))
     uses.append(("ablation.queries", config["ablation"]["queries"], "variants"))
     if config["ablation"]["backbone"] is not None:
@@ -101,7 +106,7 @@ def check_names(schema):
     for key, names, where in uses:
         for name in names:
             if name not in config[where]:
-                what = "benchmarks of the panel" if where == "panel" else where
+                what = {"panel": "benchmarks of the panel"}.get(where, where.replace("_", " "))
                 refuse(f"{key}: {name!r} is not among the {what}; {near(name, config[where])}")
     methods = ["bm25", "headrank", *schema["properties"]["methods"]["items"]["enum"]]
     methods += schema["properties"]["generative"]["properties"]["methods"]["items"]["enum"]
@@ -168,6 +173,11 @@ def check_names(schema):
         first, last = part.get("pairs", {}).get("middle_zone", (1, 1))
         if not 1 <= first <= last:
             refuse(f"{place}.pairs.middle_zone: [{first}, {last}] is no range of positions from 1")
+        lists = {**config["headrank"]["lists"], **part.get("lists", {})}
+        if lists["size"] - lists["spread"] < 2:
+            refuse(
+                f"{place}.lists.spread: {lists['spread']} would make lists of fewer than 2 of {lists['size']} passages"
+            )
     window, stride = config["generative"]["window"], config["generative"]["stride"]
     if stride > window:
         refuse(

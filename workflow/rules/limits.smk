@@ -74,11 +74,9 @@ def queries_of(collections):
 
 def passages_of(stage):
     """Passages of the stage's prompts."""
-    sections = {
-        "features": config["headrank"]["lists"]["size"],
-        "train": config["headrank"]["lists"]["size"],
-    }
-    return sections.get(stage, config["headrank"]["candidates"]["depth"])
+    lists = config["headrank"]["lists"]
+    longest = lists["size"] + lists["spread"]
+    return longest if stage in ("features", "train") else config["headrank"]["candidates"]["depth"]
 
 
 def passes_of(stage, wildcards):
@@ -94,7 +92,8 @@ def passes_of(stage, wildcards):
         "frozen": 1
         + sum(name.endswith("-faithful") for name in FROZEN),
     }
-    return queries_of(panel_of(wildcards.backbone)) * each.get(stage, 1)
+    whole = [benchmark for benchmark, few in ranked(wildcards).items() if few is None]
+    return queries_of(whole) * each.get(stage, 1)
 
 
 def kept_bytes(stage, shape, wildcards):

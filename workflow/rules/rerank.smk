@@ -69,7 +69,7 @@ for BATCH in BATCHES:
         params:
             library=library("rerank"),
             model=MODEL,
-            queries=ranked,
+            queries=for_each(BATCH, ranked),
             shard=shard_of,
             unfinished=in_parts(built(f"runs/{{backbone}}/.unfinished-rerank-{title(BATCH)}")),
             settings=for_each(BATCH, settings(*RANKED_BY)),

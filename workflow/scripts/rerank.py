@@ -25,17 +25,20 @@ with uncollected(for_good=True):
 def main(inputs, params, tokens_per_pass, rankings):
     settings = {variant: Settings.from_mapping(given) for variant, given in params.settings.items()}
     finished = Finished(Path(params.unfinished), (params.library, params.model, tokens_per_pass))
-    benchmarks = [
-        (run, params.queries[Path(run).parent.name], params.shard, offset)
-        for offset, run in enumerate(inputs.candidates)
-    ]
-    count = sum(queries_of_shard(*which) for which in benchmarks)
-    with whole_job(count * len(settings), "rerank", "query"):
+    benchmarks = {
+        variant: [
+            (run, queries[Path(run).parent.name], params.shard, offset)
+            for offset, run in enumerate(inputs.candidates)
+        ]
+        for variant, queries in params.queries.items()
+    }
+    count = sum(queries_of_shard(*which) for each in benchmarks.values() for which in each)
+    with whole_job(count, "rerank", "query"):
         for place, (variant, own) in enumerate(settings.items()):
-            targets = rankings[place * len(benchmarks) : (place + 1) * len(benchmarks)]
+            targets = rankings[place * len(inputs.candidates) : (place + 1) * len(inputs.candidates)]
             work = ranking(inputs, variant, inputs.adapters[place], own, params.model, tokens_per_pass)
             key = (variant, file_digest(inputs.adapters[place]), fingerprint(inputs.backbone), own)
-            for (run, *which), target in zip(benchmarks, targets, strict=True):
+            for (run, *which), target in zip(benchmarks[variant], targets, strict=True):
                 blocks = shard_of_candidates(run, own.candidates.depth, *which)
                 parts = [finished.run(key, block, work)[variant] for block in blocks]
                 ranked = join_frames(parts, [c.qid for block in blocks for c in block])
