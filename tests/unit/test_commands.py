@@ -150,3 +150,18 @@ def test_every_method_is_listed_with_its_kind(capsys: pytest.CaptureFixture[str]
     assert main(["methods"]) == 0
     printed = capsys.readouterr().out
     assert all(f"  {listing.name} " in printed for listing in CATALOGUE)
+
+
+def test_runs_are_fused_by_reciprocal_rank(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = files / "other.trec"
+    other.write_text("q0 Q0 d5 1 2.0 x\nq0 Q0 d0 2 1.0 x\n", encoding="utf-8")
+    out = files / "fused.trec"
+    runs = ("--run", str(files / "bm25.trec"), str(other))
+    assert main(["fuse", *runs, "--output", str(out)]) == 0
+    fused = read_run(out)
+    # d5: 1 / 61 + 1 / 66, d0: 1 / 61 + 1 / 62; the others stand in BM25's order.
+    assert [docid for docid, _ in fused["q0"]] == ["d0", "d5", "d1", "d2", "d3", "d4"]
+    assert [docid for docid, _ in fused["q1"]] == [f"d{i}" for i in range(6)]
+    assert main(["fuse", "--run", str(other), "--output", str(out)]) == 5
+    assert capsys.readouterr().err == "error: --run: name at least two runs to fuse\n"
+    assert read_run(out) == fused

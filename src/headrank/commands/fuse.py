@@ -1,0 +1,34 @@
+"""``headrank fuse``: one TREC run of several."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from headrank.commands.inputs import output_file
+from headrank.errors import InputError
+
+
+def add(commands: Any) -> None:
+    """Put the command into the grammar."""
+    parser = commands.add_parser(
+        "fuse",
+        help="one TREC run of several, by reciprocal rank",
+        description="Fuse TREC runs by reciprocal rank: a document's score is the sum of 1 / (k + its rank).",
+    )
+    parser.add_argument(
+        "--run", nargs="+", required=True, help="TREC runs, plain or .gz; the first breaks ties"
+    )
+    parser.add_argument("-k", type=int, default=60, help="the constant (default: 60)")
+    parser.add_argument("--output", required=True, help="the fused TREC run")
+    parser.set_defaults(run_command=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    from headrank.fusion import reciprocal_rank_fusion
+    from headrank.runs import read_run, write_run
+
+    if len(options.run) < 2:
+        raise InputError("--run: name at least two runs to fuse")
+    output = output_file(options.output)
+    write_run(output, reciprocal_rank_fusion([read_run(path) for path in options.run], options.k), "fused")
