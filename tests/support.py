@@ -206,13 +206,19 @@ def lists_frame(grades: Sequence[Sequence[int]], qids: Sequence[str] | None = No
 
 
 def made_up_features(
-    masses: Any, n_layers: int, n_heads: int, lengths: Any = None, token_entropy: Any = None
+    masses: Any,
+    n_layers: int,
+    n_heads: int,
+    lengths: Any = None,
+    token_entropy: Any = None,
+    null: Any = None,
 ) -> Features:
     """Features with given (lists, heads, documents) masses under every method's name, and their sums by layer."""
     masses = np.asarray(masses, dtype=np.float32)
     lists, heads, documents = masses.shape
     assert heads == n_layers * n_heads
     values = dict.fromkeys(("headrank", "qrhead", "core"), masses)
+    values["null"] = np.asarray(np.ones_like(masses) if null is None else null, dtype=np.float32)
     values["icr_layers"] = masses.reshape(lists, n_layers, n_heads, documents).sum(axis=2)
     values["lengths"] = np.asarray(
         np.ones((lists, documents)) if lengths is None else lengths, dtype=np.float32

@@ -55,10 +55,17 @@ def ndcg_of_heads(values: Array, grades: NDArray[np.int64], depth: int = 10) -> 
     return (gains[order] * discount[: order.shape[1]]).sum(axis=1) / best
 
 
-def list_shares(values: Array, epsilon: float) -> Array:
-    """p_h(i) of R4: (heads, documents) masses as shares of the list."""
+def list_shares(values: Array, epsilon: float, null: Array | None = None) -> Array:
+    """p_h(i) of R4: (heads, documents) masses as shares of the list.
+
+    null: masses under the null query; shares are then divided by theirs (``scoring.list_ratio``).
+    """
     positive = values.clip(min=0) + epsilon
-    return positive / positive.sum(axis=1, keepdims=True)
+    shares = positive / positive.sum(axis=1, keepdims=True)
+    if null is None:
+        return shares
+    ratio = shares / list_shares(null, epsilon)
+    return ratio / ratio.sum(axis=1, keepdims=True)
 
 
 def normalised_entropy(shares: Array) -> Array:

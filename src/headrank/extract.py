@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +30,11 @@ def headrank_kernel(query_span: str, document_span: str) -> Kernel:
     return Kernel(query_span, document_span, calibrate=False, outlier_mask=False)
 
 
+def null_kernel(query_span: str, document_span: str) -> Kernel:
+    """The same under the null query, by which shares can be calibrated."""
+    return replace(headrank_kernel(query_span, document_span), branch="null")
+
+
 # Detection differs from reranking: QRHead masks outliers per head, CoRe neither calibrates nor masks and counts the
 # passage's own tokens only.
 QRHEAD_DETECTION = Kernel("instruction+query+suffix", "labelled", calibrate=True, outlier_mask=True)
@@ -47,13 +53,15 @@ def collect_features(
 ) -> Features:
     """Features of training lists: list id -> (query, documents in prompt order).
 
-    Values: ``headrank`` (raw mass), ``qrhead`` (calibrated, masked per head), ``core`` (raw mass under CoRe's spans),
-    each (lists, heads, documents); ``icr_layers`` (lists, layers, documents), ICR's scores by each layer's heads alone;
-    ``token_entropy`` (lists, heads), the entropy over document tokens; ``lengths`` (lists, documents), document lengths
-    in tokens; with ``states_layer`` also ``states`` (lists, hidden), the query tokens' mean state that enters it.
+    Values: ``headrank`` (raw mass), ``null`` (the same under the null query), ``qrhead`` (calibrated, masked per head),
+    ``core`` (raw mass under CoRe's spans), each (lists, heads, documents); ``icr_layers`` (lists, layers, documents),
+    ICR's scores by each layer's heads alone; ``token_entropy`` (lists, heads), the entropy over document tokens;
+    ``lengths`` (lists, documents), document lengths in tokens; with ``states_layer`` also ``states`` (lists, hidden),
+    the query tokens' mean state that enters it.
     """
     kernels = {
         "headrank": headrank_kernel(query_span, document_span),
+        "null": null_kernel(query_span, document_span),
         "qrhead": QRHEAD_DETECTION,
         "core": CORE_DETECTION,
     }

@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from headrank.criteria import list_shares
 from headrank.errors import InputError
 from headrank.files import whole_file
+from headrank.settings import MassSettings
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,20 @@ class Features:
 
     def masses(self, name: str, row: int, documents: int, length_alpha: float = 0.0) -> NDArray[np.float64]:
         """(heads, documents) float64 of one list, divided by the documents' token counts to a power (R4)."""
+        if name not in self.values:
+            raise InputError(f"features of {self.model}: no masses {name!r}; make them again")
         values = self.values[name][row][:, :documents].astype(np.float64)
         if length_alpha:
             values = values / np.maximum(self.values["lengths"][row][:documents], 1) ** length_alpha
         return values
+
+    def shares(self, row: int, documents: int, settings: MassSettings) -> NDArray[np.float64]:
+        """(heads, documents) float64: R4's shares of one list, calibrated where the settings say so."""
+        values = self.masses("headrank", row, documents, settings.length_alpha)
+        null = None
+        if settings.calibration == "ratio":
+            null = self.masses("null", row, documents, settings.length_alpha)
+        return list_shares(values, settings.epsilon, null)
 
     def save(self, path: str | Path) -> None:
         from safetensors.numpy import save_file

@@ -11,7 +11,7 @@ import logging
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,6 @@ from headrank.examples import Example
 from headrank.memory import tokens
 from headrank.reading import prompt_states
 
-BRANCH = "query"
 _LAYER = re.compile(r"\.layers\.(\d+)\.")
 logger = logging.getLogger(__name__)
 
@@ -41,7 +40,8 @@ class LowerStates:
 
     uses: list id -> how often the run will read it. room: bytes of memory. Where nothing can be gained (no layer lies
     below, no room is given, no list comes twice, or the model drops out units below) nothing is kept and every pass
-    begins at the bottom. folder: where states are laid that exceed the room, a temporary one if None.
+    begins at the bottom. folder: where states are laid that exceed the room, a temporary one if None. branches: of the
+    prompt, those that are read.
     """
 
     def __init__(
@@ -51,11 +51,13 @@ class LowerStates:
         uses: Mapping[int, int],
         room: float,
         folder: Path | None = None,
+        branches: Sequence[str] = ("query",),
     ) -> None:
         self.backbone = backbone
         self.layer = layer
         self.room = room
         self.folder = folder
+        self.branches = branches
         self.left = {i: n for i, n in uses.items() if n > 1}
         self.reason = self._against()
         if self.reason:
@@ -86,7 +88,7 @@ class LowerStates:
         device = next(self.backbone.model.parameters()).device
         states = self._find(key)
         if states is None:
-            states = prompt_states(self.backbone, example.prompt, [BRANCH], self.layer)
+            states = prompt_states(self.backbone, example.prompt, self.branches, self.layer)
             if self.left[key] > 1:
                 self._keep(key, states)
         self.left[key] -= 1

@@ -15,9 +15,8 @@ from headrank.backbone import Backbone
 from headrank.entrance import Entrance
 from headrank.evaluation import evaluate
 from headrank.examples import Example
-from headrank.extract import headrank_kernel
 from headrank.heads import HeadSet
-from headrank.hidden import BRANCH, LowerStates
+from headrank.hidden import LowerStates
 from headrank.losses import (
     group_contrastive_loss,
     list_scores,
@@ -31,8 +30,9 @@ from headrank.pairs import mine_list
 from headrank.progress import counted
 from headrank.prompt import Prompt
 from headrank.reading import read_prompts
-from headrank.scoring import head_scores, list_normalise
-from headrank.settings import MassSettings, Settings
+from headrank.readout import read_out
+from headrank.scoring import head_scores
+from headrank.settings import Settings
 
 # Tokens of a pass that holds whatever it is given.
 ALL = sys.maxsize
@@ -53,10 +53,9 @@ def score_lists(
     entrances: Sequence[Entrance] | None = None,
 ) -> Iterator[Tensor]:
     """``score_list`` of several prompts, read in one pass where the memory suffices."""
-    source = (BRANCH, settings.query_span)
-    kernel = headrank_kernel(settings.query_span, settings.document_span)
-    for reading in read_prompts(backbone, prompts, heads.heads, [source], ALL, entrances=entrances):
-        yield list_scores(shares(head_scores(reading, kernel), reading.prompt, settings), settings.loss.score)
+    kernel = read_out(settings)
+    for reading in read_prompts(backbone, prompts, heads.heads, kernel.sources, ALL, entrances=entrances):
+        yield list_scores(head_scores(reading, kernel), settings.loss.score)
 
 
 def score_examples(
@@ -74,16 +73,6 @@ def score_examples(
         begun = [entrance for _, entrance in part if entrance] if known else None
         found += score_lists(backbone, heads, [example.prompt for example, _ in part], settings, begun)
     return found
-
-
-def shares(mass: Tensor, prompt: Prompt, settings: Settings) -> Tensor:
-    """R4's list-normalised shares of raw head masses, (heads, documents); raw masses where those are the scores."""
-    mass_settings: MassSettings = settings.mass
-    if mass_settings.length_alpha:
-        spans = prompt.documents(settings.document_span)
-        lengths = torch.tensor([max(stop - start, 1) for start, stop in spans], device=mass.device)
-        mass = mass / lengths.to(mass.dtype) ** mass_settings.length_alpha
-    return mass if settings.loss.score == "mass" else list_normalise(mass, mass_settings.epsilon)
 
 
 def list_loss(scores: Tensor, example: Example, settings: Settings) -> tuple[Tensor, dict[str, float]]:

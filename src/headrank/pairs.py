@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from headrank.criteria import adjacent_levels, list_shares
+from headrank.criteria import adjacent_levels
 from headrank.errors import InputError
 from headrank.features import Features
 from headrank.heads import HeadSet
@@ -64,11 +64,11 @@ def frozen_scores(
     rows = [layer * features.n_heads + head for layer, head in heads.heads]
     for list_id, group in by_list(lists).items():
         at = features.rows([str(list_id)])[0]
-        values = features.masses("headrank", at, len(group), mass.length_alpha)[rows]
-        shares = list_shares(values, mass.epsilon)
-        score = np.log(shares.mean(axis=0)) if form == "log-mean" else np.log(shares).mean(axis=0)
         if form == "mass":
-            score = values.sum(axis=0)
+            score = features.masses("headrank", at, len(group), mass.length_alpha)[rows].sum(axis=0)
+        else:
+            shares = features.shares(at, len(group), mass)[rows]
+            score = np.log(shares.mean(axis=0)) if form == "log-mean" else np.log(shares).mean(axis=0)
         yield list_id, group["grade"].to_numpy(dtype=np.int64), score
 
 

@@ -25,7 +25,8 @@ class Kernel:
     outlier_mask: leave out tokens at or below mean - 2 std of their document (K4). normalise: each head's document
     masses are divided by their sum over the list before heads are added (R4), with ``epsilon`` added to each;
     length_alpha: document masses are divided by the document's token count to this power first (R4). logarithm: heads
-    are added as logarithms of their shares (R8's mean-log).
+    are added as logarithms of their shares (R8's mean-log). ratio: each head's normalised masses are divided by those
+    under the null query and add up to 1 again (R4).
     """
 
     query_span: str = "instruction+query+suffix"
@@ -36,13 +37,14 @@ class Kernel:
     length_alpha: float = 0.0
     epsilon: float = 1e-6
     logarithm: bool = False
+    ratio: bool = False
     branch: Literal["query", "null"] = "query"
 
     @property
     def sources(self) -> tuple[Source, ...]:
         """The token masses that this kernel needs."""
         query: Source = (self.branch, self.query_span)
-        return (query, ("null", self.query_span)) if self.calibrate else (query,)
+        return (query, ("null", self.query_span)) if self.calibrate or self.ratio else (query,)
 
 
 def document_index(
@@ -96,7 +98,10 @@ def score_tokens(tokens: Tensor, index: Tensor, n_documents: int, outlier_mask: 
 
 def head_scores(reading: Reading, kernel: Kernel) -> Tensor:
     """(n_heads, n_documents): each head's own document scores, mask (if any) and normalisation per head."""
-    return tokens_to_scores(head_tokens(reading, kernel), reading, kernel)
+    scores = tokens_to_scores(head_tokens(reading, kernel), reading, kernel)
+    if not kernel.ratio:
+        return scores
+    return list_ratio(scores, tokens_to_scores(reading.mass[("null", kernel.query_span)], reading, kernel))
 
 
 def document_scores(reading: Reading, kernel: Kernel) -> Tensor:
@@ -124,6 +129,16 @@ def tokens_to_scores(tokens: Tensor, reading: Reading, kernel: Kernel) -> Tensor
     if kernel.normalise:
         scores = list_normalise(scores, kernel.epsilon)
     return scores
+
+
+def list_ratio(shares: Tensor, null: Tensor) -> Tensor:
+    """(..., n_documents) shares over those under the null query, to add up to 1 again.
+
+    Their logarithm is, but for a constant of the list, the pointwise mutual information of query and document under the
+    head's attention: what a document draws whatever is asked, its place in the prompt above all, cancels.
+    """
+    ratio = shares / null
+    return ratio / ratio.sum(dim=-1, keepdim=True)
 
 
 def list_normalise(mass: Tensor, epsilon: float) -> Tensor:

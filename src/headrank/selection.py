@@ -32,7 +32,8 @@ def select_headrank(
 
     Sel_h = (2 Disc_h - 1) - weight * Ent_h, or Disc_h * (1 - Ent_h). Disc_h is the mean over queries of the AUC
     between adjacent grade levels (or CoRe's contrast with the next lower level as negatives), Ent_h the mean entropy
-    of the head's list-normalised masses over log N; both of raw or of calibrated masses (``masses``). Uses the first
+    of the head's list-normalised masses over log N; both of raw or of calibrated masses (``masses``), raw ones as the
+    read-out has them (``mass.calibration``). Uses the first
     ``permutations`` lists of each query; ``layers`` (by default the share ``depth`` of them all) restricts the choice
     to the model's first layers. Heads with Disc_h at or below the threshold are never chosen.
     """
@@ -47,12 +48,11 @@ def select_headrank(
     disc_rows, ent_rows, qids = [], [], []
     positional = _position_profile(features, chosen, kind, mass)
     debiased = []
-    for qid, grades, values, token_entropy in each_list(features, chosen, kind, mass.length_alpha):
+    for qid, grades, values, share, token_entropy in _judged(features, chosen, kind, mass):
         if selection.statistic == "auc":
             statistic = adjacent_auc(values, grades)
         else:
             statistic = adjacent_contrast(values, grades, selection.core_temperature)
-        share = list_shares(values, mass.epsilon)
         qids.append(qid)
         disc_rows.append(statistic)
         ent_rows.append(normalised_entropy(share) if selection.entropy == "list" else token_entropy)
@@ -128,10 +128,25 @@ def mean_by_query(rows: Sequence[Array], qids: Sequence[str]) -> Array:
     return frame.groupby(np.asarray(qids), sort=True).mean().to_numpy()
 
 
+def _judged(
+    features: Features, lists: pd.DataFrame, kind: str, mass: MassSettings
+) -> Iterator[tuple[str, NDArray[np.int64], Array, Array, Array]]:
+    """``each_list`` with the shares of the list behind the values; calibrated shares are the values themselves."""
+    for list_id, group in by_list(lists).items():
+        row = features.rows([str(list_id)])[0]
+        values = features.masses(kind, row, len(group), mass.length_alpha)
+        if kind == MASSES["raw"]:
+            share = features.shares(row, len(group), mass)
+            values = share if mass.calibration == "ratio" else values
+        else:
+            share = list_shares(values, mass.epsilon)
+        entropy = features.values["token_entropy"][row].astype(np.float64)
+        yield str(group["qid"].iloc[0]), group["grade"].to_numpy(dtype=np.int64), values, share, entropy
+
+
 def _position_profile(features: Features, lists: pd.DataFrame, kind: str, mass: MassSettings) -> Array:
     """(heads, positions): mean share by prompt position; dividing by it takes a head's position habit out."""
-    each = each_list(features, lists, kind, mass.length_alpha)
-    shares = [list_shares(values, mass.epsilon) for _, _, values, _ in each]
+    shares = [share for _, _, _, share, _ in _judged(features, lists, kind, mass)]
     longest = max(s.shape[1] for s in shares)
     padded = np.full((len(shares), shares[0].shape[0], longest), np.nan)
     for row, share in zip(padded, shares, strict=True):

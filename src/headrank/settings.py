@@ -52,10 +52,14 @@ class CandidateSettings:
 
 @dataclass(frozen=True)
 class MassSettings:
-    """R4: divide a document's mass by its token count to the power alpha; epsilon of the list normalisation."""
+    """R4: divide a document's mass by its token count to the power alpha; epsilon of the list normalisation.
+
+    calibration: ``ratio`` divides each head's shares of the list by those under the null query.
+    """
 
     length_alpha: float = 0.0
     epsilon: float = 1e-6
+    calibration: Literal["none", "ratio"] = "none"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from headrank.criteria import list_shares
 from headrank.errors import InputError
 from headrank.features import Features
 from headrank.heads import Head, HeadSet
@@ -47,8 +46,7 @@ class Stored:
                 (str(qid), group["docid"].astype(str).tolist(), group["empty"].to_numpy(bool), tie)
             )
             row = masses.rows([str(qid)])[0]
-            values = masses.masses("headrank", row, count, settings.mass.length_alpha)
-            shares.append(list_shares(values, settings.mass.epsilon))
+            shares.append(masses.shares(row, count, settings.mass))
         return cls(queries, shares, masses.n_layers, masses.n_heads, settings.loss.score == "mean-log")
 
     def run(self, heads: Sequence[Head]) -> Run:

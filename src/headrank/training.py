@@ -30,6 +30,7 @@ from headrank.memory import Meter, RandomState
 from headrank.objective import measure, remine
 from headrank.plan import make_plan
 from headrank.progress import count_as_done, whole_job
+from headrank.readout import read_out
 from headrank.resume import Checkpoint, Progress
 from headrank.settings import Settings
 from headrank.steps import Stepper
@@ -130,7 +131,9 @@ class _Run:
             )
         self.meter, random = Meter(weight.device), RandomState(weight.device)
         self.reads = plan.reads(2 if settings.pairs.remine == "epoch" else 1)
-        self.lower = LowerStates(backbone, first_adapted(model), self.reads, t.cache_gib * 2**30, folder)
+        branches = list(dict.fromkeys(branch for branch, _ in read_out(settings).sources))
+        room = t.cache_gib * 2**30
+        self.lower = LowerStates(backbone, first_adapted(model), self.reads, room, folder, branches)
         self.stepper = Stepper(backbone, heads, settings, self.lower, list(named.values()), optimiser, random)
         place = folder if t.checkpoint_every else None
         owner = identity(backbone, heads, examples, settings) if place else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from headrank.scoring import (
     document_scores,
     head_scores,
     list_normalise,
+    list_ratio,
     outlier_threshold,
     score_tokens,
     sum_by_document,
@@ -179,6 +181,34 @@ def test_shares_add_up_to_one_and_negative_masses_count_as_nothing():
     torch.testing.assert_close(
         shares, torch.tensor([[0.4, 0.1, 0.2], [0.1, 0.1, 0.1]]) / torch.tensor([[0.7], [0.3]])
     )
+
+
+def test_ratios_take_out_what_a_document_draws_whatever_is_asked():
+    null = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]])
+    query = torch.tensor([[0.5, 0.4, 0.1], [0.1, 0.1, 0.8]])
+    found = list_ratio(query, null)
+    expected = torch.tensor([[5 / 7, 2.0, 1.0], [1.0, 1.0, 1.0]])
+    torch.testing.assert_close(found, expected / expected.sum(dim=1, keepdim=True))
+    # Whatever one prior multiplies in both cancels.
+    prior = torch.tensor([9.0, 1.0, 3.0])
+    torch.testing.assert_close(list_ratio(query * prior, null * prior), found)
+
+
+def test_the_ratio_kernel_is_the_quotient_of_two_readings_of_shares():
+    reading = made_up_reading(spans=((1, 3), (3, 6), (6, 8)))
+    kernel = Kernel(SPAN, "text", calibrate=False, outlier_mask=False, normalise=True, ratio=True)
+    assert kernel.sources == (("query", SPAN), ("null", SPAN))
+    shares = []
+    for branch in ("query", "null"):
+        mass = reading.mass[branch, SPAN]
+        sums = torch.stack([mass[:, a:b].sum(dim=1) for a, b in reading.prompt.text], dim=1) + kernel.epsilon
+        shares.append(sums / sums.sum(dim=1, keepdim=True))
+    quotient = shares[0] / shares[1]
+    quotient /= quotient.sum(dim=1, keepdim=True)
+    torch.testing.assert_close(head_scores(reading, kernel), quotient)
+    torch.testing.assert_close(document_scores(reading, kernel), quotient.sum(dim=0))
+    logarithm = replace(kernel, logarithm=True)
+    torch.testing.assert_close(document_scores(reading, logarithm), quotient.log().sum(dim=0))
 
 
 def test_sources_name_what_is_read():

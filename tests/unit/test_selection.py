@@ -167,6 +167,26 @@ def test_a_planted_head_is_found():
     assert all(found.statistics["discrimination"][layer * 4 + head] > 0.5 for layer, head in found.heads)
 
 
+def test_ratios_find_a_head_beneath_its_habit_of_place():
+    rng = np.random.default_rng(3)
+    grades = rng.integers(0, 3, (40, 12))
+    # Both heads heap their mass on the first places; only head 1 adds a little for relevance.
+    habit = np.exp(-np.arange(12))
+    noise = np.exp(rng.normal(0, 0.05, (40, 2, 12)))
+    null = np.broadcast_to(habit, (40, 2, 12)) * noise
+    masses = np.stack([habit * np.ones((40, 12)), habit * (1 + 0.2 * grades)], axis=1) * noise
+    features = made_up_features(masses, 2, 1, null=null)
+    lists = lists_frame(grades)
+    raw = select(features, lists, k=1)
+    ratio = select(features, lists, MassSettings(calibration="ratio"), k=1)
+    assert ratio.heads == ((1, 0),)
+    found, hidden = (chosen.statistics["discrimination"][1] for chosen in (ratio, raw))
+    assert found > 0.99 > 0.6 > hidden
+    without = dataclasses.replace(features, values={k: v for k, v in features.values.items() if k != "null"})
+    with pytest.raises(InputError, match="features of made-up: no masses 'null'; make them again"):
+        select(without, lists, MassSettings(calibration="ratio"), k=1)
+
+
 def test_statistics_are_means_over_queries_of_means_over_their_lists():
     rng = np.random.default_rng(5)
     masses = rng.random((3, 3, 8))

@@ -16,9 +16,13 @@ from headrank.rerankers.together import COLUMNS
 from headrank.settings import Settings
 from headrank.stored import Stored, layer_heads, random_heads
 
+RATIO = {"mass": {"calibration": "ratio", "length_alpha": 0.5}, "loss": {"score": "mean-log"}}
+
 
 @pytest.mark.parametrize("order", ["best-first", "best-last"])
-@pytest.mark.parametrize("changes", [{}, {"mass": {"length_alpha": 1.0}}, {"loss": {"score": "mean-log"}}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"mass": {"length_alpha": 1.0}}, {"loss": {"score": "mean-log"}}, RATIO]
+)
 def test_stored_masses_rank_as_a_forward_pass_does(order: str, changes: dict[str, dict[str, object]]):
     settings = Settings.from_mapping({"candidates": {"order": order}, **changes})
     heads = [

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from support import builder, checkpoint, count_calls
@@ -31,12 +32,14 @@ from headrank.adapter import save_adapter, target_modules
 from headrank.backbone import Backbone, load_backbone
 from headrank.errors import InputError
 from headrank.examples import make_examples, split_queries
+from headrank.extract import collect_features
 from headrank.lists import by_list
 from headrank.objective import score_list
-from headrank.pairs import mine_list
+from headrank.pairs import frozen_scores, mine_list
+from headrank.readout import read_out
 from headrank.rerankers import headrank, rerank_together, trained
 from headrank.rerankers.candidates import Candidates
-from headrank.settings import to_mapping
+from headrank.settings import Settings, to_mapping
 from headrank.training import cosine_factor, train
 
 
@@ -65,6 +68,51 @@ def test_frozen_scores_are_the_untrained_model_s():
     for example in examples()[:3]:
         found = score_list(backbone, HEADS, example.prompt, settings)
         torch.testing.assert_close(found, example.base, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("score", ["log-mean", "mean-log"])
+def test_calibrated_scores_are_the_same_when_mined_trained_and_ranked(score: str):
+    settings = make_settings(mass={"calibration": "ratio"}, loss={"score": score})
+    backbone = truncated()
+    prompt = examples()[0].prompt
+    training_lists, _, _, documents = world()
+    first = by_list(training_lists)[examples()[0].list_id]
+    lists = {"0": (QUERIES[examples()[0].qid], [documents[docid] for docid in first["docid"]])}
+    features = collect_features(load_backbone(checkpoint("qwen3")), builder(), lists, "query", "text")
+    frame = first.assign(list_id=0)
+    ((_, _, frozen),) = frozen_scores(features, frame, HEADS, settings.mass, score)
+    found = score_list(backbone, HEADS, prompt, settings)
+    torch.testing.assert_close(found.double(), torch.from_numpy(frozen), atol=1e-5, rtol=0)
+    plain = score_list(backbone, HEADS, prompt, make_settings(loss={"score": score}))
+    assert (found - plain).std() > 1e-3
+    candidates = [Candidates("q", lists["0"][0], tuple(lists["0"][1]))]
+    ranked = rerank_together(backbone, builder(), [trained(HEADS, settings)], candidates, "best-first")[
+        "headrank"
+    ]
+    order = ranked.sort_values("position")["score"].to_numpy()
+    assert np.corrcoef(order, found.exp() if score == "log-mean" else found)[0, 1] == pytest.approx(
+        1, abs=1e-5
+    )
+
+
+def test_calibrated_training_learns_and_begins_at_the_lowest_adapted_layer():
+    changes = {"mass": {"calibration": "ratio"}, "training": {"epochs": 6, "modules": "chosen-qk"}}
+    whole, kept = (
+        fit(**{**changes, "training": {**changes["training"], "cache_gib": g}}) for g in (0.0, 1.0)
+    )
+    held = kept[2][kept[2]["split"] == "heldout"]
+    assert held["loss"].iloc[-1] < 0.9 * held["loss"].iloc[0]
+    assert held["pair_accuracy"].iloc[-1] > held["pair_accuracy"].iloc[0]
+    pd.testing.assert_frame_equal(whole[2], kept[2])
+
+
+def test_shares_are_calibrated_once_and_only_shares():
+    ratio = {"mass": {"calibration": "ratio"}}
+    with pytest.raises(InputError, match=r"mass\.calibration: ratio is of shares"):
+        read_out(Settings.from_mapping({**ratio, **QRRANKER}))
+    with pytest.raises(InputError, match=r"ratio takes the place of inference\.calibrate"):
+        read_out(Settings.from_mapping({**ratio, "inference": {"calibrate": True}}))
 
 
 def test_loss_falls_and_accuracy_on_unseen_queries_rises():

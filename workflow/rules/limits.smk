@@ -99,9 +99,9 @@ def passes_of(stage, wildcards):
 def kept_bytes(stage, shape, wildcards):
     """What a job holds until it writes it: every head's masses of all passages, and a row per method and passage."""
     if stage == "features":
-        kinds, methods, prompts = 3, 0, passes_of(stage, wildcards)
+        kinds, methods, prompts = 4, 0, passes_of(stage, wildcards)
     elif stage in ("frozen", "rerank"):
-        kinds, methods = (1, len(FROZEN)) if stage == "frozen" else (0, 1)
+        kinds, methods = (2, len(FROZEN)) if stage == "frozen" else (0, 1)
         prompts = max(queries_of([name]) for name in panel_of(wildcards.backbone))
     else:
         return 0

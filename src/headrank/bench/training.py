@@ -17,13 +17,12 @@ from headrank.bench.alternatives import attention
 from headrank.bench.contenders import Bench, Contender, layers_at, spread_heads
 from headrank.entrance import Entrance
 from headrank.examples import Example
-from headrank.extract import headrank_kernel
 from headrank.heads import HeadSet
-from headrank.hidden import BRANCH
 from headrank.losses import list_scores
-from headrank.objective import list_loss, score_list, shares
+from headrank.objective import list_loss, score_list
 from headrank.pairs import mine_list
 from headrank.reading import Reading, prompt_states
+from headrank.readout import read_out
 from headrank.scoring import head_scores
 from headrank.settings import Settings
 
@@ -46,7 +45,7 @@ def training(bench: Bench, depth: float) -> list[Contender]:
     example = _example(bench, heads, settings)
     chosen = {layer for layer, _ in heads.heads}
     lowest = min(chosen)
-    states = prompt_states(backbone, example.prompt, [BRANCH], lowest)
+    states = prompt_states(backbone, example.prompt, ["query"], lowest)
     entrance = Entrance(lowest, states)
 
     def ours(entrance: Entrance | None = None) -> float:
@@ -89,9 +88,8 @@ def plain_scores(backbone: Backbone, heads: HeadSet, example: Example, settings:
     mass = torch.stack(
         [found[layer][0, head, rows, :prefix].float().mean(dim=0) for layer, head in heads.heads]
     )
-    reading = Reading(prompt, {(BRANCH, settings.query_span): mass})
-    kernel = headrank_kernel(settings.query_span, settings.document_span)
-    return list_scores(shares(head_scores(reading, kernel), prompt, settings), settings.loss.score)
+    reading = Reading(prompt, {("query", settings.query_span): mass})
+    return list_scores(head_scores(reading, read_out(settings)), settings.loss.score)
 
 
 def _settings(settings: Settings) -> Settings:

@@ -12,20 +12,11 @@ pointer}`` without a regulariser.
 from __future__ import annotations
 
 from headrank.heads import HeadSet
+from headrank.readout import read_out
 from headrank.rerankers.method import Method
-from headrank.scoring import Kernel
 from headrank.settings import Settings
 
 
 def comprank(heads: HeadSet, settings: Settings, name: str = "comprank") -> Method:
     """CompRank's scores: shares of the list, averaged over a layer's heads, on prompts of independent passages."""
-    kernel = Kernel(
-        settings.query_span,
-        settings.document_span,
-        calibrate=False,
-        outlier_mask=False,
-        normalise=True,
-        length_alpha=settings.mass.length_alpha,
-        epsilon=settings.mass.epsilon,
-    )
-    return Method(name, heads.heads, kernel)
+    return Method(name, heads.heads, read_out(settings))

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from headrank.backbone import Backbone
-from headrank.extract import headrank_kernel, stack_all
+from headrank.extract import headrank_kernel, null_kernel, stack_all
 from headrank.features import Features
 from headrank.prompt import PromptBuilder
 from headrank.rerankers.candidates import Candidates
@@ -33,25 +33,30 @@ def rerank_frozen(
 ) -> tuple[dict[str, pd.DataFrame], Features, pd.DataFrame]:
     """Rankings of every method, HeadRank's raw masses of every head, and the routes of methods that choose by query.
 
-    Returns: method name -> frame as of ``rerank_together``; Features with ``headrank`` (queries, heads, documents by
-    prompt position) and ``lengths`` (queries, documents), ids being query ids; a frame of qid, method, layer, head.
+    Returns: method name -> frame as of ``rerank_together``; Features with ``headrank`` and ``null`` (queries, heads,
+    documents by prompt position: raw masses, and those under the null query) and ``lengths`` (queries, documents), ids
+    being query ids; a frame of qid, method, layer, head.
     """
-    kernel = headrank_kernel(settings.query_span, settings.document_span)
-    every = Method("all heads", tuple(backbone.all_heads()), kernel)
+    spans = settings.query_span, settings.document_span
+    kernels = {"headrank": headrank_kernel(*spans), "null": null_kernel(*spans)}
+    every = [
+        Method(f"all heads: {name}", tuple(backbone.all_heads()), kernel) for name, kernel in kernels.items()
+    ]
     rows: dict[str, list[tuple]] = {method.name: [] for method in methods}
-    parts: dict[str, list] = {"headrank": [], "lengths": []}
+    parts: dict[str, list] = {name: [] for name in (*kernels, "lengths")}
     routes: list[tuple] = []
     for c, places, reading, heads in read_candidates(
-        backbone, builder, [every, *methods], candidates, settings.candidates.order, tokens_per_pass
+        backbone, builder, [*every, *methods], candidates, settings.candidates.order, tokens_per_pass
     ):
         for method in methods:
             rows[method.name] += rank_documents(c, places, reading, heads, method)
             chosen = method.chosen(reading)
             routes += [(c.qid, method.name, *head) for head in chosen or ()]
         # ``every`` comes first, so the reading's heads are all heads, layer by layer.
-        parts["headrank"].append(head_scores(reading, kernel).cpu().numpy())
-        spans = reading.prompt.documents(settings.document_span)
-        parts["lengths"].append(torch.tensor([stop - start for start, stop in spans]).float().numpy())
+        for name, kernel in kernels.items():
+            parts[name].append(head_scores(reading, kernel).cpu().numpy())
+        places_of = reading.prompt.documents(settings.document_span)
+        parts["lengths"].append(torch.tensor([stop - start for start, stop in places_of]).float().numpy())
     frames = {name: pd.DataFrame(part, columns=COLUMNS) for name, part in rows.items()}
     ids = tuple(c.qid for c in candidates)
     masses = Features(backbone.name, backbone.n_layers, backbone.n_heads, ids, stack_all(parts))

@@ -8,18 +8,11 @@ group-contrastive, score: mass}`` and no regulariser; the paper trains all weigh
 from __future__ import annotations
 
 from headrank.heads import HeadSet
+from headrank.readout import read_out
 from headrank.rerankers.method import Method
-from headrank.scoring import Kernel
 from headrank.settings import Settings
 
 
 def qrranker(heads: HeadSet, settings: Settings, name: str = "qrranker") -> Method:
     """QRRanker's scores over a head set."""
-    kernel = Kernel(
-        settings.query_span,
-        settings.document_span,
-        calibrate=False,
-        outlier_mask=False,
-        length_alpha=settings.mass.length_alpha,
-    )
-    return Method(name, heads.heads, kernel)
+    return Method(name, heads.heads, read_out(settings))
