@@ -347,3 +347,16 @@ def test_fake_labels_do_not_move_spans():
     assert prompt.n_documents == 2
     assert prompt.text[1][1] - prompt.text[1][0] == 2
     assert prompt.text[0][1] - prompt.text[0][0] == len(quote) + 1
+
+
+def test_ratio_forms_are_headrank_s_calibrated_read_out_on_other_heads():
+    settings = Settings.from_mapping({"mass": {"calibration": "ratio"}, "loss": {"score": "mean-log"}})
+    backbone = tiny_backbone("qwen3")
+    parts = Parts(backbone, builder(), {"core": HEADS}, Settings())
+    every = HeadSet("all", "tiny", 4, 4, tuple(backbone.all_heads()), (0.0,) * 16)
+    for name, heads in (("core-ratio", HEADS), ("icr-ratio", every)):
+        (method,) = build([name], parts)
+        found = rerank([method], some_candidates())[name]
+        expected = rerank([headrank(heads, settings, name)], some_candidates())[name]
+        pd.testing.assert_frame_equal(found, expected)
+        assert found["score"].lt(0).all()

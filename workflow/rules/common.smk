@@ -13,7 +13,7 @@ STUDY = config["name"]
 RESULTS = f"results/{STUDY}/"
 FROZEN = config["methods"]
 # Head sets of other methods that some method of this study needs, and HeadRank's own.
-NEEDED = {name.removeprefix("reattn-").removesuffix("-faithful") for name in FROZEN}
+NEEDED = {name.removeprefix("reattn-").removesuffix("-faithful").removesuffix("-ratio") for name in FROZEN}
 DETECTED = ["qrhead", "qrhead-ndcg", "qrhead-own", "core", "core-pruned", "core-own", "selective-icr"]
 DETECTED = [name for name in DETECTED if name in NEEDED]
 DETECTED_ON = ["training", *(["detection"] if any(name.endswith("-own") for name in DETECTED) else [])]

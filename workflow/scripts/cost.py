@@ -37,7 +37,12 @@ def main(rankings, cells, calls, backbones, heads_paths, head_cells, independent
             continue
         mean, read, documents = pd.concat(parts)[["tokens", "rows", "documents"]].mean()
         # Re-weighted, faithful and untrained forms read the same heads.
-        plain = method.removeprefix("reattn-").removesuffix("-untrained").removesuffix("-faithful")
+        plain = (
+            method.removeprefix("reattn-")
+            .removesuffix("-untrained")
+            .removesuffix("-faithful")
+            .removesuffix("-ratio")
+        )
         chosen = sets.get((backbone, plain))
         layers = chosen.depth if chosen else shape.layers
         heads = len(chosen.heads) if chosen else shape.layers * shape.heads

@@ -18,6 +18,7 @@ from headrank.rerankers.headrank import headrank
 from headrank.rerankers.icr import STRATEGIES, icr, selective_icr
 from headrank.rerankers.method import Method
 from headrank.rerankers.qrhead import qrhead
+from headrank.rerankers.ratio import ratio
 from headrank.rerankers.reattn import reattn
 from headrank.rerankers.routehead import routehead
 from headrank.routing.router import Router
@@ -67,6 +68,11 @@ def _reattn(base: str, parts: Parts) -> Method:
     return reattn(FAIR[base].build(parts), parts.builder, parts.settings.baselines.reattn_entropy)
 
 
+def _ratio(base: str, parts: Parts) -> Method:
+    heads = parts.heads[base].heads if base in parts.heads else parts.backbone.all_heads()
+    return ratio(heads, parts.settings, f"{base}-ratio")
+
+
 def _routehead(parts: Parts) -> Method:
     if parts.router is None:
         raise InputError("methods: 'routehead' needs a trained router")
@@ -85,6 +91,10 @@ FAIR: dict[str, Entry] = {
 FAIR |= {
     f"reattn-{base}": Entry(FAIR[base].head_sets, partial(_reattn, base))
     for base in ("icr", "qrhead", "core")
+}
+FAIR |= {
+    f"{base}-ratio": Entry(FAIR[base].head_sets, partial(_ratio, base))
+    for base in ("icr", "qrhead", "qrhead-ndcg", "core")
 }
 FAITHFUL: dict[str, tuple[str, ...]] = {
     "icr-faithful": (),

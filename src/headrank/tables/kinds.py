@@ -44,6 +44,10 @@ METHODS_BY_KIND: dict[str, dict[str, str]] = {
         "reattn-icr": "ICR + ReAttn",
         "reattn-qrhead": "QRHead + ReAttn",
         "reattn-core": "CoRe + ReAttn",
+        "icr-ratio": "ICR, ratio",
+        "qrhead-ratio": "QRHead, ratio",
+        "qrhead-ndcg-ratio": "QRHead (solo nDCG), ratio",
+        "core-ratio": "CoRe, ratio",
         UNTRAINED: "HeadRank (untrained)",
     },
     "trained": {
