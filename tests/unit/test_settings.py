@@ -60,7 +60,10 @@ def test_a_mapping_comes_back_through_json():
             {"prompt": {"trunctae_words": 3}},
             "headrank.prompt.trunctae_words: unknown key; did you mean 'truncate_words'?",
         ),
-        ({"mass": {"zzz": 3}}, "headrank.mass.zzz: unknown key; known keys: epsilon, length_alpha"),
+        (
+            {"mass": {"zzz": 3}},
+            "headrank.mass.zzz: unknown key; known keys: calibration, epsilon, length_alpha",
+        ),
         ({"selection": 3}, "headrank.selection: expected a mapping, got 3"),
         ({"selection": None}, "headrank.selection: expected a mapping, got None"),
         # A misspelt choice must not fall through to the other branch of an if.
