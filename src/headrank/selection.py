@@ -132,16 +132,13 @@ def _judged(
     features: Features, lists: pd.DataFrame, kind: str, mass: MassSettings
 ) -> Iterator[tuple[str, NDArray[np.int64], Array, Array, Array]]:
     """``each_list`` with the shares of the list behind the values; calibrated shares are the values themselves."""
-    for list_id, group in by_list(lists).items():
-        row = features.rows([str(list_id)])[0]
-        values = features.masses(kind, row, len(group), mass.length_alpha)
+    each = each_list(features, lists, kind, mass.length_alpha)
+    for list_id, (qid, grades, values, entropy) in zip(by_list(lists), each, strict=True):
         if kind == MASSES["raw"]:
-            share = features.shares(row, len(group), mass)
-            values = share if mass.calibration == "ratio" else values
+            share = features.shares(features.rows([str(list_id)])[0], len(grades), mass)
+            yield qid, grades, share if mass.calibration == "ratio" else values, share, entropy
         else:
-            share = list_shares(values, mass.epsilon)
-        entropy = features.values["token_entropy"][row].astype(np.float64)
-        yield str(group["qid"].iloc[0]), group["grade"].to_numpy(dtype=np.int64), values, share, entropy
+            yield qid, grades, values, list_shares(values, mass.epsilon), entropy
 
 
 def _position_profile(features: Features, lists: pd.DataFrame, kind: str, mass: MassSettings) -> Array:

@@ -360,3 +360,5 @@ def test_ratio_forms_are_headrank_s_calibrated_read_out_on_other_heads():
         expected = rerank([headrank(heads, settings, name)], some_candidates())[name]
         pd.testing.assert_frame_equal(found, expected)
         assert found["score"].lt(0).all()
+    with pytest.raises(KeyError, match="qrhead"):
+        build(["qrhead-ratio"], parts)

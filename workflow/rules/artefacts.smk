@@ -7,11 +7,11 @@ ADAPTERS = [*config["trained_baselines"], "headrank"]
 # What each metrics file covers, beside the first stage.
 SHOWN = {
     "main": [*FROZEN, *ADAPTERS, *(GENERATIVE if WHOLE else [])],
-    "fused": [*FROZEN, *ADAPTERS, *(GENERATIVE if WHOLE else [])],
     "ablation": ["headrank-untrained", "headrank", *config["ablation"]["variants"]],
     "queries": ["headrank-untrained", "headrank", *config["ablation"]["queries"]],
     "seeds": ["headrank-untrained", "headrank", *SEEDED],
 }
+SHOWN["fused"] = SHOWN["main"]
 CONTROLS = {name: f"controls/{{backbone}}-{name}" for name in ("layers", "draws", "references")}
 # Argument of the table's or figure's function -> metrics file; {backbone} stands for all backbones.
 TABLES = {

@@ -69,7 +69,7 @@ def _reattn(base: str, parts: Parts) -> Method:
 
 
 def _ratio(base: str, parts: Parts) -> Method:
-    heads = parts.heads[base].heads if base in parts.heads else parts.backbone.all_heads()
+    heads = parts.heads[base].heads if FAIR[base].head_sets else parts.backbone.all_heads()
     return ratio(heads, parts.settings, f"{base}-ratio")
 
 
