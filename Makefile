@@ -34,13 +34,13 @@ demo-model: .venv/installed
 	@if $(BIN)/python -c 'import sys; from headrank.gguf.find import find_gguf; sys.exit(not find_gguf("$(MODEL)"))'; \
 	then HEADRANK_DATA= $(SNAKEMAKE) --quiet rules --configfile config/demo.yaml -- $(SHOWN) && \
 	    $(RUN) headrank.cli show BM25=results/demo/collections/questions/candidates.trec ICR=$(RANKED)/icr.trec \
-	        QRHead=$(RANKED)/qrhead-ndcg.trec HeadRank=$(RANKED)/headrank.trec \
+	        QRHead=$(RANKED)/qrhead.trec HeadRank=$(RANKED)/headrank.trec \
 	        --collection config/demo/test --top 3 --limit 5 && \
 	    printf '%s\n' '' \
-	        'Before each passage are its ranks by BM25 and by the attention of SmolLM2 135M: all 270 heads (ICR), two of them' \
-	        '(QRHead), and these two after training on other questions (HeadRank); ●●● answers the question. Twelve questions' \
-	        'that were written to mislead the matching of words are an illustration, not a measurement. Means of all, and a' \
-	        'map of the heads: $(SHOWN).'; \
+	        'Before each passage are its ranks by BM25 and by the attention of SmolLM2 135M: all 270 heads (ICR), those that' \
+	        'give relevant passages most (QRHead), and four that tell grades apart, trained on other questions (HeadRank).' \
+	        '●●● answers the question. Twelve questions that were written to mislead the matching of words are an illustration,' \
+	        'not a measurement. Means of all, and a map of the heads: $(SHOWN).'; \
 	else echo 'The real model is left out: $(MODEL) is not in HEADRANK_MODELS, nor installed (make smollm2).'; fi
 
 test: .venv/installed lint
