@@ -31,7 +31,7 @@ demo: .venv/installed
 	@$(MAKE) --no-print-directory demo-model
 
 demo-model: .venv/installed
-	@if $(BIN)/python -c 'import sys; from headrank.gguf.find import find_gguf; sys.exit(not find_gguf("$(MODEL)"))'; \
+	@if $(BIN)/python -c 'import sys; from headrank.engine.gguf.find import find_gguf; sys.exit(not find_gguf("$(MODEL)"))'; \
 	then HEADRANK_DATA= $(SNAKEMAKE) --quiet rules --configfile config/demo.yaml -- $(SHOWN) && \
 	    $(RUN) headrank.cli show BM25=results/demo/collections/questions/candidates.trec ICR=$(RANKED)/icr.trec \
 	        QRHead=$(RANKED)/qrhead.trec HeadRank=$(RANKED)/headrank.trec \
@@ -73,7 +73,7 @@ pretrained pretrained-quick: .venv/installed
 	$(SNAKEMAKE) --configfile config/$@.yaml
 
 # The stamp is written last, so that an interrupted installation is done again.
-.venv/installed: pyproject.toml constraints.txt $(wildcard src/headrank/tiles/*.[ch])
+.venv/installed: pyproject.toml constraints.txt $(wildcard src/headrank/engine/tiles/*.[ch])
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "error: $(PYTHON) is missing or older than Python 3.11; name one with make PYTHON=..." >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' || \

@@ -8,7 +8,7 @@ import torch
 from transformers import AutoModelForCausalLM
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-from headrank.attention import IMPLEMENTATION
+from headrank.engine.attention import IMPLEMENTATION
 
 VOCABULARY = 97
 WINDOW = 7

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from safetensors.numpy import save_file
 
-from headrank.heads import HeadSet
-from headrank.manifest import write_manifest
+from headrank.data.trec import write_run
+from headrank.heads.head_set import HeadSet
 from headrank.provenance import NAME, record
-from headrank.runs import write_run
+from headrank.provenance.manifest import write_manifest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 QUERIES = ("q1", "q2", "q3")

@@ -20,10 +20,10 @@ import transformers
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from headrank.backbone import Backbone, load_backbone
-from headrank.collections import Document
-from headrank.features import Features
-from headrank.prompt import Prompt, PromptBuilder
+from headrank.data.collections import Document
+from headrank.engine.backbone import Backbone, load_backbone
+from headrank.engine.features import Features
+from headrank.prompts.builder import Prompt, PromptBuilder
 from headrank.settings import Settings
 
 torch.set_num_threads(1)

@@ -11,16 +11,16 @@ import pandas as pd
 import torch
 from support import builder, checkpoint
 
-from headrank.backbone import Backbone, load_backbone
-from headrank.collections import Document
-from headrank.examples import Example, make_examples
-from headrank.extract import collect_features
-from headrank.heads import HeadSet
-from headrank.lists import build_lists, by_list
-from headrank.pairs import mine_pairs
-from headrank.prompt import PromptBuilder
+from headrank.data.collections import Document
+from headrank.data.training_lists import build_lists, by_list
+from headrank.engine.backbone import Backbone, load_backbone
+from headrank.engine.extract import collect_features
+from headrank.heads.head_set import HeadSet
+from headrank.prompts.builder import PromptBuilder
 from headrank.settings import EncodingSettings, Settings
-from headrank.training import train
+from headrank.training.examples import Example, make_examples
+from headrank.training.loop import train
+from headrank.training.pairs import mine_pairs
 
 HEADS = HeadSet("headrank", "tiny", 4, 4, ((2, 1), (1, 2)), (1.0, 0.5))
 QUERIES = {f"q{i:02}": f"which {i}" for i in range(12)}

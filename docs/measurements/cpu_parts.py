@@ -15,9 +15,9 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers.models.qwen3.modeling_qwen3 import Qwen3MLP, Qwen3RMSNorm, apply_rotary_pos_emb
 
 from headrank.bench.shapes import shape_config
-from headrank.chunks import STEP, Chunked, turning
-from headrank.heap import keep_freed_memory
-from headrank.tiles import causal_attention
+from headrank.engine.tiles import causal_attention
+from headrank.engine.token_chunks import STEP, Chunked, turning
+from headrank.process.heap import keep_freed_memory
 
 ROUNDS = 7
 

@@ -41,8 +41,8 @@ def texts(words: list[str], passages: int) -> Iterator[str]:
 
 def measure(passages: int) -> dict[str, float]:
     """One size: build and search, in this process."""
-    from headrank.collections import Document
-    from headrank.indexing import Bm25Index, build_index
+    from headrank.data.collections import Document
+    from headrank.retrieval.bm25_index import Bm25Index, build_index
 
     words = vocabulary(passages)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -15,9 +15,9 @@ from headrank.bench.contenders import Bench, at_depth
 from headrank.bench.memory import peak_memory
 from headrank.bench.shapes import random_backbone
 from headrank.bench.workload import make_workload, word_tokenizer
-from headrank.estimate import pass_bytes
+from headrank.cost.predict import pass_bytes
 from headrank.generative.chat import Chat
-from headrank.heap import keep_freed_memory
+from headrank.process.heap import keep_freed_memory
 from headrank.settings import Settings
 
 PASSAGES, WORDS, LAYERS = 100, (100, 280), 3

@@ -20,18 +20,18 @@ import pandas as pd
 import torch
 import yaml
 
-from headrank.adapter import attach_lora
-from headrank.backbone import Backbone, load_backbone
 from headrank.bench.training import plain_scores
-from headrank.collections import open_collection, read_passages
-from headrank.examples import Example, make_examples
-from headrank.heads import HeadSet
-from headrank.heap import keep_freed_memory
-from headrank.objective import list_loss
-from headrank.plan import make_plan
-from headrank.prompt import PromptBuilder
+from headrank.data.collections import open_collection, read_passages
+from headrank.engine.backbone import Backbone, load_backbone
+from headrank.heads.head_set import HeadSet
+from headrank.process.heap import keep_freed_memory
+from headrank.prompts.builder import PromptBuilder
 from headrank.settings import Settings
-from headrank.training import train
+from headrank.training.adapter import attach_lora
+from headrank.training.epochs import make_plan
+from headrank.training.examples import Example, make_examples
+from headrank.training.loop import train
+from headrank.training.objective import list_loss
 
 ROUNDS = 2
 # So little room that all states go to the disk.

@@ -15,7 +15,7 @@ from transformers import DynamicCache
 
 from headrank.bench.shapes import random_backbone
 from headrank.bench.workload import make_workload, word_tokenizer
-from headrank.heap import keep_freed_memory
+from headrank.process.heap import keep_freed_memory
 
 TOKENS, ROUNDS, FLOATS = 20, 3, 2**28
 

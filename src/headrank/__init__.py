@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from headrank.prepared import score_prepared
     from headrank.reranker import Reranker
+    from headrank.score_prompt import score_prepared
 
 __version__ = "0.1.0"
 __all__ = ["Reranker", "__version__", "score_prepared"]
@@ -19,7 +19,7 @@ def __getattr__(name: str) -> Any:
 
         return Reranker
     if name == "score_prepared":
-        from headrank.prepared import score_prepared
+        from headrank.score_prompt import score_prepared
 
         return score_prepared
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from headrank.commands import bench, check, cost, diff, evaluate, fuse, heads, methods, rerank, show
 from headrank.errors import InputError
-from headrank.heap import keep_freed_memory
+from headrank.process.heap import keep_freed_memory
 
 BAD_INPUT = 5
 

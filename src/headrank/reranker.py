@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headrank.adapter import check_adapter
-from headrank.backbone import Backbone, load_backbone
-from headrank.collections import Document
+from headrank.data.collections import Document
+from headrank.engine.backbone import Backbone, load_backbone
 from headrank.errors import InputError
-from headrank.prompt import PromptBuilder
+from headrank.prompts.builder import PromptBuilder
 from headrank.rerankers import Method, rerank_together, trained
 from headrank.rerankers.candidates import Candidates
 from headrank.settings import Settings
+from headrank.training.adapter import check_adapter
 
 if TYPE_CHECKING:
     import pandas as pd

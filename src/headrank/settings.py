@@ -226,7 +226,8 @@ class InferenceSettings:
 class Settings:
     """All of HeadRank's settings, which with other heads and losses are those of other trained methods.
 
-    heads: whose criterion chooses the heads that are trained (``headrank.detection.CRITERIA``, or HeadRank's own).
+    heads: whose criterion chooses the heads that are trained (``headrank.heads.detection.CRITERIA``, or HeadRank's
+    own).
     """
 
     heads: str = "headrank"

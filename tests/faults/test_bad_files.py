@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from headrank.collections import open_collection, read_passages
+from headrank.data.collections import open_collection, read_passages
+from headrank.data.trec import read_qrels, read_run
 from headrank.errors import InputError
-from headrank.runs import read_qrels, read_run
 
 GOOD = "q Q0 d1 1 3.0 tag\nq Q0 d2 2 2.0 tag\n"
 

@@ -13,10 +13,10 @@ import transformers
 from safetensors.torch import load_file, save_file
 from support import byte_tokenizer, checkpoint, passages, tiny_backbone, tiny_config, write_checkpoint
 
-from headrank.backbone import load_backbone, read_config
+from headrank.engine.backbone import load_backbone, read_config
+from headrank.engine.forward import read_prompts
 from headrank.errors import InputError
-from headrank.prompt import PromptBuilder, TextEncoder
-from headrank.reading import read_prompts
+from headrank.prompts.builder import PromptBuilder, TextEncoder
 
 
 def refused(call: Any, *arguments: Any, **named: Any) -> str:

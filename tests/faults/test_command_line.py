@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from headrank.cli import BAD_INPUT, main
-from headrank.heads import HeadSet
+from headrank.heads.head_set import HeadSet
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import ADDED, SPECIAL, builder, byte_tokenizer, control_ids
 
-from headrank.collections import Document
-from headrank.prompt import PromptBuilder, truncate
+from headrank.data.collections import Document
+from headrank.prompts.builder import PromptBuilder, truncate
 from headrank.settings import PromptSettings
 
 INSTRUCTION = PromptSettings().instruction

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import lists_frame, made_up_features
 
-from headrank.criteria import adjacent_auc, contrast
-from headrank.lists import by_list
-from headrank.pairs import mine_list
-from headrank.scoring import document_index, list_normalise, score_tokens
+from headrank.data.training_lists import by_list
+from headrank.engine.scoring import document_index, list_normalise, score_tokens
+from headrank.heads.criteria import adjacent_auc, contrast
 from headrank.settings import PairSettings
+from headrank.training.pairs import mine_list
 
 LENGTHS = st.lists(st.integers(0, 6), min_size=1, max_size=8)
 GRADES = st.lists(st.integers(-1, 3), min_size=1, max_size=30)

@@ -10,15 +10,15 @@ import torch
 from support import checkpoint, count_calls, tiny_config, write_checkpoint
 from trainable import HEADS, adapter_weights, examples, fit, make_settings, truncated
 
-from headrank.activations import Activations, checkpoint_layers
-from headrank.adapter import attach_lora
-from headrank.backbone import load_backbone
-from headrank.cost import Shape
-from headrank.estimate import ROOM, activation_bytes, activation_room, training_bytes
-from headrank.heads import HeadSet
-from headrank.memory import tokens
-from headrank.objective import score_list
-from headrank.training import train
+from headrank.cost.multiply_adds import Shape
+from headrank.cost.predict import ROOM, activation_bytes, activation_room, training_bytes
+from headrank.engine.backbone import load_backbone
+from headrank.heads.head_set import HeadSet
+from headrank.training.adapter import attach_lora
+from headrank.training.kept_activations import Activations, checkpoint_layers
+from headrank.training.loop import train
+from headrank.training.memory import tokens
+from headrank.training.objective import score_list
 
 # Read deeper than the shared world's heads, so that several layers lie below.
 DEEP = HeadSet("headrank", "tiny", 4, 4, ((3, 1), (1, 2)), (1.0, 0.5))

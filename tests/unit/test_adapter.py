@@ -13,15 +13,15 @@ from safetensors.torch import load_file, save_file
 from support import builder, checkpoint, passages, tiny_config, write_checkpoint
 from transformers import GPTNeoXConfig, Phi3Config
 
-from headrank.adapter import attach_lora, check_adapter, save_adapter
-from headrank.backbone import load_backbone
+from headrank.engine.backbone import load_backbone
+from headrank.engine.lora import Beside
 from headrank.errors import InputError
-from headrank.heads import HeadSet
-from headrank.lora import Beside
-from headrank.objective import score_list
+from headrank.heads.head_set import HeadSet
 from headrank.rerankers import headrank, rerank_together
 from headrank.rerankers.candidates import Candidates
 from headrank.settings import Settings, TrainingSettings, to_mapping
+from headrank.training.adapter import attach_lora, check_adapter, save_adapter
+from headrank.training.objective import score_list
 
 HEADS = HeadSet("headrank", "tiny", 4, 4, ((2, 1), (1, 2)), (1.0, 0.5), provenance={"note": "x"})
 SETTINGS = Settings()

@@ -20,10 +20,10 @@ from support import (
 )
 from transformers import AutoModelForCausalLM, Gemma2ForCausalLM, GptOssForCausalLM
 
-from headrank.attention import Capture, Read, attention_rows, run
-from headrank.backbone import load_backbone
-from headrank.packing import Segment
-from headrank.reading import read_prompts
+from headrank.engine.attention import Capture, Read, attention_rows, run
+from headrank.engine.backbone import load_backbone
+from headrank.engine.forward import read_prompts
+from headrank.engine.packing import Segment
 
 TOLERANCE = 1e-5
 TEXTS = ["a stone in the river", "blue", "the elm and the oak and one cloud"]

@@ -9,9 +9,9 @@ import pytest
 import torch
 from support import KINDS, builder, checkpoint, passages, tiny_backbone, tiny_prompt
 
-from headrank.backbone import load_backbone, read_config
-from headrank.heads import HeadSet
-from headrank.reading import read_prompts
+from headrank.engine.backbone import load_backbone, read_config
+from headrank.engine.forward import read_prompts
+from headrank.heads.head_set import HeadSet
 from headrank.rerankers import core, headrank, qrhead
 from headrank.rerankers.candidates import Candidates
 from headrank.rerankers.together import rerank_together

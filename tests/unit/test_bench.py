@@ -17,19 +17,19 @@ from headrank.bench.contenders import PRODUCTS, SIDE, Bench, at_depth, different
 from headrank.bench.goals import outcomes
 from headrank.bench.measure import contenders, measure
 from headrank.bench.memory import peak_memory
-from headrank.bench.names import COLUMNS, GENERATIVE, NAMES, PRODUCT, TRAINING
-from headrank.bench.ratios import paired, reference_depth, summarise
 from headrank.bench.shapes import random_backbone, shape_config
 from headrank.bench.training import training
 from headrank.bench.workload import TOKENS_PER_WORD, make_workload, word_tokenizer
 from headrank.cli import main
+from headrank.cost.measured import COLUMNS, GENERATIVE, NAMES, PRODUCT, TRAINING
+from headrank.cost.model_shapes import SHAPES
+from headrank.cost.ratios import paired, reference_depth, summarise
+from headrank.engine.forward import read_prompts
+from headrank.engine.scoring import document_scores
 from headrank.errors import InputError
 from headrank.generative.chat import Chat
-from headrank.reading import read_prompts
 from headrank.rerankers.icr import KERNEL, icr
-from headrank.scoring import document_scores
 from headrank.settings import Settings
-from headrank.shapes import SHAPES
 
 
 @pytest.fixture(scope="module")

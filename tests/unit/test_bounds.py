@@ -7,9 +7,9 @@ import itertools
 import numpy as np
 import pytest
 
-from headrank.bounds import BEST_ORDER, RANDOM_ORDER, ndcg_bounds
 from headrank.errors import InputError
-from headrank.evaluation import evaluate
+from headrank.evaluation.bounds import BEST_ORDER, RANDOM_ORDER, ndcg_bounds
+from headrank.evaluation.metrics import evaluate
 
 QRELS = {"q1": {"a": 3, "b": 0, "c": 1, "e": 2, "f": -1}, "q2": {"a": 1, "x": 2}, "q3": {"a": 0}}
 CANDIDATES = {"q1": ["a", "b", "c", "d", "f"], "q2": ["y", "a"], "q3": ["a", "b"]}

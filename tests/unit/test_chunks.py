@@ -8,10 +8,10 @@ import pytest
 import torch
 from support import KINDS, checkpoint, tiny_backbone, tiny_prompt
 
-from headrank import chunks
-from headrank.backbone import load_backbone
-from headrank.chunks import chunk_tokens, in_chunks, turning
-from headrank.reading import read_prompts
+from headrank.engine import token_chunks
+from headrank.engine.backbone import load_backbone
+from headrank.engine.forward import read_prompts
+from headrank.engine.token_chunks import chunk_tokens, in_chunks, turning
 
 
 def states(heads: int, tokens: int) -> torch.Tensor:
@@ -24,8 +24,8 @@ def test_a_pass_by_chunks_reads_the_same_mass(kind: str, monkeypatch: pytest.Mon
     backbone, prompt = tiny_backbone(kind), tiny_prompt(kind)
     heads, sources = backbone.all_heads(), [("query", "query"), ("null", "last")]
     (plain,) = read_prompts(backbone, [prompt], heads, sources)
-    monkeypatch.setattr(chunks, "BYTES", {"cpu": 1})
-    monkeypatch.setattr(chunks, "STEP", 5)
+    monkeypatch.setattr(token_chunks, "BYTES", {"cpu": 1})
+    monkeypatch.setattr(token_chunks, "STEP", 5)
     names = set(dict(backbone.decoder.named_modules()))
     (other,) = read_prompts(backbone, [prompt], heads, sources)
     assert set(dict(backbone.decoder.named_modules())) == names
@@ -36,8 +36,8 @@ def test_a_pass_by_chunks_reads_the_same_mass(kind: str, monkeypatch: pytest.Mon
 def test_chunks_leave_training_and_short_prompts_alone(monkeypatch: pytest.MonkeyPatch):
     decoder = load_backbone(checkpoint("qwen3")).decoder
     mlp = decoder.layers[0].mlp
-    monkeypatch.setattr(chunks, "BYTES", {"cpu": 1})
-    monkeypatch.setattr(chunks, "STEP", 5)
+    monkeypatch.setattr(token_chunks, "BYTES", {"cpu": 1})
+    monkeypatch.setattr(token_chunks, "STEP", 5)
     assert chunk_tokens(decoder) == 5
     with in_chunks(decoder, 6):
         assert decoder.layers[0].mlp is mlp
@@ -58,7 +58,7 @@ def test_a_chunk_s_memory_is_bounded():
     backbone = tiny_backbone("qwen3")
     width = next(backbone.decoder.parameters()).element_size()
     widest = backbone.decoder.config.intermediate_size * width
-    assert chunk_tokens(backbone.decoder) * widest <= chunks.BYTES["cpu"]
+    assert chunk_tokens(backbone.decoder) * widest <= token_chunks.BYTES["cpu"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -79,8 +79,8 @@ def test_positions_are_turned_as_before_once_a_pass_is_over(monkeypatch: pytest.
     decoder = load_backbone(checkpoint("qwen3")).decoder
     module = sys.modules[type(decoder.layers[0].self_attn).__module__]
     turn = module.apply_rotary_pos_emb
-    monkeypatch.setattr(chunks, "BYTES", {"cpu": 1})
-    monkeypatch.setattr(chunks, "STEP", 5)
+    monkeypatch.setattr(token_chunks, "BYTES", {"cpu": 1})
+    monkeypatch.setattr(token_chunks, "STEP", 5)
     with torch.no_grad(), in_chunks(decoder, 6):
         assert module.apply_rotary_pos_emb is not turn
     assert module.apply_rotary_pos_emb is turn

@@ -9,8 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from headrank.bootstrap import drawn_sums, percentile_interval
-from headrank.claims import (
+from headrank.errors import InputError
+from headrank.evaluation.bootstrap import drawn_sums, percentile_interval
+from headrank.evaluation.findings import ZONE_COLUMNS, Finding, Measurements, findings
+from headrank.evaluation.published import BY_NAME, CLAIMS, MODELS, PROMOTED_IRRELEVANT, PROMOTED_RELEVANT
+from headrank.evaluation.significance import Resampling, bootstrap_interval
+from headrank.evaluation.verdicts import (
     COLUMNS,
     DOES_NOT_HOLD,
     HOLDS,
@@ -23,10 +27,6 @@ from headrank.claims import (
     standing,
     verdict,
 )
-from headrank.errors import InputError
-from headrank.findings import ZONE_COLUMNS, Finding, Measurements, findings
-from headrank.published import BY_NAME, CLAIMS, MODELS, PROMOTED_IRRELEVANT, PROMOTED_RELEVANT
-from headrank.significance import Resampling, bootstrap_interval
 from headrank.tables import claims_table
 from headrank.tables.kinds import kind_of
 from headrank.tables.write import to_csv, to_latex, to_markdown

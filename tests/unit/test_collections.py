@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from headrank.collections import Document, open_collection, read_passages, write_passages
+from headrank.data.collections import Document, open_collection, read_passages, write_passages
 from headrank.errors import InputError
 
 
@@ -176,7 +176,7 @@ def test_ir_datasets_names_what_it_does_not_know(catalogue_id: str, tmp_path: Pa
 def test_catalogued_records_of_several_shapes():
     """Titles are used where a record type has them; cranfield in the catalogue has both fields."""
     ir_datasets = pytest.importorskip("ir_datasets")
-    from headrank.collections import _document
+    from headrank.data.collections import _document
 
     record = ir_datasets.load("cranfield").docs_cls()("7", "a title", "the text", "author", "bib")
     assert _document(record) == Document("7", "a title", "the text")

@@ -9,16 +9,16 @@ import pytest
 import torch
 from support import checkpoint, passages
 
-from headrank.catalogue import BY_NAME, CATALOGUE
 from headrank.cli import main
 from headrank.commands.heads import CRITERIA
-from headrank.detection import CRITERIA as DETECTION
+from headrank.data.trec import read_run
 from headrank.generative.calls import read_calls
 from headrank.generative.rerank import METHODS as GENERATIVE
-from headrank.heads import HeadSet
+from headrank.heads.detection import CRITERIA as DETECTION
+from headrank.heads.head_set import HeadSet
+from headrank.heads.routing.router import Router
+from headrank.methods import BY_NAME, CATALOGUE
 from headrank.rerankers.registry import FAIR, FAITHFUL, head_sets
-from headrank.routing.router import Router
-from headrank.runs import read_run
 from headrank.tables.kinds import kind_of
 
 HEADS = ((2, 1), (0, 3))

@@ -7,7 +7,7 @@ import torch
 from support import checkpoint, tiny_backbone, tiny_config
 from torch.utils.flop_counter import FlopCounterMode
 
-from headrank.cost import (
+from headrank.cost.multiply_adds import (
     Shape,
     deepest_layer_operations,
     full_operations,

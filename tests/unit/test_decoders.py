@@ -12,12 +12,12 @@ from transformers import AutoModelForCausalLM
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from headrank import chunks
-from headrank.attention import IMPLEMENTATION, Capture, Read, run, states_entering
-from headrank.entrance import Entrance
+from headrank.engine import token_chunks
+from headrank.engine.attention import IMPLEMENTATION, Capture, Read, run, states_entering
+from headrank.engine.layer_entry import Entrance
+from headrank.engine.packing import Segment
+from headrank.engine.supported import check_config, check_model, restore_whole, shorten
 from headrank.errors import InputError
-from headrank.packing import Segment
-from headrank.readable import check_config, check_model, restore_whole, shorten
 
 TOLERANCE = 1e-5
 # A prompt with two branches and one with one, in one pass; windows are shorter than either prefix.
@@ -104,8 +104,8 @@ def test_a_decoder_is_read_right_or_refused_by_name(kind: str, monkeypatch: pyte
     entering = Entrance(2, states_entering(decoder, SEQUENCES, SEGMENTS, 2))
     agree(rows(decoder, range(2, depth), heads, entering), whole)
     with monkeypatch.context() as small:
-        small.setattr(chunks, "BYTES", {"cpu": 1})
-        small.setattr(chunks, "STEP", 5)
+        small.setattr(token_chunks, "BYTES", {"cpu": 1})
+        small.setattr(token_chunks, "STEP", 5)
         agree(rows(decoder, range(depth), heads), whole)
     shorter = copy.deepcopy(config)
     shorten(shorter, 2)

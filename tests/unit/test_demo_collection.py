@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from headrank.collections import Collection, open_collection
-from headrank.lists import normalise
-from headrank.retrieval import bm25
+from headrank.data.collections import Collection, open_collection
+from headrank.data.training_lists import normalise
+from headrank.retrieval.first_stage import bm25
 
 FOLDER = Path(__file__).resolve().parents[2] / "config" / "demo"
 SIZES = {"test": (12, 60), "training": (16, 48)}

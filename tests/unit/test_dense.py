@@ -12,10 +12,10 @@ import transformers
 from encoders import write_encoder
 from support import byte_tokenizer
 
-from headrank.collections import Document
-from headrank.dense import DenseIndex, Encoder, EncoderSettings, build_dense_index
+from headrank.data.collections import Document
 from headrank.errors import InputError
-from headrank.retrieval import retrieve
+from headrank.retrieval.dense import DenseIndex, Encoder, EncoderSettings, build_dense_index
+from headrank.retrieval.first_stage import retrieve
 
 DOCUMENTS = [Document(f"d{i}", "", f"text number {i} " + "word " * (i % 7)) for i in range(40)]
 

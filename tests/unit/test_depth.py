@@ -6,7 +6,7 @@ from typing import Any
 
 from support import lists_frame, made_up_features
 
-from headrank.depth import depth_heads
+from headrank.heads.depth import depth_heads
 from headrank.settings import Settings
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from support import lists_frame, made_up_features
 
-from headrank.detection import CRITERIA, detect
 from headrank.errors import InputError
+from headrank.heads.detection import CRITERIA, detect
 from headrank.settings import BaselineSettings
 
 ONE = {"core_temperatures": (0.001,)}

@@ -12,12 +12,12 @@ from folders import change_provenance, configuration, metrics, ranking, results_
 from safetensors.numpy import save_file
 
 from headrank.cli import main
-from headrank.comparison import compare_folders, lines_of
-from headrank.comparison.artefacts import frame_difference, metric_difference
-from headrank.comparison.origins import ABSENT, Difference, differences
-from headrank.heads import HeadSet
+from headrank.data.trec import write_run
+from headrank.heads.head_set import HeadSet
 from headrank.provenance import read_provenance
-from headrank.runs import write_run
+from headrank.provenance.comparison import compare_folders, lines_of
+from headrank.provenance.comparison.artefacts import frame_difference, metric_difference
+from headrank.provenance.comparison.origins import ABSENT, Difference, differences
 
 
 @pytest.fixture

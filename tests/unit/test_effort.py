@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 from support import checkpoint, passages
 
-from headrank.backbone import Backbone, load_backbone
-from headrank.estimate import Rates
+from headrank.cost.model_shapes import SHAPES
+from headrank.cost.predict import Rates
+from headrank.engine.backbone import Backbone, load_backbone
 from headrank.generative.effort import Effort, effort, query_seconds
 from headrank.generative.rerank import METHODS, rerank_generative
 from headrank.generative.settings import GenerativeSettings
 from headrank.planted.tokenizer import CHAT_TEMPLATE
 from headrank.rerankers import Candidates
-from headrank.shapes import SHAPES
 
 SETTINGS = GenerativeSettings(window=4, stride=2, children=2, top_k=3, new_tokens=5)
 MEASURED = sorted((Path(__file__).parents[2] / "docs" / "measurements").glob("bench*_qwen3-0.6b_cpu.csv"))

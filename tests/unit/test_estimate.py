@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from headrank.cli import main
-from headrank.cost import truncated_operations
-from headrank.errors import InputError
-from headrank.estimate import (
+from headrank.cost.machine_rates import fit_rates
+from headrank.cost.model_shapes import SHAPES
+from headrank.cost.multiply_adds import truncated_operations
+from headrank.cost.predict import (
     GPUS,
     Rates,
     assumed_rates,
@@ -19,8 +20,7 @@ from headrank.estimate import (
     pass_seconds,
     weight_bytes,
 )
-from headrank.rates import fit_rates
-from headrank.shapes import SHAPES
+from headrank.errors import InputError
 
 SMALL, LARGE = SHAPES["qwen3-0.6b"], SHAPES["qwen3-4b"]
 

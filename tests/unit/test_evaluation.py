@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headrank.data.trec import read_qrels, read_run
 from headrank.errors import InputError
-from headrank.evaluation import evaluate, means
-from headrank.runs import read_qrels, read_run
+from headrank.evaluation.metrics import evaluate, means
 
 ALL = ["ndcg@10", "ndcg@3", "recall@2", "precision@2", "map", "rr", "rr@1", "judged@2"]
 

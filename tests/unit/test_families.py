@@ -12,10 +12,10 @@ from support import passages, tiny_config
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from headrank.backbone import load_backbone
-from headrank.collections import Document
-from headrank.heads import HeadSet
-from headrank.prompt import FAMILIES, PromptBuilder
+from headrank.data.collections import Document
+from headrank.engine.backbone import load_backbone
+from headrank.heads.head_set import HeadSet
+from headrank.prompts.builder import FAMILIES, PromptBuilder
 from headrank.rerankers import core, headrank, icr, qrhead, rerank_together
 from headrank.rerankers.candidates import Candidates
 from headrank.settings import PromptSettings, Settings

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from headrank.files import whole_file, write_json, write_parquet, write_text
+from headrank.data.atomic import whole_file, write_json, write_parquet, write_text
 
 
 def names(folder: Path) -> list[str]:

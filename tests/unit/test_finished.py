@@ -15,13 +15,13 @@ import pandas as pd
 import pytest
 from support import tiny_backbone
 
-from headrank.collections import Document
-from headrank.features import Features
-from headrank.finished import Finished, Part
+from headrank.data.collections import Document
+from headrank.engine.features import Features
 from headrank.generative.rerank import rerank_generative
 from headrank.generative.settings import GenerativeSettings
-from headrank.heads import HeadSet
-from headrank.prompt import PromptBuilder
+from headrank.heads.head_set import HeadSet
+from headrank.jobs.finished_blocks import Finished, Part
+from headrank.prompts.builder import PromptBuilder
 from headrank.rerankers import Candidates, headrank
 from headrank.rerankers.frozen import rerank_frozen
 from headrank.settings import Settings

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from headrank.data.trec import read_qrels, read_run
 from headrank.errors import InputError
-from headrank.firststage import check_first_stage, measure_first_stage
-from headrank.runs import read_qrels, read_run
+from headrank.retrieval.published_check import check_first_stage, measure_first_stage
 from headrank.tables import first_stage_table
 
 # nDCG@10 and recall@100 of Pyserini's two-click reproductions of BM25 over flat indexes.

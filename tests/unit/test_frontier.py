@@ -9,13 +9,13 @@ import pytest
 from support import tiny_backbone
 
 from headrank.bench.alone import COLUMNS, attention_ways, generative_ways, time_alone
-from headrank.collections import Document
+from headrank.data.collections import Document
+from headrank.engine.scoring import Kernel
 from headrank.figures import frontier_figure, save_figure
 from headrank.generative.settings import GenerativeSettings
-from headrank.prompt import PromptBuilder
+from headrank.prompts.builder import PromptBuilder
 from headrank.rerankers import Method
 from headrank.rerankers.candidates import Candidates
-from headrank.scoring import Kernel
 from headrank.settings import PromptSettings
 from headrank.tables import frontier_table
 from headrank.tables.frontier import frontier_points

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrank.data.trec import Run
 from headrank.errors import InputError
-from headrank.evaluation import evaluate
-from headrank.fusion import reciprocal_rank_fusion
-from headrank.runs import Run
+from headrank.evaluation.metrics import evaluate
+from headrank.retrieval.fusion import reciprocal_rank_fusion
 
 
 def run(*docids: str) -> Run:

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import checkpoint, passages
 
-from headrank.backbone import Backbone, load_backbone
-from headrank.collections import Document
+from headrank.data.collections import Document
+from headrank.engine.backbone import Backbone, load_backbone
 from headrank.errors import InputError
 from headrank.generative.calls import CALL_COLUMNS, read_calls, write_calls
 from headrank.generative.chat import Chat, mark

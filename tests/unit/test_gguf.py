@@ -15,24 +15,24 @@ from gguf.quants import dequantize, quantize
 from ggufs import float_checkpoint, write_gguf
 from support import byte_tokenizer, passages
 
-from headrank.adapter import attach_lora, fingerprint, save_adapter
-from headrank.backbone import Backbone, load_backbone, read_config
-from headrank.collections import Document
-from headrank.cost import Shape
-from headrank.digests import file_digest
+from headrank.cost.gguf_sizes import gguf_shape
+from headrank.cost.model_shapes import known_shape
+from headrank.cost.multiply_adds import Shape
+from headrank.data.collections import Document
+from headrank.data.digests import file_digest
+from headrank.engine.backbone import Backbone, load_backbone, read_config
+from headrank.engine.forward import read_prompts
+from headrank.engine.gguf.cache import unpacked
+from headrank.engine.gguf.header import read_header
+from headrank.engine.gguf.origin import ORIGIN, read_origin
+from headrank.engine.gguf.unpack import unpack_gguf
 from headrank.errors import InputError
-from headrank.gguf.cache import unpacked
-from headrank.gguf.header import read_header
-from headrank.gguf.origin import ORIGIN, read_origin
-from headrank.gguf.sizes import gguf_shape
-from headrank.gguf.unpack import unpack_gguf
-from headrank.heads import HeadSet
-from headrank.prompt import PromptBuilder
-from headrank.reading import read_prompts
+from headrank.heads.head_set import HeadSet
+from headrank.prompts.builder import PromptBuilder
 from headrank.reranker import Reranker
 from headrank.rerankers import Candidates, rerank_together
 from headrank.settings import TrainingSettings
-from headrank.shapes import known_shape
+from headrank.training.adapter import attach_lora, fingerprint, save_adapter
 
 KINDS = ("llama", "qwen2", "qwen3")
 STORED = (Type.F32, Type.F16, Type.Q8_0)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from headrank.cli import main
+from headrank.engine.gguf.find import find_gguf, given_gguf, is_gguf
 from headrank.errors import InputError
-from headrank.gguf.find import find_gguf, given_gguf, is_gguf
 
 CARRIED = "SmolLM2-135M-Instruct.Q4_1.gguf"
 

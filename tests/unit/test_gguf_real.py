@@ -16,14 +16,14 @@ import torch
 from support import control_ids
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
-from headrank.backbone import load_backbone
-from headrank.collections import Document
-from headrank.encoding import TextEncoder
-from headrank.gguf.find import find_gguf
-from headrank.gguf.header import read_header
-from headrank.gguf.sizes import TOKENS
-from headrank.gguf.tokenizer import MERGES, read_tokenizer
-from headrank.prompt import PromptBuilder
+from headrank.cost.gguf_sizes import TOKENS
+from headrank.data.collections import Document
+from headrank.engine.backbone import load_backbone
+from headrank.engine.gguf.find import find_gguf
+from headrank.engine.gguf.header import read_header
+from headrank.engine.gguf.tokenizer import MERGES, read_tokenizer
+from headrank.prompts.builder import PromptBuilder
+from headrank.prompts.text_encoder import TextEncoder
 from headrank.settings import PromptSettings
 
 SMOLLM2 = "SmolLM2-135M-Instruct.Q4_1.gguf"

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from headrank import gpus
+from headrank.engine import devices
 
 GPUS = ["first", "second"]
 TAKE = """
 import sys
-from headrank.gpus import take_gpu
+from headrank.engine.devices import take_gpu
 print(take_gpu(sys.argv[2:], sys.argv[1]), flush=True)
 sys.stdin.read()
 """
@@ -36,7 +36,7 @@ def job(directory: Path, *names: str) -> Iterator[tuple[int, subprocess.Popen[st
 
 @pytest.fixture(autouse=True)
 def no_gpu_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpus, "_taken", {})
+    monkeypatch.setattr(devices, "_taken", {})
 
 
 def test_jobs_side_by_side_take_a_gpu_each(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_jobs_side_by_side_take_a_gpu_each(tmp_path: Path) -> None:
 def test_gpus_are_told_apart_by_name_and_not_by_position(tmp_path: Path) -> None:
     with job(tmp_path, "second") as (position, _):
         assert position == 0
-        assert gpus.take_gpu(["second", "first"], tmp_path) == 1
+        assert devices.take_gpu(["second", "first"], tmp_path) == 1
 
 
 def test_a_killed_job_leaves_its_gpu_free(tmp_path: Path) -> None:
@@ -60,8 +60,8 @@ def test_a_killed_job_leaves_its_gpu_free(tmp_path: Path) -> None:
 
 def test_a_process_keeps_to_the_gpu_that_it_has(tmp_path: Path) -> None:
     with job(tmp_path, *GPUS):
-        assert gpus.take_gpu(GPUS, tmp_path) == 1
-    assert gpus.take_gpu(GPUS, tmp_path) == 1
+        assert devices.take_gpu(GPUS, tmp_path) == 1
+    assert devices.take_gpu(GPUS, tmp_path) == 1
 
 
 def test_with_more_jobs_than_gpus_the_first_is_shared(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_with_more_jobs_than_gpus_the_first_is_shared(tmp_path: Path) -> None:
 
 
 def test_a_place_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
-    assert gpus.take_gpu(GPUS, tmp_path / "absent") == 0
+    assert devices.take_gpu(GPUS, tmp_path / "absent") == 0
 
 
 def test_auto_is_a_free_one_of_the_visible_gpus_or_the_cpu(
@@ -80,11 +80,11 @@ def test_auto_is_a_free_one_of_the_visible_gpus_or_the_cpu(
         def __init__(self, number: int) -> None:
             self.uuid = GPUS[number]
 
-    monkeypatch.setattr(gpus.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(devices.tempfile, "gettempdir", lambda: str(tmp_path))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: len(GPUS))
     monkeypatch.setattr(torch.cuda, "get_device_properties", Properties)
     with job(tmp_path, GPUS[0]):
-        assert gpus.choose_device() == "cuda:1"
+        assert devices.choose_device() == "cuda:1"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert gpus.choose_device() == "cpu"
+    assert devices.choose_device() == "cpu"

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from headrank.bench.exponents import exponents, medians
 from headrank.bench.growth import Point, measure_growth, points
-from headrank.bench.names import GROWTH_COLUMNS, SIZES
 from headrank.bench.shapes import random_backbone
 from headrank.bench.workload import word_tokenizer
 from headrank.cli import main
+from headrank.cost.exponents import exponents, medians
+from headrank.cost.measured import GROWTH_COLUMNS, SIZES
+from headrank.cost.predict import Rates, seconds_of
 from headrank.errors import InputError
-from headrank.estimate import Rates, seconds_of
 from headrank.figures import growth_figure
 from headrank.tables import growth_table
 
@@ -128,21 +128,21 @@ def test_a_real_measurement_has_every_point_in_every_round():
 
 
 def test_lists_share_one_pass(monkeypatch: pytest.MonkeyPatch):
-    from headrank import reading
     from headrank.bench.contenders import Bench, at_depth
     from headrank.bench.workload import make_workload
+    from headrank.engine import forward
     from headrank.generative.chat import Chat
     from headrank.settings import Settings
 
     backbone = random_backbone("quick", word_tokenizer(), layers=2)
     passes: list[int] = []
-    run = reading.run
+    run = forward.run
 
     def counted(decoder, sequences, *others):
         passes.append(len(sequences))
         return run(decoder, sequences, *others)
 
-    monkeypatch.setattr(reading, "run", counted)
+    monkeypatch.setattr(forward, "run", counted)
     scores = []
     for lists in (1, 3):
         work = make_workload(backbone.tokenizer, 4, 8)

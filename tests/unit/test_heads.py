@@ -13,11 +13,11 @@ import torch
 from safetensors.numpy import save_file
 from support import builder, count_calls, eager_attention, passages, tiny_backbone
 
-from headrank.collections import Document
+from headrank.data.collections import Document
+from headrank.engine.extract import collect_features
+from headrank.engine.features import Features, stack_lists
 from headrank.errors import InputError
-from headrank.extract import collect_features
-from headrank.features import Features, stack_lists
-from headrank.heads import HeadSet
+from headrank.heads.head_set import HeadSet
 
 HEADS = HeadSet(
     "headrank",

@@ -11,7 +11,7 @@ import pytest
 AGAIN = """
 import resource, sys
 import torch
-from headrank.heap import keep_freed_memory
+from headrank.process.heap import keep_freed_memory
 if sys.argv[1] == "keep":
     assert keep_freed_memory()
 
@@ -33,7 +33,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 HOLES = """
 import sys
 import torch
-from headrank.heap import give_back, keep_freed_memory
+from headrank.process.heap import give_back, keep_freed_memory
 
 keep_freed_memory()
 given, kept = 0, []
@@ -76,7 +76,7 @@ def test_freed_memory_is_not_mapped_anew():
 
 
 def test_a_machine_without_glibc_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch):
-    from headrank import heap
+    from headrank.process import heap
 
     monkeypatch.setattr(heap.ctypes, "CDLL", lambda name: object())
     assert not heap.keep_freed_memory()

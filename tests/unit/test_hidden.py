@@ -12,16 +12,16 @@ import torch
 from support import KINDS, builder, checkpoint, count_calls, passages, tiny_backbone
 from trainable import COMPRANK, HEADS, adapter_weights, examples, make_settings, truncated
 
-from headrank import hidden
-from headrank.adapter import attach_lora
-from headrank.backbone import load_backbone
-from headrank.entrance import Entrance
-from headrank.heads import HeadSet
-from headrank.hidden import LowerStates, first_adapted
-from headrank.objective import score_list
-from headrank.reading import prompt_states
+from headrank.engine.backbone import load_backbone
+from headrank.engine.forward import prompt_states
+from headrank.engine.layer_entry import Entrance
+from headrank.heads.head_set import HeadSet
 from headrank.settings import TrainingSettings
-from headrank.training import Trained, train
+from headrank.training import lower_states
+from headrank.training.adapter import attach_lora
+from headrank.training.loop import Trained, train
+from headrank.training.lower_states import LowerStates, first_adapted
+from headrank.training.objective import score_list
 
 # LoRA on layers 1 and 2: layer 0 never changes.
 TRAINING: dict[str, Any] = {"modules": "chosen-qk", "epochs": 3, "lora_dropout": 0.1}
@@ -154,7 +154,7 @@ def test_a_disk_that_fails_costs_time_alone(
             raise OSError(28, "No space left on device", str(path))
         saved.append(path)
 
-    monkeypatch.setattr(hidden, "save_file", fail)
+    monkeypatch.setattr(lower_states, "save_file", fail)
     caplog.set_level(logging.WARNING)
     found = weights(fit(tmp_path, training={"cache_gib": 1e-9}))
     assert all(torch.equal(found[n], v) for n, v in weights(fit(training={"cache_gib": 0.0})).items())

@@ -29,7 +29,7 @@ def hub() -> Iterator[Served]:
 
 def fetch(hub: Served, home: Path, revision: str = REVISION) -> subprocess.CompletedProcess[str]:
     """The client reads its settings when it is loaded, hence a process of its own."""
-    code = f"from headrank.hub import fetch_snapshot; print(fetch_snapshot({MODEL!r}, {revision!r}))"
+    code = f"from headrank.engine.hub import fetch_snapshot; print(fetch_snapshot({MODEL!r}, {revision!r}))"
     environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"}
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
 
@@ -115,7 +115,8 @@ def test_another_commit_than_asked_for_is_refused(hub: Served, tmp_path: Path) -
 
 
 def fetch_one(hub: Served, home: Path, name: str, sha256: str) -> subprocess.CompletedProcess[str]:
-    code = f"from headrank.hub import fetch_file; print(fetch_file({MODEL!r}, {REVISION!r}, {name!r}, {sha256!r}))"
+    given = (MODEL, REVISION, name, sha256)
+    code = f"from headrank.engine.hub import fetch_file; print(fetch_file(*{given!r}))"
     environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"}
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
 

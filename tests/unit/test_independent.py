@@ -9,15 +9,15 @@ import pytest
 import torch
 from support import KINDS, WINDOWED, eager_model, passages, tiny_backbone
 
-from headrank.collections import Document
+from headrank.data.collections import Document
+from headrank.engine.forward import read_prompts
+from headrank.engine.packing import Segment
 from headrank.errors import InputError
-from headrank.heads import HeadSet
-from headrank.objective import score_list
-from headrank.packing import Segment
-from headrank.prompt import Prompt, PromptBuilder
-from headrank.reading import read_prompts
+from headrank.heads.head_set import HeadSet
+from headrank.prompts.builder import Prompt, PromptBuilder
 from headrank.rerankers import Candidates, rerank_together, trained
 from headrank.settings import EncodingSettings, Settings
+from headrank.training.objective import score_list
 
 HEADS = HeadSet("best-layer", "tiny", 4, 4, ((2, 0), (2, 1), (2, 2), (2, 3)), (1.0,) * 4)
 SETTINGS = Settings.from_mapping(

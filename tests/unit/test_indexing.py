@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import Stemmer
 
-from headrank.collections import Document
+from headrank.data.collections import Document
 from headrank.errors import InputError
-from headrank.indexing import Bm25Index, build_index
+from headrank.retrieval.bm25_index import Bm25Index, build_index
 
 
 def documents(number: int = 300) -> list[Document]:

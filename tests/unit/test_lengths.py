@@ -11,12 +11,12 @@ import pytest
 import torch
 from support import builder, passages, tiny_config, write_checkpoint
 
-from headrank.attention import attention_rows
-from headrank.backbone import Backbone, load_backbone
-from headrank.entrance import Entrance
-from headrank.lengths import frequencies
-from headrank.prompt import Prompt
-from headrank.reading import prompt_states, read_prompts
+from headrank.engine.attention import attention_rows
+from headrank.engine.backbone import Backbone, load_backbone
+from headrank.engine.forward import prompt_states, read_prompts
+from headrank.engine.layer_entry import Entrance
+from headrank.engine.rotary_lengths import frequencies
+from headrank.prompts.builder import Prompt
 
 SOURCES = [("query", "query"), ("null", "query")]
 HEADS = [(0, 1), (1, 3), (2, 0)]

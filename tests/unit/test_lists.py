@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from headrank.collections import Document
+from headrank.data.collections import Document
+from headrank.data.training_lists import build_lists, by_list, normalise, subset_queries
 from headrank.errors import InputError
-from headrank.lists import build_lists, by_list, normalise, subset_queries
 from headrank.settings import ListSettings
 
 # 12 documents each of grades 3, 2, 1; 30 of grade 0; 20 unjudged.

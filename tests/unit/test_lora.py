@@ -11,10 +11,10 @@ from support import checkpoint
 from torch import nn
 from trainable import HEADS, make_settings
 
-from headrank import lora
-from headrank.adapter import attach_lora
-from headrank.backbone import load_backbone
-from headrank.lora import for_reading, without_copies
+from headrank.engine import lora
+from headrank.engine.backbone import load_backbone
+from headrank.engine.lora import for_reading, without_copies
+from headrank.training.adapter import attach_lora
 
 WIDTHS = (48, 80)
 

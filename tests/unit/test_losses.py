@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from headrank.losses import (
+from headrank.settings import LossSettings, RegulariserSettings
+from headrank.training.losses import (
     group_contrastive_loss,
     list_scores,
     pair_accuracy,
@@ -17,7 +18,6 @@ from headrank.losses import (
     preference_loss,
     regulariser,
 )
-from headrank.settings import LossSettings, RegulariserSettings
 
 ZONE = (2, 4)
 GRADES = torch.tensor([2, 0, -1, 1])

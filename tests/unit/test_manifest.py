@@ -11,11 +11,11 @@ import pytest
 from folders import results_folder
 from safetensors.numpy import load_file
 
-from headrank import digests
 from headrank.cli import main
-from headrank.digests import file_digest, files_under, folder_digest
+from headrank.data import digests
+from headrank.data.digests import file_digest, files_under, folder_digest
 from headrank.errors import InputError
-from headrank.manifest import NAME, check_manifest, read_manifest, write_manifest
+from headrank.provenance.manifest import NAME, check_manifest, read_manifest, write_manifest
 
 WEIGHTS = "backbones/small/model.safetensors"
 

@@ -9,9 +9,9 @@ import pytest
 from support import lists_frame, made_up_features
 
 from headrank.errors import InputError
-from headrank.heads import HeadSet
-from headrank.pairs import mine_list, mine_pairs
+from headrank.heads.head_set import HeadSet
 from headrank.settings import MassSettings, PairSettings
+from headrank.training.pairs import mine_list, mine_pairs
 
 
 def mine(

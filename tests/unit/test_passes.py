@@ -9,11 +9,11 @@ import torch
 from support import count_calls
 from trainable import COMPRANK, HEADS, adapter_weights, examples, make_settings, truncated
 
-from headrank.entrance import Entrance, joined
-from headrank.hidden import LowerStates
-from headrank.memory import passes, tokens
-from headrank.objective import score_examples
-from headrank.training import Trained, train
+from headrank.engine.layer_entry import Entrance, joined
+from headrank.training.loop import Trained, train
+from headrank.training.lower_states import LowerStates
+from headrank.training.memory import passes, tokens
+from headrank.training.objective import score_examples
 
 
 def trained(per_pass: int, documents: str = "joint", **changes: dict[str, Any]) -> tuple[Trained, int]:

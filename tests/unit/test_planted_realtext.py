@@ -9,13 +9,13 @@ import pytest
 import torch
 from support import byte_tokenizer
 
-from headrank.backbone import load_backbone
-from headrank.collections import Document
+from headrank.data.collections import Document
+from headrank.engine.backbone import load_backbone
+from headrank.engine.forward import read_prompts
+from headrank.engine.scoring import Kernel, head_scores
 from headrank.errors import InputError
 from headrank.planted.realtext import build_realtext
-from headrank.prompt import PromptBuilder
-from headrank.reading import read_prompts
-from headrank.scoring import Kernel, head_scores
+from headrank.prompts.builder import PromptBuilder
 
 SPEC = {
     "planted": [

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from headrank.progress import count_as_done, counted, progress, whole_job
-from headrank.stage import stage
+from headrank.jobs.job import stage
+from headrank.process.progress import count_as_done, counted, progress, whole_job
 
 
 def test_parts_count_on_the_bar_of_the_whole(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,16 +13,16 @@ from support import ADDED, SPECIAL, builder, byte_tokenizer, control_ids, tiny_b
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from headrank.collections import Document
+from headrank.data.collections import Document
+from headrank.engine.extract import CORE_DETECTION, QRHEAD_DETECTION, headrank_kernel
+from headrank.engine.scoring import Kernel
 from headrank.errors import InputError
-from headrank.extract import CORE_DETECTION, QRHEAD_DETECTION, headrank_kernel
-from headrank.heads import HeadSet
-from headrank.prompt import FAMILIES, Prompt, PromptBuilder, TextEncoder, truncate
+from headrank.heads.head_set import HeadSet
+from headrank.prompts.builder import FAMILIES, Prompt, PromptBuilder, TextEncoder, truncate
 from headrank.rerankers import core, headrank, icr, qrhead
 from headrank.rerankers.core import FAITHFUL as CORE
 from headrank.rerankers.core import KERNEL as FAIR_CORE
 from headrank.rerankers.icr import KERNEL as ICR
-from headrank.scoring import Kernel
 from headrank.settings import PromptSettings, Settings
 
 INSTRUCTION = PromptSettings().instruction

@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 from folders import REPOSITORY, configuration, results_folder
 
-from headrank import runs
-from headrank.comparison.origins import compare_origins
-from headrank.digests import file_digest
+from headrank.data import trec
+from headrank.data.digests import file_digest
+from headrank.engine.tiles import kernel
 from headrank.errors import InputError
 from headrank.provenance import NAME, read_provenance, record
 from headrank.provenance.code import UNKNOWN, code_version
+from headrank.provenance.comparison.origins import compare_origins
 from headrank.provenance.machine import energy, machine, read_gpus
 from headrank.provenance.record import configuration_digest, seeds
 from headrank.provenance.software import PACKAGES, software
 from headrank.provenance.time import wall_time
-from headrank.tiles import kernel
 
 
 def git(place: Path, *arguments: str) -> str:
@@ -100,7 +100,7 @@ def test_git_variables_of_the_caller_do_not_matter(
 
 def test_a_library_that_is_not_the_repository_s_own_is_told(repository: Path) -> None:
     assert code_version(repository)["library"]["same_as_source"] is False
-    here = Path(runs.__file__).resolve().parents[2]
+    here = Path(trec.__file__).resolve().parents[2]
     assert code_version(here)["library"]["same_as_source"] is True
 
 

@@ -9,13 +9,13 @@ import pytest
 import torch
 from support import builder, tiny_backbone
 
-from headrank.collections import Document
-from headrank.heads import HeadSet
-from headrank.reading import Reading, read_prompts
+from headrank.data.collections import Document
+from headrank.engine.forward import Reading, read_prompts
+from headrank.heads.head_set import HeadSet
+from headrank.prompts.stems import stems
 from headrank.rerankers import core, headrank, icr, qrhead
 from headrank.rerankers.reattn import reattn, token_spread
 from headrank.settings import Settings
-from headrank.words import stems
 
 HEADS = HeadSet("core", "tiny", 4, 4, ((1, 1), (2, 1)), (1.0, 0.5))
 DOCUMENTS = [

@@ -10,20 +10,20 @@ import pytest
 import torch
 from support import builder, count_calls, passages, tiny_backbone, tiny_prompt
 
-from headrank.backbone import Backbone
-from headrank.collections import Document
+from headrank.data.collections import Document
+from headrank.engine.backbone import Backbone
+from headrank.engine.forward import Reading, read_prompts
+from headrank.engine.scoring import Kernel
 from headrank.errors import InputError
-from headrank.heads import HeadSet
-from headrank.prompt import PromptBuilder
-from headrank.reading import Reading, read_prompts
+from headrank.heads.head_set import HeadSet
+from headrank.heads.routing.router import Router
+from headrank.prompts.builder import PromptBuilder
 from headrank.rerankers import Method, as_run, core, gather_candidates, headrank, icr, qrhead, rerank_together
 from headrank.rerankers.candidates import Candidates, prompt_order
 from headrank.rerankers.frozen import rerank_frozen
 from headrank.rerankers.icr import STRATEGIES
 from headrank.rerankers.registry import FAIR, Parts, build, head_sets
 from headrank.rerankers.together import COLUMNS, method_scores, rank_documents
-from headrank.routing.router import Router
-from headrank.scoring import Kernel
 from headrank.settings import Settings
 
 HEADS = HeadSet("headrank", "tiny", 4, 4, ((2, 1), (0, 3), (2, 0)), (1.0, 0.5, 0.4))

@@ -21,9 +21,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from trainable import HEADS, adapter_weights, examples, make_settings, truncated
 
-from headrank import objective, resume, steps, training
-from headrank.heads import HeadSet
-from headrank.training import Trained, train
+from headrank.heads.head_set import HeadSet
+from headrank.training import checkpoint, loop, objective, stepper
+from headrank.training.loop import Trained, train
 
 # Three steps an epoch, nine in all; checkpoints behind every second step and behind each epoch.
 TRAINING: dict[str, Any] = {"epochs": 3, "checkpoint_every": 2, "lora_dropout": 0.2, "early_stopping": "ndcg"}
@@ -81,10 +81,10 @@ def train_until(name: str, folder: str, place: str, count: int) -> None:
         return call
 
     owner, attribute = {
-        "list": (steps, "list_loss"),
-        "held-out": (training, "measure"),
+        "list": (stepper, "list_loss"),
+        "held-out": (loop, "measure"),
         "mining": (objective, "with_pairs"),
-        "writing": (resume, "save_file"),
+        "writing": (checkpoint, "save_file"),
     }[place]
     setattr(owner, attribute, dying(getattr(owner, attribute)))
     run(name, Path(folder))
@@ -146,10 +146,10 @@ def test_a_run_killed_twice_goes_on_to_the_same_bytes(tmp_path: Path):
 def test_a_finished_run_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Its results may not have been written yet."""
     run("plain", tmp_path)
-    monkeypatch.setattr(steps, "list_loss", None)
-    monkeypatch.setattr(training, "measure", None)
+    monkeypatch.setattr(stepper, "list_loss", None)
+    monkeypatch.setattr(loop, "measure", None)
     same(run("plain", tmp_path), uninterrupted("plain"))
-    resume.forget(tmp_path)
+    checkpoint.forget(tmp_path)
     assert not tmp_path.exists()
 
 
@@ -186,7 +186,7 @@ def test_a_checkpoint_of_another_run_is_ignored_and_said_so(
     run("plain", tmp_path)
     other = changed(name)
     if name == "code":
-        monkeypatch.setattr("headrank.identity.version", lambda package: "0.0")
+        monkeypatch.setattr("headrank.training.run_digest.version", lambda package: "0.0")
     backbone = truncated()
     if "dtype" in other:
         backbone.model.to(torch.bfloat16)
@@ -238,7 +238,7 @@ def test_a_damaged_checkpoint_is_ignored_and_said_so(
 def test_a_checkpoint_that_cannot_be_written_costs_nothing_else(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
-    original, written = resume.save_file, []
+    original, written = checkpoint.save_file, []
 
     def full(tensors: Any, path: Path, meta: Any) -> None:
         if len(written) == 1:
@@ -246,7 +246,7 @@ def test_a_checkpoint_that_cannot_be_written_costs_nothing_else(
         written.append(json.loads(meta["state"])["progress"]["step"])
         original(tensors, path, meta)
 
-    monkeypatch.setattr(resume, "save_file", full)
+    monkeypatch.setattr(checkpoint, "save_file", full)
     caplog.set_level(logging.WARNING)
     same(run("plain", tmp_path), uninterrupted("plain"))
     lines = [r.getMessage() for r in caplog.records if "no checkpoint written" in r.getMessage()]

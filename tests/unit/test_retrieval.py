@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from headrank.collections import Document, open_collection
+from headrank.data.collections import Document, open_collection
 from headrank.errors import InputError
-from headrank.evaluation import evaluate, means
-from headrank.indexing import best
-from headrank.retrieval import bm25, cut, without_same_id
+from headrank.evaluation.metrics import evaluate, means
+from headrank.retrieval.bm25_index import best
+from headrank.retrieval.first_stage import bm25, cut, without_same_id
 
 DOCUMENTS = [
     Document("a", "Cats", "the cat sat on the mat"),
@@ -121,9 +121,11 @@ def test_the_stages_without_a_model_do_without_torch():
     """Retrieval and evaluation run in environments of their own, which have no torch."""
     code = (
         "import sys\n"
-        "from headrank import collections, evaluation, retrieval, runs, selectivity, significance\n"
-        "run = retrieval.bm25([collections.Document('d', '', 'cat')], {'q': 'cats'}, 1)\n"
-        "print(evaluation.means(evaluation.evaluate(run, {'q': {'d': 1}}, ['ndcg@10'])))\n"
+        "from headrank.data import collections\n"
+        "from headrank.evaluation import metrics, selectivity, significance\n"
+        "from headrank.retrieval import first_stage\n"
+        "run = first_stage.bm25([collections.Document('d', '', 'cat')], {'q': 'cats'}, 1)\n"
+        "print(metrics.means(metrics.evaluate(run, {'q': {'d': 1}}, ['ndcg@10'])))\n"
         "print(significance.holm([0.5]), sorted({'torch', 'transformers', 'matplotlib'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -133,7 +135,9 @@ def test_the_stages_without_a_model_do_without_torch():
 def test_a_second_process_gives_the_same_run():
     """String hashes differ from process to process; no order may depend on them."""
     code = (
-        "from headrank.collections import Document; from headrank.retrieval import bm25; import random\n"
+        "from headrank.data.collections import Document\n"
+        "from headrank.retrieval.first_stage import bm25\n"
+        "import random\n"
         "r = random.Random(1); words = [f'w{i}' for i in range(50)]\n"
         "docs = [Document(str(i), '', ' '.join(r.choices(words, k=20))) for i in range(200)]\n"
         "print(bm25(docs, {str(i): ' '.join(r.choices(words, k=9)) for i in range(9)}, depth=30))"

@@ -11,18 +11,18 @@ import pytest
 import torch
 from support import builder, count_calls, lists_frame, made_up_features, passages, tiny_backbone
 
-from headrank.criteria import ndcg_of_heads
+from headrank.engine.extract import collect_features
+from headrank.engine.forward import read_prompts
+from headrank.engine.scoring import document_index, sum_by_document
 from headrank.errors import InputError
-from headrank.extract import collect_features
-from headrank.heads import HeadSet
-from headrank.reading import read_prompts
+from headrank.heads.criteria import ndcg_of_heads
+from headrank.heads.head_set import HeadSet
+from headrank.heads.routing.labels import candidate_heads, label_lists, search_label
+from headrank.heads.routing.router import Router, train_router
 from headrank.rerankers import Candidates, icr
 from headrank.rerankers.frozen import rerank_frozen
 from headrank.rerankers.registry import FAIR, Parts
 from headrank.rerankers.routehead import routehead
-from headrank.routing.labels import candidate_heads, label_lists, search_label
-from headrank.routing.router import Router, train_router
-from headrank.scoring import document_index, sum_by_document
 from headrank.settings import RouteSettings, Settings
 
 GRADES = np.array([2, 0, 1, 0, 0], dtype=np.int64)

@@ -10,10 +10,10 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers.masking_utils import chunked_causal_mask_function, sliding_window_causal_mask_function
 
-from headrank import rowwise
-from headrank.masks import LayerMask
-from headrank.rowwise import attention_by_rows, masked_attention
-from headrank.softmax import Softmax
+from headrank.engine import row_blocks
+from headrank.engine.layer_masks import LayerMask
+from headrank.engine.row_blocks import attention_by_rows, masked_attention
+from headrank.engine.softmax import Softmax
 
 MASKS = {
     "causal": LayerMask(),
@@ -57,7 +57,7 @@ def in_one_matrix(
 def test_rows_of_a_text(
     mask: str, softcap: float | None, sunk: bool, step: int, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(rowwise, "ROWS", step)
+    monkeypatch.setattr(row_blocks, "ROWS", step)
     sinks = torch.tensor([0.5, -1.0, 3.0, 0.0]) if sunk else None
     softmax = Softmax(0.9, softcap, sinks, MASKS[mask])
     # The second branch behind a prefix of 14 tokens, of which 9 are kept: its rows stand behind the whole prefix.
@@ -81,7 +81,7 @@ def test_rows_of_a_text(
 
 
 def test_gradients_through_a_block_are_those_of_the_matrix(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(rowwise, "ROWS", 4)
+    monkeypatch.setattr(row_blocks, "ROWS", 4)
     places, sinks = torch.arange(15), torch.randn(4).requires_grad_()
     parts = [part.requires_grad_() for part in states(15, 15)]
     softmax = Softmax(0.9, 0.7, sinks, MASKS["window"])
@@ -121,7 +121,7 @@ class _Largest(TorchDispatchMode):
 def test_nothing_of_tokens_times_tokens_is_made(
     softcap: float | None, learning: bool, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(rowwise, "BYTES", 1 << 18)
+    monkeypatch.setattr(row_blocks, "BYTES", 1 << 18)
     tokens, window = 1500, 32
     places = torch.arange(tokens)
     parts = tuple(part.requires_grad_(learning) for part in states(tokens, tokens))
@@ -135,6 +135,6 @@ def test_nothing_of_tokens_times_tokens_is_made(
                 mixed.sum().backward()
         states_size = 4 * tokens * 8
         assert largest.elements <= max(
-            states_size, 4 * rowwise.ROWS * (rowwise.ROWS + window), (1 << 18) // 4
+            states_size, 4 * row_blocks.ROWS * (row_blocks.ROWS + window), (1 << 18) // 4
         )
         assert largest.elements < tokens * tokens / 8

@@ -13,8 +13,7 @@ import pytrec_eval
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from headrank.errors import InputError
-from headrank.runs import (
+from headrank.data.trec import (
     check_candidates,
     read_qrels,
     read_run,
@@ -22,6 +21,7 @@ from headrank.runs import (
     write_qrels,
     write_run,
 )
+from headrank.errors import InputError
 
 ids = st.text(
     st.characters(exclude_categories=("Cs", "Cc", "Z"), exclude_characters="\ufeff"), min_size=1, max_size=12

@@ -12,11 +12,8 @@ import pytest
 import torch
 from support import eager_attention, tiny_backbone, tiny_prompt
 
-from headrank.prompt import Branch, Prompt
-from headrank.reading import Reading, read_prompts
-from headrank.rerankers.core import FAITHFUL as CORE
-from headrank.rerankers.icr import KERNEL as ICR
-from headrank.scoring import (
+from headrank.engine.forward import Reading, read_prompts
+from headrank.engine.scoring import (
     Kernel,
     document_index,
     document_scores,
@@ -27,6 +24,9 @@ from headrank.scoring import (
     score_tokens,
     sum_by_document,
 )
+from headrank.prompts.builder import Branch, Prompt
+from headrank.rerankers.core import FAITHFUL as CORE
+from headrank.rerankers.icr import KERNEL as ICR
 
 Spans = Sequence[tuple[int, int]]
 # An empty document, one of one token, and the outlier mask's real work in the others.

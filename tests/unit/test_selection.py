@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from support import lists_frame, made_up_features
 
-from headrank.criteria import (
+from headrank.errors import InputError
+from headrank.heads.criteria import (
     adjacent_auc,
     adjacent_contrast,
     adjacent_levels,
@@ -19,10 +20,9 @@ from headrank.criteria import (
     ndcg_of_heads,
     normalised_entropy,
 )
-from headrank.detection import detect
-from headrank.errors import InputError
-from headrank.heads import HeadSet
-from headrank.selection import select_headrank
+from headrank.heads.detection import detect
+from headrank.heads.head_set import HeadSet
+from headrank.heads.selection import select_headrank
 from headrank.settings import BaselineSettings, MassSettings, SelectionSettings
 
 MASS = MassSettings()

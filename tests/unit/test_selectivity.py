@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from headrank.errors import InputError
-from headrank.homogenisation import homogenisation, profile
-from headrank.selectivity import _terms, gap_test, promotion, zone_counts, zone_documents
-from headrank.significance import Resampling
-from headrank.zone import ZoneSettings, zone_bounds
+from headrank.evaluation.homogenisation import homogenisation, profile
+from headrank.evaluation.middle_zone import ZoneSettings, zone_bounds
+from headrank.evaluation.selectivity import _terms, gap_test, promotion, zone_counts, zone_documents
+from headrank.evaluation.significance import Resampling
 
 
 def ranking(orders: dict[str, list[int]], scores: dict[str, list[float]] | None = None) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headrank.shapes import SHAPES, published_shape
+from headrank.cost.model_shapes import SHAPES, published_shape
 
 
 @pytest.mark.parametrize(

@@ -10,17 +10,17 @@ import pytest
 import torch
 from support import tiny_backbone
 
-from headrank import reading
-from headrank.collections import Document
+from headrank.data.collections import Document
+from headrank.engine import forward
+from headrank.engine.features import Features
+from headrank.engine.forward import PromptTooLong, read_prompts
 from headrank.errors import InputError
-from headrank.features import Features
-from headrank.heads import HeadSet
-from headrank.prompt import PromptBuilder
-from headrank.reading import PromptTooLong, read_prompts
+from headrank.heads.head_set import HeadSet
+from headrank.jobs.shards import BLOCK, blocks_of, join_features, join_frames
+from headrank.prompts.builder import PromptBuilder
 from headrank.rerankers import Candidates, headrank, rerank_together
 from headrank.rerankers.frozen import rerank_frozen
 from headrank.settings import Settings
-from headrank.shards import BLOCK, blocks_of, join_features, join_frames
 
 QUERIES = [
     Candidates(
@@ -115,7 +115,7 @@ def test_lists_of_unequal_length_are_padded() -> None:
 
 def limited(monkeypatch: pytest.MonkeyPatch, prompts: int, tokens: float = float("inf")) -> list[int]:
     """Let a pass of more prompts or tokens run out of memory; returns the sizes of the passes that were tried."""
-    original, tried = reading._read_batch, []
+    original, tried = forward._read_batch, []
 
     def read(backbone, batch, *rest):  # type: ignore[no-untyped-def]
         tried.append(len(batch))
@@ -123,7 +123,7 @@ def limited(monkeypatch: pytest.MonkeyPatch, prompts: int, tokens: float = float
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
         return original(backbone, batch, *rest)
 
-    monkeypatch.setattr(reading, "_read_batch", read)
+    monkeypatch.setattr(forward, "_read_batch", read)
     return tried
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from headrank.cli import BAD_INPUT, main
-from headrank.evaluation import evaluate
-from headrank.runs import read_qrels, read_run
-from headrank.side_by_side import clipped, encodable, marks, side_by_side, values_below
+from headrank.commands.side_by_side import clipped, encodable, marks, side_by_side, values_below
+from headrank.data.trec import read_qrels, read_run
+from headrank.evaluation.metrics import evaluate
 
 RANKINGS = {"BM25": ["a", "b", "c", "d"], "HeadRank": ["c", "a", "d"]}
 TEXTS = {docid: f"passage {docid} " + "and so on " * 9 for docid in "abcd"}

@@ -11,11 +11,11 @@ import pytest
 import yaml
 from folders import configuration, results_folder
 
-from headrank.catalogue import BY_NAME
+from headrank.data.trec import read_tag
 from headrank.errors import InputError
+from headrank.methods import BY_NAME
 from headrank.provenance import read_provenance
-from headrank.runs import read_tag
-from headrank.sidecars import sidecar
+from headrank.provenance.sidecars import sidecar
 
 SECTIONS = ["platform", "research goal", "implementation", "method", "actor", "data"]
 

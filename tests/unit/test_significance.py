@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from headrank.errors import InputError
-from headrank.significance import (
+from headrank.evaluation.significance import (
     MEAN,
     Resampling,
     bootstrap_interval,

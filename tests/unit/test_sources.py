@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from servers import Served, served
 
+from headrank.data.downloads import fetch_collection
 from headrank.errors import InputError
-from headrank.sources import fetch_collection
 
 ir_datasets = pytest.importorskip("ir_datasets")
 FILES = {
@@ -114,7 +114,7 @@ def test_a_wrong_count_stops_with_the_remedy(
 
 
 def test_official_candidates_without_scores_are_refused(catalogue: Catalogue, server: Served) -> None:
-    from headrank.collections import open_collection
+    from headrank.data.collections import open_collection
 
     name = catalogue()
     collection = open_collection("mine", {"source": "ir_datasets", "id": name})

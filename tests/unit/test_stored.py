@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 from support import builder, made_up_features, passages, tiny_backbone
 
-from headrank.collections import Document
-from headrank.heads import HeadSet
+from headrank.data.collections import Document
+from headrank.heads.head_set import HeadSet
+from headrank.heads.replay import Stored, layer_heads, random_heads
 from headrank.rerankers import headrank
 from headrank.rerankers.candidates import Candidates
 from headrank.rerankers.frozen import rerank_frozen
 from headrank.rerankers.together import COLUMNS
 from headrank.settings import Settings
-from headrank.stored import Stored, layer_heads, random_heads
 
 RATIO = {"mass": {"calibration": "ratio", "length_alpha": 0.5}, "loss": {"score": "mean-log"}}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from headrank.significance import compare
+from headrank.evaluation.significance import compare
 from headrank.tables import fused_table
 
 VALUES = {("", "bm25"): 0.3, ("small", "icr"): 0.3, ("small", "headrank"): 0.5}

@@ -15,10 +15,10 @@ import torch
 from support import PLAIN, tiny_backbone, tiny_config, tiny_prompt, write_checkpoint
 from torch.nn.functional import scaled_dot_product_attention as sdpa
 
-from headrank import packing, tiles
-from headrank.backbone import load_backbone
-from headrank.reading import read_prompts
-from headrank.tiles import causal_attention, kernel, suits
+from headrank.engine import packing, tiles
+from headrank.engine.backbone import load_backbone
+from headrank.engine.forward import read_prompts
+from headrank.engine.tiles import causal_attention, kernel, suits
 
 CAN = torch.cpu.get_capabilities()
 RUNS = {"avx512": CAN.get("avx512_bf16"), "avx2": CAN.get("avx2")}
@@ -30,7 +30,7 @@ def module(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> A
     if not RUNS[request.param]:
         pytest.skip(f"this processor has no {request.param}")
     try:
-        found = import_module(f"headrank.tiles.{request.param}")
+        found = import_module(f"headrank.engine.tiles.{request.param}")
     except ImportError:
         pytest.skip("the package was installed without a compiler")
     monkeypatch.setattr(tiles, "kernel", lambda: found)
@@ -41,7 +41,7 @@ def test_what_can_be_compiled_is_compiled():
     if platform.machine() != "x86_64" or not (shutil.which("cc") or shutil.which("gcc")):
         pytest.skip("no compiler, or no x86-64 processor")
     for name in RUNS:
-        import_module(f"headrank.tiles.{name}")
+        import_module(f"headrank.engine.tiles.{name}")
     assert kernel() is not None or not CAN.get("avx2")
 
 
@@ -205,7 +205,7 @@ def test_the_module_is_chosen_by_what_the_processor_has(monkeypatch: pytest.Monk
     for can in ({}, {"avx2": True, "fma3": True}, dict.fromkeys((*tiles._AVX512, "avx512_bf16"), True)):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda can=can: can)
         kernel.__wrapped__()
-    assert asked == ["headrank.tiles.avx2", "headrank.tiles.avx512"]
+    assert asked == ["headrank.engine.tiles.avx2", "headrank.engine.tiles.avx512"]
 
     def missing(name: str) -> None:
         raise ImportError(name)

@@ -27,20 +27,20 @@ from trainable import (
     world,
 )
 
-from headrank import steps, training
-from headrank.adapter import save_adapter, target_modules
-from headrank.backbone import Backbone, load_backbone
+from headrank.data.training_lists import by_list
+from headrank.engine.backbone import Backbone, load_backbone
+from headrank.engine.extract import collect_features
+from headrank.engine.readout import read_out
 from headrank.errors import InputError
-from headrank.examples import make_examples, split_queries
-from headrank.extract import collect_features
-from headrank.lists import by_list
-from headrank.objective import score_list
-from headrank.pairs import frozen_scores, mine_list
-from headrank.readout import read_out
 from headrank.rerankers import headrank, rerank_together, trained
 from headrank.rerankers.candidates import Candidates
 from headrank.settings import Settings, to_mapping
-from headrank.training import cosine_factor, train
+from headrank.training import loop, stepper
+from headrank.training.adapter import save_adapter, target_modules
+from headrank.training.examples import make_examples, split_queries
+from headrank.training.loop import cosine_factor, train
+from headrank.training.objective import score_list
+from headrank.training.pairs import frozen_scores, mine_list
 
 
 def test_examples_join_lists_pairs_and_frozen_scores():
@@ -232,13 +232,13 @@ def test_gradient_checkpointing_runs_the_lower_layers_twice():
 
 def test_each_epoch_sees_its_own_samples(monkeypatch: pytest.MonkeyPatch):
     seen: list[int] = []
-    original = steps.list_loss
+    original = stepper.list_loss
 
     def watch(*arguments: Any) -> Any:
         seen.append(arguments[1].list_id)
         return original(*arguments)
 
-    monkeypatch.setattr(steps, "list_loss", watch)
+    monkeypatch.setattr(stepper, "list_loss", watch)
     fit(training={"epochs": 3, "heldout_share": 0.0})
     samples = {e.list_id: e.sample for e in examples()}
     epochs = [seen[i : i + 12] for i in range(0, 36, 12)]
@@ -254,7 +254,7 @@ def test_pairs_can_be_mined_anew(monkeypatch: pytest.MonkeyPatch):
         calls.append(scores)
         return mine_list(grades, scores, settings, rng)
 
-    monkeypatch.setattr("headrank.objective.mine_list", watch)
+    monkeypatch.setattr("headrank.training.objective.mine_list", watch)
     counts = {}
     for option in ("never", "epoch", "step"):
         calls.clear()
@@ -314,14 +314,14 @@ def test_early_stopping_keeps_the_best_epoch(
 ):
     seen: list[dict[str, torch.Tensor]] = []
     left = iter(values)
-    original = training.measure
+    original = loop.measure
 
     def pretend(backbone: Backbone, *rest: Any) -> dict[str, float]:
         seen.append(adapter_weights(backbone.model))
         row = original(backbone, *rest)
         return {**row, criterion: next(left)} if criterion != "none" else row
 
-    monkeypatch.setattr(training, "measure", pretend)
+    monkeypatch.setattr(loop, "measure", pretend)
     _, model, curve = fit(training={"epochs": 3, "early_stopping": criterion})
     final = list(adapter_weights(model).values())
     same = [all(torch.equal(a, b) for a, b in zip(final, w.values(), strict=True)) for w in seen]
@@ -340,7 +340,7 @@ def test_held_out_ndcg_is_that_of_the_lists():
         ideal = np.sort(example.grades.numpy().clip(min=0))[::-1][:10]
         discount = 1 / np.log2(np.arange(2, 12))
         expected.append((grades @ discount[: len(grades)]) / (ideal @ discount[: len(ideal)]))
-    found = training.measure(backbone, HEADS, examples()[:4], settings)["ndcg"]
+    found = loop.measure(backbone, HEADS, examples()[:4], settings)["ndcg"]
     assert found == pytest.approx(np.mean(expected), abs=1e-6)
 
 

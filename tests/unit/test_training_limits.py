@@ -13,11 +13,11 @@ import torch
 from support import checkpoint, count_calls
 from trainable import HEADS, adapter_weights, examples, fit, make_settings, truncated
 
-from headrank import objective, steps, training
-from headrank.backbone import Backbone, load_backbone
+from headrank.engine.backbone import Backbone, load_backbone
 from headrank.errors import InputError
-from headrank.memory import tokens
-from headrank.training import Trained, train
+from headrank.training import loop, objective, stepper
+from headrank.training.loop import Trained, train
+from headrank.training.memory import tokens
 
 DROPOUT = {"lora_dropout": 0.2, "epochs": 1}
 
@@ -48,7 +48,7 @@ def test_a_list_that_does_not_fit_switches_gradient_checkpointing_on(
 ):
     _, expected, curve = fit(training=DROPOUT)
     # The second list of the second step, after the first one's gradient.
-    calls = out_of_memory(monkeypatch, steps, lambda backbone, call: call == 5)
+    calls = out_of_memory(monkeypatch, stepper, lambda backbone, call: call == 5)
     caplog.set_level(logging.WARNING)
     backbone, model, found = fit(training=DROPOUT)
     assert checkpointed(backbone)
@@ -65,7 +65,7 @@ def test_a_pass_of_several_lists_that_does_not_fit_is_read_one_by_one(
 ):
     alone = {**DROPOUT, "heldout_share": 0.0}
     _, expected, curve = fit(training=alone)
-    calls = out_of_memory(monkeypatch, steps, lambda backbone, call: call == 1)
+    calls = out_of_memory(monkeypatch, stepper, lambda backbone, call: call == 1)
     caplog.set_level(logging.WARNING)
     backbone, model, found = fit(training={**alone, "tokens_per_pass": 10**6})
     assert not checkpointed(backbone)
@@ -78,7 +78,7 @@ def test_a_pass_of_several_lists_that_does_not_fit_is_read_one_by_one(
 
 
 def test_the_fallback_outlives_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    out_of_memory(monkeypatch, steps, lambda backbone, call: call == 2)
+    out_of_memory(monkeypatch, stepper, lambda backbone, call: call == 2)
     settings = make_settings(training={**DROPOUT, "checkpoint_every": 1})
     train(truncated(), HEADS, examples(), settings, tmp_path)
     again = truncated()
@@ -94,7 +94,7 @@ def test_a_list_that_never_fits_is_named(asked: bool, monkeypatch: pytest.Monkey
         return True
 
     settings = make_settings(training={"activation_gib": 0.0 if asked else None, "heldout_share": 0.0})
-    calls = out_of_memory(monkeypatch, steps, fails)
+    calls = out_of_memory(monkeypatch, stepper, fails)
     with pytest.raises(InputError) as caught:
         train(truncated(), HEADS, [large], settings)
     assert str(caught.value) == (
@@ -120,7 +120,7 @@ def test_the_cost_of_each_step():
     rows = done.curve[done.curve["split"] == "train"]
     assert cost[["step", "epoch"]].to_numpy().tolist() == rows[["step", "epoch"]].to_numpy().tolist()
     assert cost["lists"].tolist() == [3] * 6
-    held = {e.qid for e in examples()} - {e.qid for e in training.make_plan(examples(), settings).epochs[0]}
+    held = {e.qid for e in examples()} - {e.qid for e in loop.make_plan(examples(), settings).epochs[0]}
     trained = [e for e in examples() if e.qid not in held]
     by_epoch = cost.groupby("epoch")["tokens"].sum()
     assert by_epoch.tolist() == [sum(tokens(e) for e in trained if e.sample == i) for i in (0, 1)]
@@ -154,12 +154,12 @@ def test_the_log_has_a_line_for_each_epoch(caplog: pytest.LogCaptureFixture):
 def test_patience_ends_training(
     patience: int | None, values: list[float], epochs: int, best: int, monkeypatch: pytest.MonkeyPatch
 ):
-    left, original = iter(values), training.measure
+    left, original = iter(values), loop.measure
 
     def pretend(*arguments: Any) -> dict[str, float]:
         return {**original(*arguments), "ndcg": next(left)}
 
-    monkeypatch.setattr(training, "measure", pretend)
+    monkeypatch.setattr(loop, "measure", pretend)
     choice = {"epochs": 4, "patience": patience, "early_stopping": "ndcg"}
     _, _, curve = fit(training=choice)
     assert curve["epoch"].max() == epochs
@@ -209,7 +209,7 @@ def in_16_bits(dtype: str = "bfloat16", **changes: Any) -> tuple[Backbone, Train
 
 def test_in_16_bits_what_is_trained_is_in_float32(monkeypatch: pytest.MonkeyPatch):
     seen: dict[str, set[torch.dtype]] = {"gradient": set(), "moments": set(), "rows": set()}
-    step, score = torch.optim.AdamW.step, steps.list_loss
+    step, score = torch.optim.AdamW.step, stepper.list_loss
 
     def watch(self: torch.optim.AdamW, *rest: Any) -> Any:
         result = step(self, *rest)
@@ -223,7 +223,7 @@ def test_in_16_bits_what_is_trained_is_in_float32(monkeypatch: pytest.MonkeyPatc
         return score(scores, *rest)
 
     monkeypatch.setattr(torch.optim.AdamW, "step", watch)
-    monkeypatch.setattr(steps, "list_loss", scored)
+    monkeypatch.setattr(stepper, "list_loss", scored)
     backbone, _ = in_16_bits(epochs=1)
     assert seen == {"gradient": {torch.float32}, "moments": {torch.float32}, "rows": {torch.float32}}
     kinds: dict[bool, set[torch.dtype]] = {True: set(), False: set()}
@@ -249,7 +249,7 @@ def test_in_16_bits_training_is_close_to_float32():
 
 
 def test_the_lower_layers_run_twice_after_the_fallback(monkeypatch: pytest.MonkeyPatch):
-    out_of_memory(monkeypatch, steps, lambda backbone, call: call == 1)
+    out_of_memory(monkeypatch, stepper, lambda backbone, call: call == 1)
     backbone = truncated()
     layer: Any = backbone.decoder.layers[0]  # type: ignore[union-attr,index]
     with count_calls({"mlp": layer.mlp}) as calls:

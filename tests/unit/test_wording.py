@@ -7,14 +7,14 @@ import yaml
 from folders import REPOSITORY
 from support import byte_tokenizer, tiny_backbone
 
-from headrank.collections import Document
+from headrank.data.collections import Document
 from headrank.errors import InputError
-from headrank.heads import HeadSet
-from headrank.prompt import PromptBuilder
+from headrank.heads.head_set import HeadSet
+from headrank.prompts.builder import PromptBuilder
+from headrank.prompts.templates import INFORMATION, QUESTION_ANSWERING, beir_name, faithful_wording
 from headrank.rerankers.candidates import Candidates
 from headrank.rerankers.faithful import rerank_faithful
 from headrank.settings import PromptSettings
-from headrank.wording import INFORMATION, QUESTION_ANSWERING, beir_name, faithful_wording
 
 DOCUMENTS = (Document("a", "Oak", "a tree " * 150), Document("b", "", "a stone"))
 FRAME, END = "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"

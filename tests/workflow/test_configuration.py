@@ -12,9 +12,9 @@ import pytest
 import yaml
 from conftest import CONFIGURATIONS, REPOSITORY, configuration, snakemake
 
-from headrank.detection import CRITERIA
 from headrank.generative.rerank import METHODS as GENERATIVE
 from headrank.generative.settings import GenerativeSettings
+from headrank.heads.detection import CRITERIA
 from headrank.planted.build import BackboneSpec
 from headrank.planted.embeddings import EmbeddingSpec
 from headrank.planted.language import LanguageSpec

@@ -10,8 +10,8 @@ from conftest import snakemake
 from encoders import write_encoder
 from support import checkpoint
 
-from headrank.dense import Encoder, EncoderSettings
-from headrank.runs import read_run
+from headrank.data.trec import read_run
+from headrank.retrieval.dense import Encoder, EncoderSettings
 
 
 def test_candidates_come_from_the_encoder(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from ggufs import float_checkpoint, write_gguf
 from servers import REVISION, publish, served
 from small_study import write_study
 
-from headrank.digests import file_digest
+from headrank.data.digests import file_digest
 
 MODEL = "maker/tiny-GGUF"
 FILE = "tiny-q8_0.gguf"

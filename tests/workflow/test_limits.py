@@ -13,9 +13,9 @@ import pytest
 import yaml
 from conftest import configuration, snakemake
 
-from headrank.cost import Shape, full_operations
-from headrank.estimate import WORK, training_bytes
-from headrank.shapes import SHAPES
+from headrank.cost.model_shapes import SHAPES
+from headrank.cost.multiply_adds import Shape, full_operations
+from headrank.cost.predict import WORK, training_bytes
 
 GIB_IN_MB = 1073.74
 

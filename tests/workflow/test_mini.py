@@ -12,9 +12,9 @@ import pytest
 import yaml
 from conftest import configuration, snakemake
 
+from headrank.data.trec import read_qrels, read_run
 from headrank.generative.calls import read_calls
-from headrank.heads import HeadSet
-from headrank.runs import read_qrels, read_run
+from headrank.heads.head_set import HeadSet
 
 pytestmark = pytest.mark.mini
 

@@ -10,13 +10,13 @@ import pytest
 import yaml
 from conftest import configuration
 
-from headrank.backbone import load_backbone
-from headrank.collections import open_collection, read_passages
-from headrank.heads import HeadSet
-from headrank.prompt import PromptBuilder
+from headrank.data.collections import open_collection, read_passages
+from headrank.data.trec import read_qrels, read_run
+from headrank.engine.backbone import load_backbone
+from headrank.evaluation.selectivity import gap_test, zone_documents
+from headrank.heads.head_set import HeadSet
+from headrank.prompts.builder import PromptBuilder
 from headrank.rerankers import gather_candidates, headrank, rerank_together
-from headrank.runs import read_qrels, read_run
-from headrank.selectivity import gap_test, zone_documents
 from headrank.settings import Settings
 
 pytestmark = pytest.mark.mini

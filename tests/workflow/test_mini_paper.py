@@ -9,7 +9,7 @@ import pytest
 import yaml
 from conftest import configuration
 
-from headrank.published import CLAIMS
+from headrank.evaluation.published import CLAIMS
 
 pytestmark = pytest.mark.mini
 

@@ -13,10 +13,10 @@ import yaml
 from conftest import REPOSITORY, configuration, snakemake
 
 from headrank.cli import main
-from headrank.manifest import check_manifest, read_manifest
+from headrank.data.trec import read_tag
 from headrank.provenance import read_provenance
+from headrank.provenance.manifest import check_manifest, read_manifest
 from headrank.provenance.record import EXPORTED, configuration_digest
-from headrank.runs import read_tag
 
 pytestmark = pytest.mark.mini
 

@@ -11,7 +11,7 @@ import pytest
 from tqdm import tqdm
 
 from headrank.errors import InputError
-from headrank.stage import BAD_INPUT, FAILED, LogStream, stage
+from headrank.jobs.job import BAD_INPUT, FAILED, LogStream, stage
 
 
 def test_messages_go_to_the_log_and_nowhere_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,7 +62,7 @@ def test_an_interrupt_goes_on_its_way(tmp_path: Path) -> None:
 
 def test_the_exit_status_of_a_process_is_that_of_the_stage(tmp_path: Path) -> None:
     program = (
-        "from headrank.stage import stage\nfrom headrank.errors import InputError\n"
+        "from headrank.jobs.job import stage\nfrom headrank.errors import InputError\n"
         f"with stage({str(tmp_path / 'log')!r}):\n    raise InputError('key k: missing')\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -6,22 +6,6 @@ import ast
 import hashlib
 from functools import cache
 
-# They read, check and write files, or hold defaults that the configuration overrides: no result depends on them.
-UNWATCHED = {
-    "__init__",
-    "collections",
-    "errors",
-    "files",
-    "finished",
-    "heap",
-    "progress",
-    "runs",
-    "settings",
-    "specs",
-    "stage",
-    "textfiles",
-}
-
 
 @cache
 def loaded(path):
@@ -49,7 +33,7 @@ def sources_in_c(folder):
 
 
 def watched(script):
-    """The watched files that a script loads, itself apart, wherever it loads them from."""
+    """The library's files that a script loads, itself apart, wherever it loads them from."""
     found, todo = set(), [str(workflow.source_path(f"../scripts/{script}.py"))]
     while todo:
         for name in loaded(todo.pop()):
@@ -63,9 +47,7 @@ def watched(script):
             # What a package has in C is compiled at its installation.
             folder = f"{SOURCE}/{'/'.join(parts)}"
             found.update(f"{folder}/{name}" for name in sources_in_c(folder))
-    return sorted(
-        file for file in found if os.path.relpath(file, SOURCE).removesuffix(".py") not in UNWATCHED
-    )
+    return sorted(found)
 
 
 @cache
@@ -75,6 +57,6 @@ def digest_of(file):
 
 
 def library(script):
-    """One digest of the names and contents of all watched files that a script loads."""
+    """One digest of the names and contents of all files that a script loads."""
     lines = [f"{os.path.relpath(file, SOURCE)} {digest_of(file)}" for file in watched(script)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

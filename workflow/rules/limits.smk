@@ -8,8 +8,8 @@ import math
 import sys
 
 sys.path.insert(0, os.path.dirname(SOURCE))
-from headrank import estimate, shapes
-from headrank.cost import Shape
+from headrank.cost import model_shapes, predict
+from headrank.cost.multiply_adds import Shape
 from headrank.generative import effort
 from headrank.generative.settings import GenerativeSettings
 
@@ -35,14 +35,14 @@ def given_rates():
     """The configuration's rates, in operations a second."""
     assumed = TFLOPS["cpu" if config["device"] == "cpu" else "gpu"]
     given = config["rates"] or {"products": assumed, "attention": assumed}
-    return estimate.Rates(given["products"] * 1e12, given["attention"] * 1e12, "config")
+    return predict.Rates(given["products"] * 1e12, given["attention"] * 1e12, "config")
 
 
 def shape_of(model):
     """The sizes of a model, before it is downloaded; None where they cannot be known."""
     spec = MODELS[model]
     if spec["source"] == "hub":
-        return shapes.published_shape(spec["id"])
+        return model_shapes.published_shape(spec["id"])
     if spec["source"] == "gguf":
         return sizes_of(gguf_file(model))
     file = os.path.join(DATA, spec.get("path") or "", "config.json")
@@ -86,7 +86,7 @@ def passes_of(stage, wildcards):
     if stage == "train":
         chosen = settings("lists", "training")(wildcards)
         lists = queries_of(POOLS["training"]) * chosen["lists"]["per_query_per_epoch"]
-        return estimate.TRAINING * lists * chosen["training"]["epochs"]
+        return predict.TRAINING * lists * chosen["training"]["epochs"]
     each = {
         # One for all that share a pass, one for each method in its authors' form.
         "frozen": 1
@@ -134,7 +134,7 @@ def reading_seconds(stage, shape, wildcards):
     """Time in which all shards of a job read their prompts, as if all layers ran."""
     tokens = prompt_tokens(MEAN_WORDS, passages_of(stage))
     # One layer more than there are: the last of a pass is not run to its end.
-    return passes_of(stage, wildcards) * estimate.pass_seconds(shape, shape.layers + 1, tokens, given_rates())
+    return passes_of(stage, wildcards) * predict.pass_seconds(shape, shape.layers + 1, tokens, given_rates())
 
 
 def weight_width():
@@ -156,7 +156,7 @@ def unpacking_memory(wildcards, attempt):
     shape = shape_of(wildcards.backbone)
     if shape is None:
         return attempt * UNKNOWN_MB
-    held = estimate.weight_bytes(shape, shape.layers) + 8 * shape.vocabulary * shape.hidden
+    held = predict.weight_bytes(shape, shape.layers) + 8 * shape.vocabulary * shape.hidden
     return attempt * (BASE_MB + math.ceil(held / 1e6))
 
 
@@ -184,7 +184,7 @@ def minutes(stage, names=(), key="variant"):
 def training_memory(shape, tokens, wildcards):
     """What a pass with gradients takes beyond the weights; as if all layers were trained."""
     chosen = settings("training")(wildcards)["training"]
-    return estimate.training_bytes(
+    return predict.training_bytes(
         shape,
         shape.layers,
         max(tokens, chosen["tokens_per_pass"]),
@@ -212,13 +212,13 @@ def memory(stage, names=(), key="variant"):
             taken = max(training_memory(shape, tokens, job) for job in parts_of_job(wildcards, names, key))
         elif stage in ASKING:
             tokens = max(tokens, config["generative"]["batch_tokens"])
-            taken = MARGIN * estimate.pass_bytes(shape, tokens, width) + estimate.cache_bytes(
+            taken = MARGIN * predict.pass_bytes(shape, tokens, width) + predict.cache_bytes(
                 shape, tokens, width
             )
         else:
-            taken = MARGIN * estimate.pass_bytes(shape, max(tokens, config["tokens_per_pass"]), width)
+            taken = MARGIN * predict.pass_bytes(shape, max(tokens, config["tokens_per_pass"]), width)
         kept = max(kept_bytes(stage, shape, job) for job in parts_of_job(wildcards, names, key))
-        held = estimate.weight_bytes(shape, shape.layers, width) + kept
+        held = predict.weight_bytes(shape, shape.layers, width) + kept
         return attempt * (BASE_MB + math.ceil((held + taken) / 1e6))
 
     return limit

@@ -4,8 +4,8 @@ from functools import cache
 
 sys.path.insert(0, os.path.dirname(SOURCE))
 from headrank.errors import InputError
-from headrank.gguf.find import absent, find_gguf
-from headrank.gguf.sizes import gguf_shape
+from headrank.engine.gguf.find import absent, find_gguf
+from headrank.cost.gguf_sizes import gguf_shape
 
 sys.path.remove(os.path.dirname(SOURCE))
 

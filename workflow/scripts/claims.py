@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from headrank.claims import claim_rows, claims_frame, rows_not_run, standing
-from headrank.files import write_parquet
-from headrank.findings import Measurements, findings
+from headrank.data.atomic import write_parquet
+from headrank.data.trec import read_qrels
+from headrank.evaluation.findings import Measurements, findings
+from headrank.evaluation.middle_zone import ZoneSettings
+from headrank.evaluation.selectivity import zone_counts, zone_documents
+from headrank.evaluation.significance import Resampling
+from headrank.evaluation.verdicts import claim_rows, claims_frame, rows_not_run, standing
 from headrank.generative.calls import read_calls
-from headrank.heads import HeadSet
-from headrank.runs import read_qrels
-from headrank.selectivity import zone_counts, zone_documents
-from headrank.significance import Resampling
-from headrank.stage import stage
+from headrank.heads.head_set import HeadSet
+from headrank.jobs.job import stage
 from headrank.tables.kinds import kind_of
-from headrank.zone import ZoneSettings
 
 
 def main(inputs, models, panels, study, zone, resampling, output):

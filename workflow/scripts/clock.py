@@ -2,24 +2,24 @@
 
 from pathlib import Path
 
-from headrank.imports import uncollected
+from headrank.process.large_imports import uncollected
 
 with uncollected(for_good=True):
     import pandas as pd
 
-    from headrank.adapter import check_adapter
-    from headrank.backbone import load_backbone
     from headrank.bench.alone import attention_ways, generative_ways, time_alone
-    from headrank.files import write_parquet
+    from headrank.data.atomic import write_parquet
+    from headrank.engine.backbone import load_backbone
     from headrank.generative.settings import GenerativeSettings
-    from headrank.heads import HeadSet
-    from headrank.prompt import PromptBuilder
+    from headrank.heads.head_set import HeadSet
+    from headrank.heads.routing.router import Router
+    from headrank.jobs.job import stage
+    from headrank.prompts.builder import PromptBuilder
     from headrank.rerankers import read_candidates_of, trained
     from headrank.rerankers.registry import Parts, build
-    from headrank.routing.router import Router
     from headrank.settings import Settings
     from headrank.specs import read_spec
-    from headrank.stage import stage
+    from headrank.training.adapter import check_adapter
 
 
 def main(inputs, name, frozen, generative, given, settings, queries, model, output):

@@ -4,11 +4,11 @@ import json
 import logging
 from pathlib import Path
 
-from headrank.collections import open_collection
+from headrank.data.atomic import write_text
+from headrank.data.collections import open_collection
+from headrank.data.trec import write_qrels
 from headrank.errors import InputError
-from headrank.files import write_text
-from headrank.runs import write_qrels
-from headrank.stage import stage
+from headrank.jobs.job import stage
 
 
 def check_shared(name, source, other):

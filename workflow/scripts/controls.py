@@ -5,14 +5,14 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from headrank.evaluation import evaluate
-from headrank.features import Features
-from headrank.files import write_parquet
-from headrank.heads import HeadSet
-from headrank.runs import read_qrels, read_run
+from headrank.data.atomic import write_parquet
+from headrank.data.trec import read_qrels, read_run
+from headrank.engine.features import Features
+from headrank.evaluation.metrics import evaluate
+from headrank.heads.head_set import HeadSet
+from headrank.heads.replay import Stored, layer_heads, random_heads
+from headrank.jobs.job import stage
 from headrank.settings import Settings
-from headrank.stage import stage
-from headrank.stored import Stored, layer_heads, random_heads
 
 
 def main(inputs, backbone, benchmarks, settings, cutoff, draws, seed, outputs):

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from headrank.cost import Shape, full_operations, truncated_operations
-from headrank.files import write_parquet
+from headrank.cost.multiply_adds import Shape, full_operations, truncated_operations
+from headrank.data.atomic import write_parquet
 from headrank.generative.calls import read_calls
-from headrank.heads import HeadSet
-from headrank.stage import stage
+from headrank.heads.head_set import HeadSet
+from headrank.jobs.job import stage
 
 
 def main(rankings, cells, calls, backbones, heads_paths, head_cells, independent, output):

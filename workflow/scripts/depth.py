@@ -3,16 +3,16 @@
 import pandas as pd
 from tqdm import tqdm
 
-from headrank.depth import depth_heads
-from headrank.evaluation import evaluate
-from headrank.features import Features
-from headrank.files import write_parquet
-from headrank.heads import HeadSet
-from headrank.runs import read_qrels, read_run
+from headrank.data.atomic import write_parquet
+from headrank.data.trec import read_qrels, read_run
+from headrank.engine.features import Features
+from headrank.evaluation.metrics import evaluate
+from headrank.evaluation.significance import Resampling, bootstrap_interval
+from headrank.heads.depth import depth_heads
+from headrank.heads.head_set import HeadSet
+from headrank.heads.replay import Stored
+from headrank.jobs.job import stage
 from headrank.settings import Settings
-from headrank.significance import Resampling, bootstrap_interval
-from headrank.stage import stage
-from headrank.stored import Stored
 
 
 def main(inputs, backbone, settings, cutoff, resampling, outputs):

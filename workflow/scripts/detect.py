@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from headrank import __version__
-from headrank.detection import detect
-from headrank.features import Features
+from headrank.engine.features import Features
+from headrank.heads.detection import detect
+from headrank.jobs.job import stage
 from headrank.settings import Settings
-from headrank.stage import stage
 
 
 def main(features, lists, given, seed, outputs):

@@ -1,8 +1,8 @@
 """Encode a collection for a dense first stage, once for all that share its documents."""
 
-from headrank.collections import open_collection
-from headrank.dense import Encoder, EncoderSettings, build_dense_index
-from headrank.stage import stage
+from headrank.data.collections import open_collection
+from headrank.jobs.job import stage
+from headrank.retrieval.dense import Encoder, EncoderSettings, build_dense_index
 
 
 def main(name, spec, encoder, settings, device, directory):

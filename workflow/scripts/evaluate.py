@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from headrank.bounds import ndcg_bounds
-from headrank.evaluation import evaluate
-from headrank.files import write_parquet
-from headrank.fusion import reciprocal_rank_fusion
-from headrank.runs import read_qrels, read_run
-from headrank.stage import stage
+from headrank.data.atomic import write_parquet
+from headrank.data.trec import read_qrels, read_run
+from headrank.evaluation.bounds import ndcg_bounds
+from headrank.evaluation.metrics import evaluate
+from headrank.jobs.job import stage
+from headrank.retrieval.fusion import reciprocal_rank_fusion
 
 
 def main(runs, candidates, qrels, cells, depth, cutoff, fusion, output):

@@ -3,22 +3,22 @@
 from functools import partial
 from pathlib import Path
 
-from headrank.imports import uncollected
+from headrank.process.large_imports import uncollected
 
 with uncollected(for_good=True):
     import pandas as pd
 
-    from headrank.adapter import fingerprint
-    from headrank.backbone import load_backbone
-    from headrank.collections import open_collection, read_passages
-    from headrank.extract import collect_features
-    from headrank.finished import Finished
-    from headrank.lists import by_list
-    from headrank.progress import whole_job
-    from headrank.prompt import PromptBuilder
+    from headrank.data.collections import open_collection, read_passages
+    from headrank.data.training_lists import by_list
+    from headrank.engine.backbone import load_backbone
+    from headrank.engine.extract import collect_features
+    from headrank.jobs.finished_blocks import Finished
+    from headrank.jobs.job import stage
+    from headrank.jobs.shards import blocks_of, join_features
+    from headrank.process.progress import whole_job
+    from headrank.prompts.builder import PromptBuilder
     from headrank.settings import Settings
-    from headrank.shards import blocks_of, join_features
-    from headrank.stage import stage
+    from headrank.training.adapter import fingerprint
 
 
 def main(inputs, params, tokens_per_pass, outputs):

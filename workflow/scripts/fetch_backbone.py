@@ -11,8 +11,8 @@ os.environ["HF_HUB_OFFLINE"] = "0"
 
 from pathlib import Path
 
-from headrank.hub import fetch_snapshot
-from headrank.stage import stage
+from headrank.engine.hub import fetch_snapshot
+from headrank.jobs.job import stage
 
 
 def main(identifier, revision, directory):

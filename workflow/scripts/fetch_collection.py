@@ -3,9 +3,9 @@
 import logging
 import os
 
-from headrank.files import write_json
-from headrank.sources import fetch_collection
-from headrank.stage import stage
+from headrank.data.atomic import write_json
+from headrank.data.downloads import fetch_collection
+from headrank.jobs.job import stage
 
 
 def main(name, identifier, official, output):

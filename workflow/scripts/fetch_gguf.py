@@ -10,8 +10,8 @@ os.environ["HF_HUB_OFFLINE"] = "0"
 
 from pathlib import Path
 
-from headrank.hub import fetch_file
-from headrank.stage import stage
+from headrank.engine.hub import fetch_file
+from headrank.jobs.job import stage
 
 
 def main(identifier, revision, file, sha256, target):

@@ -4,10 +4,10 @@ import sys
 
 import pandas as pd
 
-from headrank.files import write_parquet
-from headrank.firststage import check_first_stage, measure_first_stage
-from headrank.runs import read_qrels, read_run
-from headrank.stage import stage
+from headrank.data.atomic import write_parquet
+from headrank.data.trec import read_qrels, read_run
+from headrank.jobs.job import stage
+from headrank.retrieval.published_check import check_first_stage, measure_first_stage
 
 
 def main(runs, qrels, collections, stages, published, tolerance, output):

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from headrank.files import write_parquet
+from headrank.data.atomic import write_parquet
+from headrank.data.trec import read_run
 from headrank.generative.calls import read_calls
-from headrank.runs import read_run
-from headrank.stage import stage
+from headrank.jobs.job import stage
 
 
 def main(rankings, cells, calls, candidates, depth, writing, output):

@@ -6,27 +6,27 @@ One job reads the model once and serves all benchmarks, or its shard of their qu
 from functools import partial
 from pathlib import Path
 
-from headrank.imports import uncollected
+from headrank.process.large_imports import uncollected
 
 with uncollected(for_good=True):
-    from headrank.adapter import fingerprint
-    from headrank.backbone import load_backbone
-    from headrank.digests import file_digest
-    from headrank.files import write_parquet
-    from headrank.finished import Finished
-    from headrank.heads import HeadSet
-    from headrank.progress import whole_job
-    from headrank.prompt import PromptBuilder
+    from headrank.data.atomic import write_parquet
+    from headrank.data.digests import file_digest
+    from headrank.data.trec import write_run
+    from headrank.engine.backbone import load_backbone
+    from headrank.heads.head_set import HeadSet
+    from headrank.heads.routing.router import Router
+    from headrank.jobs.finished_blocks import Finished
+    from headrank.jobs.job import stage
+    from headrank.jobs.shards import join_features, join_frames
+    from headrank.process.progress import whole_job
+    from headrank.prompts.builder import PromptBuilder
+    from headrank.prompts.templates import beir_name
     from headrank.rerankers import as_run, queries_of_shard, shard_of_candidates
     from headrank.rerankers.faithful import rerank_faithful
     from headrank.rerankers.frozen import rerank_frozen
     from headrank.rerankers.registry import FAITHFUL, Parts, build
-    from headrank.routing.router import Router
-    from headrank.runs import write_run
     from headrank.settings import Settings
-    from headrank.shards import join_features, join_frames
-    from headrank.stage import stage
-    from headrank.wording import beir_name
+    from headrank.training.adapter import fingerprint
 
 
 def main(inputs, params, tokens_per_pass, masses_paths):

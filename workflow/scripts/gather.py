@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
-from headrank.imports import uncollected
+from headrank.process.large_imports import uncollected
 
 with uncollected(for_good=True):
     import pandas as pd
 
-    from headrank.features import Features
-    from headrank.files import write_parquet
+    from headrank.data.atomic import write_parquet
+    from headrank.data.trec import read_run, write_run
+    from headrank.engine.features import Features
     from headrank.generative.calls import read_calls, write_calls
+    from headrank.jobs.job import stage
+    from headrank.jobs.shards import join_features, join_frames
     from headrank.rerankers import as_run
-    from headrank.runs import read_run, write_run
-    from headrank.shards import join_features, join_frames
-    from headrank.stage import stage
 
 
 def main(parts, orders, queries, outputs):

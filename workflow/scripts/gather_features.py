@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from headrank.features import Features
-from headrank.shards import join_features
-from headrank.stage import stage
+from headrank.engine.features import Features
+from headrank.jobs.job import stage
+from headrank.jobs.shards import join_features
 
 
 def main(parts, lists, output):

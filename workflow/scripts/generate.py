@@ -6,22 +6,22 @@ One job reads the model once and serves all methods and benchmarks, or its shard
 from functools import partial
 from pathlib import Path
 
-from headrank.imports import uncollected
+from headrank.process.large_imports import uncollected
 
 with uncollected(for_good=True):
-    from headrank.adapter import fingerprint
-    from headrank.backbone import load_backbone
-    from headrank.files import write_parquet
-    from headrank.finished import Finished
+    from headrank.data.atomic import write_parquet
+    from headrank.data.trec import write_run
+    from headrank.engine.backbone import load_backbone
     from headrank.generative.calls import write_calls
     from headrank.generative.rerank import rerank_generative
     from headrank.generative.settings import GenerativeSettings
-    from headrank.progress import whole_job
+    from headrank.jobs.finished_blocks import Finished
+    from headrank.jobs.job import stage
+    from headrank.jobs.shards import join_frames
+    from headrank.process.progress import whole_job
     from headrank.rerankers import as_run, queries_of_shard, shard_of_candidates
-    from headrank.runs import write_run
-    from headrank.shards import join_frames
     from headrank.specs import read_spec
-    from headrank.stage import stage
+    from headrank.training.adapter import fingerprint
 
 
 def main(inputs, params, rankings):

@@ -1,12 +1,12 @@
 """Time HeadRank's pass with one of its sizes varied at a time, on a model of one shape."""
 
-from headrank.imports import uncollected
+from headrank.process.large_imports import uncollected
 
 with uncollected(for_good=True):
     from headrank.bench.plan import Plan, measure_plan_growth
     from headrank.bench.record import write_rounds
-    from headrank.files import write_parquet
-    from headrank.stage import stage
+    from headrank.data.atomic import write_parquet
+    from headrank.jobs.job import stage
 
 
 def main(shape, plan, varied, device, outputs):

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from headrank.files import write_parquet
-from headrank.heads import HeadSet
-from headrank.stage import stage
+from headrank.data.atomic import write_parquet
+from headrank.heads.head_set import HeadSet
+from headrank.jobs.job import stage
 
 
 def main(paths, cells, outputs):

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from headrank.files import write_parquet
-from headrank.homogenisation import homogenisation, profile
-from headrank.runs import read_qrels
-from headrank.stage import stage
-from headrank.zone import ZoneSettings
+from headrank.data.atomic import write_parquet
+from headrank.data.trec import read_qrels
+from headrank.evaluation.homogenisation import homogenisation, profile
+from headrank.evaluation.middle_zone import ZoneSettings
+from headrank.jobs.job import stage
 
 
 def main(rankings, qrels, cells, zone, averages, outputs):

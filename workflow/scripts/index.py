@@ -1,8 +1,8 @@
 """Index a collection for BM25, once for all that share its documents."""
 
-from headrank.collections import open_collection
-from headrank.indexing import build_index
-from headrank.stage import stage
+from headrank.data.collections import open_collection
+from headrank.jobs.job import stage
+from headrank.retrieval.bm25_index import build_index
 
 
 def main(name, spec, k1, b, directory):

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from headrank.imports import uncollected
+from headrank.process.large_imports import uncollected
 
 with uncollected(for_good=True):
-    from headrank.backbone import read_config
-    from headrank.stage import stage
+    from headrank.engine.backbone import read_config
+    from headrank.jobs.job import stage
 
 
 def main(config, decoder, directory):

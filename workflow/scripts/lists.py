@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from headrank.collections import open_collection, read_passages
-from headrank.files import write_parquet
-from headrank.lists import build_lists
-from headrank.runs import read_run
+from headrank.data.atomic import write_parquet
+from headrank.data.collections import open_collection, read_passages
+from headrank.data.training_lists import build_lists
+from headrank.data.trec import read_run
+from headrank.jobs.job import stage
 from headrank.settings import Settings
-from headrank.stage import stage
 
 
 def main(inputs, settings, samples, seed, output):

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from headrank.manifest import write_manifest
-from headrank.stage import stage
+from headrank.jobs.job import stage
+from headrank.provenance.manifest import write_manifest
 
 
 def main(output):

@@ -2,13 +2,13 @@
 
 import pandas as pd
 
-from headrank.features import Features
-from headrank.files import write_parquet
-from headrank.heads import HeadSet
-from headrank.lists import subset_queries
-from headrank.pairs import mine_pairs
+from headrank.data.atomic import write_parquet
+from headrank.data.training_lists import subset_queries
+from headrank.engine.features import Features
+from headrank.heads.head_set import HeadSet
+from headrank.jobs.job import stage
 from headrank.settings import Settings
-from headrank.stage import stage
+from headrank.training.pairs import mine_pairs
 
 
 def main(inputs, given, queries, seed, outputs):

@@ -1,9 +1,9 @@
 """Take the candidates' texts out of the collection, so that no later stage needs the whole of it."""
 
-from headrank.collections import open_collection, write_passages
+from headrank.data.collections import open_collection, write_passages
+from headrank.data.trec import read_qrels, read_run
 from headrank.errors import InputError
-from headrank.runs import read_qrels, read_run
-from headrank.stage import stage
+from headrank.jobs.job import stage
 
 
 def main(name, spec, candidates, judged, passages):

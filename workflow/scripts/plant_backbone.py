@@ -1,8 +1,8 @@
 """Build a backbone with planted heads from the study's own text."""
 
-from headrank.collections import read_passages
+from headrank.data.collections import read_passages
+from headrank.jobs.job import stage
 from headrank.planted.mini import build_mini_backbone
-from headrank.stage import stage
 
 
 def main(name, spec, passages, directory):

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from headrank.collections import read_passages
+from headrank.data.collections import read_passages
+from headrank.jobs.job import stage
 from headrank.planted.realtext import build_realtext
-from headrank.stage import stage
 
 
 def main(name, spec, passages, tokenizer, directory):

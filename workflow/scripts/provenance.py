@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from headrank.files import write_json
+from headrank.data.atomic import write_json
+from headrank.jobs.job import stage
 from headrank.provenance import record
-from headrank.stage import stage
 
 
 def main(output, configuration, repository, models, skip):

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from headrank.files import write_parquet
-from headrank.significance import Resampling, bootstrap_interval
-from headrank.stage import stage
+from headrank.data.atomic import write_parquet
+from headrank.evaluation.significance import Resampling, bootstrap_interval
+from headrank.jobs.job import stage
 
 
 def main(inputs, numbers, backbone, resampling, outputs):

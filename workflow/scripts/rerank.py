@@ -5,21 +5,21 @@ One job serves all benchmarks, or its shard of their queries, with each of its a
 
 from pathlib import Path
 
-from headrank.imports import uncollected
+from headrank.process.large_imports import uncollected
 
 with uncollected(for_good=True):
-    from headrank.adapter import check_adapter, fingerprint
-    from headrank.backbone import load_backbone
-    from headrank.digests import file_digest
-    from headrank.files import write_parquet
-    from headrank.finished import Finished
-    from headrank.progress import whole_job
-    from headrank.prompt import PromptBuilder
+    from headrank.data.atomic import write_parquet
+    from headrank.data.digests import file_digest
+    from headrank.data.trec import write_run
+    from headrank.engine.backbone import load_backbone
+    from headrank.jobs.finished_blocks import Finished
+    from headrank.jobs.job import stage
+    from headrank.jobs.shards import join_frames
+    from headrank.process.progress import whole_job
+    from headrank.prompts.builder import PromptBuilder
     from headrank.rerankers import as_run, queries_of_shard, rerank_together, shard_of_candidates, trained
-    from headrank.runs import write_run
     from headrank.settings import Settings
-    from headrank.shards import join_frames
-    from headrank.stage import stage
+    from headrank.training.adapter import check_adapter, fingerprint
 
 
 def main(inputs, params, tokens_per_pass, rankings):

@@ -5,11 +5,11 @@
 
 from pathlib import Path
 
-from headrank.collections import open_collection
-from headrank.indexing import Bm25Index
-from headrank.retrieval import cut, retrieve, without_same_id
-from headrank.runs import check_candidates, read_run, write_run
-from headrank.stage import stage
+from headrank.data.collections import open_collection
+from headrank.data.trec import check_candidates, read_run, write_run
+from headrank.jobs.job import stage
+from headrank.retrieval.bm25_index import Bm25Index
+from headrank.retrieval.first_stage import cut, retrieve, without_same_id
 
 
 def given(name, spec, run_path, known, drop_same_id):

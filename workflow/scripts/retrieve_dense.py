@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from headrank.collections import open_collection
-from headrank.dense import DenseIndex, Encoder, EncoderSettings
-from headrank.retrieval import cut, retrieve
-from headrank.runs import write_run
-from headrank.stage import stage
+from headrank.data.collections import open_collection
+from headrank.data.trec import write_run
+from headrank.jobs.job import stage
+from headrank.retrieval.dense import DenseIndex, Encoder, EncoderSettings
+from headrank.retrieval.first_stage import cut, retrieve
 
 
 def main(name, inputs, params, outputs):

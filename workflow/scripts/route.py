@@ -3,12 +3,12 @@
 import pandas as pd
 
 from headrank import __version__
-from headrank.features import Features
-from headrank.files import write_text
-from headrank.routing.labels import candidate_heads, label_lists
-from headrank.routing.router import train_router
+from headrank.data.atomic import write_text
+from headrank.engine.features import Features
+from headrank.heads.routing.labels import candidate_heads, label_lists
+from headrank.heads.routing.router import train_router
+from headrank.jobs.job import stage
 from headrank.settings import Settings
-from headrank.stage import stage
 
 
 def main(inputs, given, seed, outputs):

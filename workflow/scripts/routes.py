@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from headrank.files import write_parquet
-from headrank.stage import stage
+from headrank.data.atomic import write_parquet
+from headrank.jobs.job import stage
 
 
 def main(paths, cells, output):

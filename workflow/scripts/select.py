@@ -3,12 +3,12 @@
 import pandas as pd
 
 from headrank import __version__
-from headrank.detection import detect
-from headrank.features import Features
-from headrank.lists import subset_queries
-from headrank.selection import select_headrank
+from headrank.data.training_lists import subset_queries
+from headrank.engine.features import Features
+from headrank.heads.detection import detect
+from headrank.heads.selection import select_headrank
+from headrank.jobs.job import stage
 from headrank.settings import Settings
-from headrank.stage import stage
 
 
 def main(inputs, given, queries, seed, outputs):

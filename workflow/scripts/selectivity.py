@@ -5,12 +5,12 @@ from pathlib import Path
 import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
-from headrank.files import write_parquet
-from headrank.runs import read_qrels
-from headrank.selectivity import gap_test, promotion, zone_documents
-from headrank.significance import Resampling
-from headrank.stage import stage
-from headrank.zone import ZoneSettings
+from headrank.data.atomic import write_parquet
+from headrank.data.trec import read_qrels
+from headrank.evaluation.middle_zone import ZoneSettings
+from headrank.evaluation.selectivity import gap_test, promotion, zone_documents
+from headrank.evaluation.significance import Resampling
+from headrank.jobs.job import stage
 
 
 def main(rankings, qrels, cells, zone, resampling, averages, output):

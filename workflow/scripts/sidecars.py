@@ -5,10 +5,10 @@ from pathlib import Path
 
 import yaml
 
-from headrank.files import write_text
-from headrank.runs import read_tag
-from headrank.sidecars import sidecar
-from headrank.stage import stage
+from headrank.data.atomic import write_text
+from headrank.data.trec import read_tag
+from headrank.jobs.job import stage
+from headrank.provenance.sidecars import sidecar
 
 
 def main(provenance, runs, sidecars):

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from headrank.files import write_parquet
-from headrank.significance import Resampling, compare
-from headrank.stage import stage
+from headrank.data.atomic import write_parquet
+from headrank.evaluation.significance import Resampling, compare
+from headrank.jobs.job import stage
 
 
 def main(metrics, pairs, family, averages, resampling, output):

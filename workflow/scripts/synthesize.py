@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from headrank.jobs.job import stage
 from headrank.planted.synthetic import generate
-from headrank.stage import stage
 
 
 def main(name, spec, corpus):

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from headrank import tables
-from headrank.stage import stage
+from headrank.jobs.job import stage
 
 
 def main(name, frames, options, outputs):

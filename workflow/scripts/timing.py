@@ -1,7 +1,7 @@
 """Gather Snakemake's benchmark files: seconds and memory of every job."""
 
-from headrank.files import write_parquet
-from headrank.stage import stage
+from headrank.data.atomic import write_parquet
+from headrank.jobs.job import stage
 from headrank.tables import read_benchmarks
 
 

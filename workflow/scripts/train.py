@@ -3,23 +3,23 @@
 import logging
 from pathlib import Path
 
-from headrank.imports import uncollected
+from headrank.process.large_imports import uncollected
 
 with uncollected(for_good=True):
     import pandas as pd
 
-    from headrank.adapter import save_adapter
-    from headrank.backbone import load_backbone
-    from headrank.collections import open_collection, read_passages
-    from headrank.examples import make_examples
-    from headrank.files import write_text
-    from headrank.heads import HeadSet
-    from headrank.lists import subset_queries
-    from headrank.prompt import PromptBuilder
-    from headrank.resume import forget
+    from headrank.data.atomic import write_text
+    from headrank.data.collections import open_collection, read_passages
+    from headrank.data.training_lists import subset_queries
+    from headrank.engine.backbone import load_backbone
+    from headrank.heads.head_set import HeadSet
+    from headrank.jobs.job import stage
+    from headrank.prompts.builder import PromptBuilder
     from headrank.settings import Settings
-    from headrank.stage import stage
-    from headrank.training import train
+    from headrank.training.adapter import save_adapter
+    from headrank.training.checkpoint import forget
+    from headrank.training.examples import make_examples
+    from headrank.training.loop import train
 
 logger = logging.getLogger(__name__)
 

@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from headrank.collections import open_collection, read_passages, write_passages
+from headrank.data.atomic import write_text
+from headrank.data.collections import open_collection, read_passages, write_passages
+from headrank.data.trec import read_run, write_qrels, write_run
 from headrank.errors import InputError
-from headrank.files import write_text
-from headrank.runs import read_run, write_qrels, write_run
-from headrank.stage import stage
+from headrank.jobs.job import stage
 
 
 def joined(parts, what):

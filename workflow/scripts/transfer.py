@@ -2,14 +2,14 @@
 
 import pandas as pd
 
-from headrank.features import Features
-from headrank.files import write_parquet
-from headrank.heads import HeadSet
-from headrank.runs import read_qrels
+from headrank.data.atomic import write_parquet
+from headrank.data.trec import read_qrels
+from headrank.engine.features import Features
+from headrank.heads.head_set import HeadSet
+from headrank.heads.replay import Stored
+from headrank.heads.transfer import transfer
+from headrank.jobs.job import stage
 from headrank.settings import Settings
-from headrank.stage import stage
-from headrank.stored import Stored
-from headrank.transfer import transfer
 
 
 def main(inputs, backbone, benchmarks, settings, cutoff, output):

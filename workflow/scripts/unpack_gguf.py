@@ -1,11 +1,11 @@
 """Dequantise a GGUF file, once for the study: a checkpoint that all other jobs load."""
 
-from headrank.imports import uncollected
+from headrank.process.large_imports import uncollected
 
 with uncollected(for_good=True):
-    from headrank.backbone import read_config
-    from headrank.gguf.unpack import unpack_gguf
-    from headrank.stage import stage
+    from headrank.engine.backbone import read_config
+    from headrank.engine.gguf.unpack import unpack_gguf
+    from headrank.jobs.job import stage
 
 
 def main(file, spec, decoder, directory):

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from headrank.backbone import Backbone
+from headrank.engine.backbone import Backbone
 from headrank.generative.rerank import rerank_generative
 from headrank.generative.settings import GenerativeSettings
-from headrank.prompt import PromptBuilder
+from headrank.prompts.builder import PromptBuilder
 from headrank.rerankers import Method, rerank_together
 from headrank.rerankers.candidates import Candidates
 

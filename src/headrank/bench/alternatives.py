@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
 
-from headrank.backbone import Backbone
-from headrank.prompt import Branch, Prompt
-from headrank.reading import Reading
+from headrank.engine.backbone import Backbone
+from headrank.engine.forward import Reading
+from headrank.engine.scoring import document_scores
+from headrank.prompts.builder import Branch, Prompt
 from headrank.rerankers.icr import KERNEL
-from headrank.scoring import document_scores
 
 
 def forward(backbone: Backbone, prompt: Prompt, layers: int) -> Tensor:

@@ -8,19 +8,19 @@ from typing import Any
 
 import torch
 
-from headrank.attention import Capture, run
-from headrank.backbone import Backbone
 from headrank.bench import alternatives
-from headrank.bench.names import GENERATIVE, PRODUCT
-from headrank.bench.ratios import REFERENCE
 from headrank.bench.workload import Workload
-from headrank.cost import Shape, full_operations, layer_operations, truncated_operations
+from headrank.cost.measured import GENERATIVE, PRODUCT
+from headrank.cost.multiply_adds import Shape, full_operations, layer_operations, truncated_operations
+from headrank.cost.ratios import REFERENCE
+from headrank.engine.attention import Capture, run
+from headrank.engine.backbone import Backbone
+from headrank.engine.packing import Segment
 from headrank.generative.chat import Chat
 from headrank.generative.rerank import METHODS
 from headrank.generative.settings import GenerativeSettings
 from headrank.generative.task import Called, Query, hold
-from headrank.heads import HeadSet
-from headrank.packing import Segment
+from headrank.heads.head_set import HeadSet
 from headrank.rerankers import Candidates, rerank_together
 from headrank.rerankers.headrank import headrank
 from headrank.rerankers.icr import icr

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from headrank.bench.ratios import KEYS, paired, reference_depth, summarise
+from headrank.cost.ratios import KEYS, paired, reference_depth, summarise
 
 # Lists this long and longer: below, a pass is over before the machine is in full swing.
 FROM = 20

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from headrank.backbone import Backbone
 from headrank.bench.contenders import Bench, at_depth
 from headrank.bench.measure import timed
 from headrank.bench.memory import peak_memory
-from headrank.bench.names import GROWTH_COLUMNS, SIZES
 from headrank.bench.workload import make_workload
+from headrank.cost.measured import GROWTH_COLUMNS, SIZES
+from headrank.cost.predict import layer_parameters, multiply_adds, pass_bytes, weight_bytes
+from headrank.engine.backbone import Backbone
 from headrank.errors import InputError
-from headrank.estimate import layer_parameters, multiply_adds, pass_bytes, weight_bytes
 from headrank.generative.chat import Chat
 from headrank.settings import Settings
 
@@ -55,10 +55,10 @@ def points(base: Point, varied: Sequence[str]) -> list[tuple[str, Point]]:
 
 
 def measure_growth(backbone: Backbone, base: Point, varied: Sequence[str], rounds: int) -> pd.DataFrame:
-    """A frame of ``headrank.bench.names.GROWTH_COLUMNS``: every point once a round, in an order that changes.
+    """A frame of ``headrank.cost.measured.GROWTH_COLUMNS``: every point once a round, in an order that changes.
 
-    products, attention: multiply-adds; predicted_memory, weight_memory: bytes (all ``headrank.estimate``). A point that
-    belongs to several sizes is measured once and has a row for each.
+    products, attention: multiply-adds; predicted_memory, weight_memory: bytes (all ``headrank.cost.predict``). A
+    point that belongs to several sizes is measured once and has a row for each.
     """
     wanted = points(base, varied)
     weight = next(backbone.model.parameters())

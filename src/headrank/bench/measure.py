@@ -23,8 +23,8 @@ from headrank.bench.contenders import (
     matrix_product,
 )
 from headrank.bench.memory import peak_memory
-from headrank.bench.names import COLUMNS, GENERATIVE, TRAINING
 from headrank.bench.training import training
+from headrank.cost.measured import COLUMNS, GENERATIVE, TRAINING
 
 # Seconds beyond which a contender runs once by default: its first run counts as its round.
 SLOW = 60.0

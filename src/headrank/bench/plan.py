@@ -8,18 +8,18 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from headrank.backbone import Backbone, load_backbone
 from headrank.bench.contenders import Bench
 from headrank.bench.growth import Point, measure_growth, points
 from headrank.bench.measure import SLOW, contenders, measure
-from headrank.bench.names import NAMES, TRAINING
 from headrank.bench.shapes import load_tokenizer, random_backbone
 from headrank.bench.workload import make_workload, word_tokenizer
+from headrank.cost.measured import NAMES, TRAINING
+from headrank.cost.model_shapes import SHAPES
+from headrank.engine.backbone import Backbone, load_backbone
+from headrank.engine.devices import choose_device
 from headrank.errors import InputError
 from headrank.generative.chat import Chat
-from headrank.gpus import choose_device
 from headrank.settings import Settings
-from headrank.shapes import SHAPES
 
 logger = logging.getLogger(__name__)
 
@@ -28,10 +28,10 @@ logger = logging.getLogger(__name__)
 class Plan:
     """One backbone, lists of several lengths.
 
-    backbone: one of ``headrank.shapes.SHAPES``, with random weights, or a folder, GGUF file or hub id. n: passages of a
-    list; words: of a passage. depths: parts of the layers at which truncated passes are measured. methods: of
-    ``headrank.bench.names.NAMES``, or of its ``TRAINING`` alone. rounds: how often each is timed. tokenizer: a folder,
-    for a shape. device: "auto", "cpu", "cuda". slow: seconds; what takes longer runs once.
+    backbone: one of ``headrank.cost.model_shapes.SHAPES``, with random weights, or a folder, GGUF file or hub id. n:
+    passages of a list; words: of a passage. depths: parts of the layers at which truncated passes are measured.
+    methods: of ``headrank.cost.measured.NAMES``, or of its ``TRAINING`` alone. rounds: how often each is timed.
+    tokenizer: a folder, for a shape. device: "auto", "cpu", "cuda". slow: seconds; what takes longer runs once.
     """
 
     backbone: str
@@ -47,7 +47,7 @@ class Plan:
 
 
 def measure_plan(plan: Plan) -> pd.DataFrame:
-    """A frame of ``headrank.bench.names.COLUMNS``. What all are compared with is measured whether asked for or not.
+    """A frame of ``headrank.cost.measured.COLUMNS``. What all are compared with is measured whether asked for or not.
 
     Raises InputError for a method that there is not, for methods of training beside others, and for a backbone or
     tokenizer that cannot be loaded.
@@ -65,9 +65,9 @@ def measure_plan(plan: Plan) -> pd.DataFrame:
 
 
 def measure_plan_growth(plan: Plan, varied: Sequence[str]) -> pd.DataFrame:
-    """HeadRank's pass about the plan's first list length and depth: a frame of ``headrank.bench.names.GROWTH_COLUMNS``.
+    """HeadRank's pass about the plan's first list length and depth: a frame of ``cost.measured.GROWTH_COLUMNS``.
 
-    varied: of ``headrank.bench.names.SIZES``. Raises InputError as ``measure_plan`` does, and for an unknown size.
+    varied: of ``headrank.cost.measured.SIZES``. Raises InputError as ``measure_plan`` does, and for an unknown size.
     """
     base = Point(plan.n[0], plan.words, plan.depths[0])
     # Unknown sizes are told before a model is loaded.

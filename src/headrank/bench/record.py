@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from headrank.files import whole_file, write_json
+from headrank.data.atomic import whole_file, write_json
 from headrank.provenance.machine import machine
 from headrank.provenance.software import software
 

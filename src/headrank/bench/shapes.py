@@ -9,10 +9,10 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase, Qwen3Config
 
-from headrank.attention import IMPLEMENTATION
-from headrank.backbone import DTYPES, Backbone
+from headrank.cost.model_shapes import known_shape
+from headrank.engine.attention import IMPLEMENTATION
+from headrank.engine.backbone import DTYPES, Backbone
 from headrank.errors import InputError
-from headrank.shapes import known_shape
 
 
 def shape_config(name: str) -> Qwen3Config:

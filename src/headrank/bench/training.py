@@ -11,20 +11,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from headrank.adapter import attach_lora
-from headrank.backbone import Backbone
 from headrank.bench.alternatives import attention
 from headrank.bench.contenders import Bench, Contender, layers_at, spread_heads
-from headrank.entrance import Entrance
-from headrank.examples import Example
-from headrank.heads import HeadSet
-from headrank.losses import list_scores
-from headrank.objective import list_loss, score_list
-from headrank.pairs import mine_list
-from headrank.reading import Reading, prompt_states
-from headrank.readout import read_out
-from headrank.scoring import head_scores
+from headrank.engine.backbone import Backbone
+from headrank.engine.forward import Reading, prompt_states
+from headrank.engine.layer_entry import Entrance
+from headrank.engine.readout import read_out
+from headrank.engine.scoring import head_scores
+from headrank.heads.head_set import HeadSet
 from headrank.settings import Settings
+from headrank.training.adapter import attach_lora
+from headrank.training.examples import Example
+from headrank.training.losses import list_scores
+from headrank.training.objective import list_loss, score_list
+from headrank.training.pairs import mine_list
 
 GRADES = 4
 
@@ -75,7 +75,7 @@ def training(bench: Bench, depth: float) -> list[Contender]:
 
 
 def plain_scores(backbone: Backbone, heads: HeadSet, example: Example, settings: Settings) -> Tensor:
-    """(documents,): what ``headrank.objective.score_list`` gives, from eager attention over the whole model."""
+    """(documents,): what ``training.objective.score_list`` gives, from eager attention over the whole model."""
     prompt = example.prompt
     start, stop = prompt.query.rows(settings.query_span)
     device = next(backbone.model.parameters()).device

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from headrank.collections import Document
+from headrank.data.collections import Document
 from headrank.generative.listwise import conversation
 from headrank.generative.pointwise import LIKELIHOOD, QWEN3_RERANKER, YES_NO
 from headrank.generative.settings import GenerativeSettings
 from headrank.planted.tokenizer import make_tokenizer
-from headrank.prompt import Prompt, PromptBuilder
+from headrank.prompts.builder import Prompt, PromptBuilder
 from headrank.settings import PromptSettings
 
 # Qwen3's tokenizer on 1,000 passages of MS MARCO (DL 2019's candidates): 1.38 tokens a blank-separated word.

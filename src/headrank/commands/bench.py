@@ -92,9 +92,9 @@ def run(options: argparse.Namespace) -> int:
     import torch
 
     from headrank.bench.goals import outcomes
-    from headrank.bench.names import NAMES, SIZES, TRAINING
     from headrank.bench.plan import Plan, measure_plan, measure_plan_growth
     from headrank.bench.record import write_rounds
+    from headrank.cost.measured import NAMES, SIZES, TRAINING
 
     output = output_file(options.output) if options.output else None
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -126,8 +126,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _growth(rounds: pd.DataFrame) -> str:
-    from headrank.bench.exponents import exponents, medians
-    from headrank.bench.names import SIZE_TITLES
+    from headrank.cost.exponents import exponents, medians
+    from headrank.cost.measured import SIZE_TITLES
 
     lines = ["exponents (by arithmetic), and how far the arithmetic is off at most"]
     for row in exponents(medians(rounds)).to_dict("records"):
@@ -141,7 +141,7 @@ def _growth(rounds: pd.DataFrame) -> str:
 
 
 def _report(rounds: pd.DataFrame) -> str:
-    from headrank.bench.ratios import summarise
+    from headrank.cost.ratios import summarise
 
     titles = ("method", "layers", "times", "seconds", "(least - most)", "GB", "of rate")
     lines = []

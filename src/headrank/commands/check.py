@@ -25,7 +25,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from headrank.manifest import NAME, check_manifest
+    from headrank.provenance.manifest import NAME, check_manifest
 
     found = check_manifest(options.results)
     parts = {"changed": found.changed, "missing": found.missing, "extra": found.extra}

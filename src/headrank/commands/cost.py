@@ -9,7 +9,7 @@ from headrank.commands.inputs import count
 from headrank.errors import InputError
 
 if TYPE_CHECKING:
-    from headrank.estimate import Rates
+    from headrank.cost.predict import Rates
 
 # Lists that the rates of the machine at hand are measured on, the longest for attention's; so many layers of the shape;
 # seconds from which on a pass is measured once.
@@ -45,7 +45,8 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from headrank.bench.workload import make_workload, word_tokenizer
-    from headrank.estimate import (
+    from headrank.cost.model_shapes import known_shape
+    from headrank.cost.predict import (
         HEADS,
         ROWS,
         multiply_adds,
@@ -54,7 +55,6 @@ def run(options: argparse.Namespace) -> None:
         training_bytes,
         weight_bytes,
     )
-    from headrank.shapes import known_shape
 
     if not 0 < options.depth <= 1:
         raise InputError(f"--depth {options.depth}: is not a part of the layers, above 0 and at most 1")
@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _rates(options: argparse.Namespace) -> Rates:
-    from headrank.estimate import assumed_rates
+    from headrank.cost.predict import assumed_rates
 
     if options.gpu:
         return assumed_rates(options.gpu)
@@ -93,8 +93,8 @@ def _rates(options: argparse.Namespace) -> Rates:
         return _measured(options)
     import pandas as pd
 
-    from headrank.rates import fit_rates
-    from headrank.shapes import known_shape
+    from headrank.cost.machine_rates import fit_rates
+    from headrank.cost.model_shapes import known_shape
 
     try:
         rounds = pd.read_csv(options.rates)
@@ -115,11 +115,11 @@ def _measured(options: argparse.Namespace) -> Rates:
     from headrank.bench.measure import contenders, measure
     from headrank.bench.shapes import random_backbone
     from headrank.bench.workload import make_workload, word_tokenizer
+    from headrank.cost.machine_rates import fit_rates
+    from headrank.cost.model_shapes import known_shape
+    from headrank.engine.devices import choose_device
     from headrank.generative.chat import Chat
-    from headrank.gpus import choose_device
-    from headrank.rates import fit_rates
     from headrank.settings import Settings
-    from headrank.shapes import known_shape
 
     backbone = random_backbone(options.backbone, word_tokenizer(), device=choose_device(), layers=LAYERS)
     frames = []

@@ -29,7 +29,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from headrank.comparison import compare_folders, lines_of
+    from headrank.provenance.comparison import compare_folders, lines_of
 
     comparison = compare_folders(options.first, options.second)
     for line in lines_of(comparison, None if options.all else 10):

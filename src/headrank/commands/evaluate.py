@@ -25,8 +25,8 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from headrank.evaluation import evaluate, means
-    from headrank.runs import read_qrels, read_run
+    from headrank.data.trec import read_qrels, read_run
+    from headrank.evaluation.metrics import evaluate, means
 
     frame = evaluate(read_run(options.run), read_qrels(options.qrels), options.metrics)
     for metric, value in means(frame).items():

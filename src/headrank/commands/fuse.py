@@ -25,8 +25,8 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from headrank.fusion import reciprocal_rank_fusion
-    from headrank.runs import read_run, write_run
+    from headrank.data.trec import read_run, write_run
+    from headrank.retrieval.fusion import reciprocal_rank_fusion
 
     if len(options.run) < 2:
         raise InputError("--run: name at least two runs to fuse")

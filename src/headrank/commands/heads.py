@@ -54,7 +54,7 @@ def add(commands: Any) -> None:
 
 
 def run_detect(options: argparse.Namespace) -> None:
-    from headrank.runs import read_qrels
+    from headrank.data.trec import read_qrels
     from headrank.settings import Settings
 
     output = output_file(options.output)
@@ -70,7 +70,7 @@ def run_detect(options: argparse.Namespace) -> None:
         given["prompt"]["family"] = options.family
     settings = Settings.from_mapping(given)
 
-    from headrank.backbone import load_backbone
+    from headrank.engine.backbone import load_backbone
     from headrank.rerankers.ready import choose_heads
 
     backbone = load_backbone(
@@ -85,14 +85,14 @@ def run_detect(options: argparse.Namespace) -> None:
 
 
 def run_show(options: argparse.Namespace) -> None:
-    from headrank.heads import HeadSet
+    from headrank.heads.head_set import HeadSet
 
     for path in options.files:
         _print(HeadSet.load(path), path)
 
 
 def run_diff(options: argparse.Namespace) -> None:
-    from headrank.heads import HeadSet
+    from headrank.heads.head_set import HeadSet
 
     one, other = HeadSet.load(options.one), HeadSet.load(options.other)
     if (one.n_layers, one.n_heads) != (other.n_layers, other.n_heads):

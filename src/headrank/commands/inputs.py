@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from headrank.errors import InputError
 
 if TYPE_CHECKING:
-    from headrank.collections import Document
-    from headrank.runs import Run
+    from headrank.data.collections import Document
+    from headrank.data.trec import Run
 
 
 def count(text: str) -> int:
@@ -54,7 +54,7 @@ def output_file(path: str) -> Path:
 
 def read_candidates(options: argparse.Namespace) -> tuple[dict[str, str], Run, dict[str, Document]]:
     """Queries, candidates and the candidates' passages, of the files that ``add_candidates`` names."""
-    from headrank.runs import read_run
+    from headrank.data.trec import read_run
 
     check_texts(options)
     run = read_run(options.run)
@@ -75,8 +75,8 @@ def read_texts(options: argparse.Namespace, wanted: set[str]) -> tuple[dict[str,
 
     Of a collection every wanted passage is there, or InputError names those that are not.
     """
-    from headrank.collections import open_collection
-    from headrank.textfiles import read_documents, read_queries
+    from headrank.data.beir import read_documents, read_queries
+    from headrank.data.collections import open_collection
 
     if options.collection:
         collection = open_collection("collection", {"source": "local", "path": options.collection})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from headrank.catalogue import CATALOGUE
+from headrank.methods import CATALOGUE
 from headrank.tables.kinds import KINDS
 
 

@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headrank.catalogue import BY_NAME
 from headrank.commands.inputs import (
     add_candidates,
     add_model,
@@ -16,6 +15,7 @@ from headrank.commands.inputs import (
     read_candidates,
 )
 from headrank.errors import InputError
+from headrank.methods import BY_NAME
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +58,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from headrank.runs import write_run
+    from headrank.data.trec import write_run
 
     check(options)
     # Read the small files first: a typo must not wait for the model.
@@ -117,7 +117,7 @@ def _trained(options: argparse.Namespace) -> tuple[Any, int]:
 
 
 def _generative(options: argparse.Namespace) -> tuple[Any, int]:
-    from headrank.backbone import load_backbone
+    from headrank.engine.backbone import load_backbone
     from headrank.generative.calls import write_calls
     from headrank.generative.rerank import rerank_generative
     from headrank.generative.settings import GenerativeSettings

@@ -13,7 +13,7 @@ from headrank.commands.inputs import add_texts, check_texts, count, read_texts
 from headrank.errors import InputError
 
 if TYPE_CHECKING:
-    from headrank.runs import Qrels, Run
+    from headrank.data.trec import Qrels, Run
 
 METRIC = "ndcg@10"
 # Longer lines are hard to read.
@@ -45,7 +45,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from headrank.side_by_side import encodable
+    from headrank.commands.side_by_side import encodable
 
     check_texts(options)
     runs = _runs(options.runs)
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> None:
 def _lines(
     options: argparse.Namespace, runs: Mapping[str, Run], qrels: Qrels | None, width: int
 ) -> Iterator[str]:
-    from headrank.side_by_side import clipped, side_by_side, values_below
+    from headrank.commands.side_by_side import clipped, side_by_side, values_below
 
     ranked = list(dict.fromkeys(qid for run in runs.values() for qid in run))
     rankings = {
@@ -89,7 +89,7 @@ def _lines(
 
 
 def _runs(given: list[str]) -> dict[str, Run]:
-    from headrank.runs import read_run, read_tag
+    from headrank.data.trec import read_run, read_tag
     from headrank.tables.names import method_name
 
     runs: dict[str, Run] = {}
@@ -106,7 +106,7 @@ def _runs(given: list[str]) -> dict[str, Run]:
 
 
 def _qrels(options: argparse.Namespace) -> Qrels | None:
-    from headrank.runs import read_qrels
+    from headrank.data.trec import read_qrels
 
     if options.qrels:
         return read_qrels(options.qrels)
@@ -118,7 +118,7 @@ def _qrels(options: argparse.Namespace) -> Qrels | None:
 
 def _values(run: Run, qrels: Qrels) -> dict[str, float]:
     """nDCG@10 of each judged query, 0 for those that the run lacks."""
-    from headrank.evaluation import evaluate
+    from headrank.evaluation.metrics import evaluate
 
     frame = evaluate(run, qrels, [METRIC])
     return dict(zip(frame["qid"], frame["value"], strict=True))

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, LogLocator, NullLocator
 
-from headrank.bench.exponents import medians
-from headrank.bench.names import GROWTH_COLUMNS, SIZE_TITLES
+from headrank.cost.exponents import medians
+from headrank.cost.measured import GROWTH_COLUMNS, SIZE_TITLES
 from headrank.figures.style import BLACK, DASHED, DOUBLE, SERIES, language, legend_above
 from headrank.tables.names import backbone_name
 from headrank.tables.tidy import require, require_finite
@@ -18,7 +18,7 @@ from headrank.tables.tidy import require, require_finite
 def growth_figure(rounds: pd.DataFrame) -> Figure:
     """Two rows, seconds and memory, with a panel for each size that was varied; both axes are logarithmic.
 
-    rounds: columns ``headrank.bench.names.GROWTH_COLUMNS``. Markers are medians over the rounds, lines the
+    rounds: columns ``headrank.cost.measured.GROWTH_COLUMNS``. Markers are medians over the rounds, lines the
     arithmetic of ``headrank cost`` with rates fitted to the backbone's own times, across models to the first one's.
     """
     what = "growth"

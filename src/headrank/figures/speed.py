@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, LogLocator, NullLocator
 
-from headrank.bench.names import COLUMNS, PRODUCT, TITLES
-from headrank.bench.ratios import reference_depth, summarise
+from headrank.cost.measured import COLUMNS, PRODUCT, TITLES
+from headrank.cost.ratios import reference_depth, summarise
 from headrank.figures.style import (
     BLACK,
     BLUE,
@@ -46,7 +46,7 @@ BEST = Look(GREY, "", DOTTED)
 def speed_figure(rounds: pd.DataFrame) -> Figure:
     """A row of three panels per backbone: times HeadRank's time and seconds against passages, seconds against depth.
 
-    rounds: columns ``headrank.bench.names.COLUMNS``. Truncated passes are shown at the depth next to 55 % against
+    rounds: columns ``headrank.cost.measured.COLUMNS``. Truncated passes are shown at the depth next to 55 % against
     passages, and against depth at the longest list that has all depths, there beside what their products alone would
     take at the machine's measured rate.
     """

@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.typing import LineStyleType
 
-from headrank.files import whole_file
+from headrank.data.atomic import whole_file
 
 SINGLE, DOUBLE = 3.3, 6.9  # inches: one and both columns of a two-column page
 

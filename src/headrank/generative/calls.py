@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from headrank.data.atomic import whole_file
 from headrank.errors import InputError
-from headrank.files import whole_file
 
 CALL_COLUMNS = [
     "qid",

@@ -12,7 +12,7 @@ from typing import Any
 
 from jinja2.exceptions import TemplateError
 
-from headrank.encoding import TextEncoder
+from headrank.prompts.text_encoder import TextEncoder
 
 Turn = tuple[str, str]
 Ids = tuple[int, ...]

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from headrank.cost import Shape
-from headrank.estimate import Rates, pass_seconds, weight_bytes
+from headrank.cost.multiply_adds import Shape
+from headrank.cost.predict import Rates, pass_seconds, weight_bytes
 from headrank.generative.settings import GenerativeSettings
 from headrank.generative.windows import windows
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig
 
-from headrank.backbone import Backbone
+from headrank.engine.backbone import Backbone
 from headrank.errors import InputError
 
 

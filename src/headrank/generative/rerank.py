@@ -7,8 +7,7 @@ from functools import partial
 
 import pandas as pd
 
-from headrank.backbone import Backbone
-from headrank.encoding import truncate
+from headrank.engine.backbone import Backbone
 from headrank.errors import InputError
 from headrank.generative.calls import CALL_COLUMNS
 from headrank.generative.chat import Chat
@@ -17,6 +16,7 @@ from headrank.generative.pointwise import query_likelihood, qwen3_reranker, yes_
 from headrank.generative.settings import GenerativeSettings
 from headrank.generative.setwise import setwise, setwise_single
 from headrank.generative.task import Called, Query, Task, hold
+from headrank.prompts.text_encoder import truncate
 from headrank.rerankers.candidates import Candidates
 from headrank.rerankers.together import COLUMNS
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
-from headrank.backbone import Backbone
+from headrank.engine.backbone import Backbone
 from headrank.generative.chat import Chat, Ids
 from headrank.generative.generate import Answer, Ask, ask_model, check_length
 from headrank.generative.settings import GenerativeSettings
-from headrank.progress import progress
+from headrank.process.progress import progress
 
 
 @dataclass(frozen=True)

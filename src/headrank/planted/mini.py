@@ -12,7 +12,7 @@ from headrank.planted.build import build_backbone
 from headrank.planted.tokenizer import make_tokenizer, spellings, wordless
 
 if TYPE_CHECKING:
-    from headrank.collections import Document
+    from headrank.data.collections import Document
 
 WORD = re.compile(r"[^\W\d_]+")
 

@@ -18,14 +18,14 @@ from headrank.planted.circuits import Rotary
 from headrank.planted.embeddings import token_vectors
 from headrank.planted.families import word_families
 from headrank.planted.wiring import RealTextSpec, plant, token_states
-from headrank.prompt import PromptBuilder, TextEncoder, truncate
+from headrank.prompts.builder import PromptBuilder, TextEncoder, truncate
 from headrank.settings import PromptSettings
 from headrank.specs import read_spec
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from headrank.collections import Document
+    from headrank.data.collections import Document
 
 # Labels "[1]" to "[100]" are known as the beginning of a passage, and these texts as what comes after the passages.
 LABELS = 100

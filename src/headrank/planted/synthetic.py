@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from headrank.data.atomic import write_text
 from headrank.errors import InputError
-from headrank.files import write_text
 from headrank.planted.language import Language, LanguageSpec, make_language
 from headrank.specs import read_spec
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import headrank
-from headrank.digests import files_under, folder_digest
+from headrank.data.digests import files_under, folder_digest
 
 UNKNOWN = "unknown"
 # A change of any other file, a study's configuration for instance, is no change of the code.

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from headrank.digests import combined_digest, file_digest, files_under
+from headrank.data.digests import combined_digest, file_digest, files_under
+from headrank.engine.gguf.origin import read_origin
 from headrank.errors import InputError
-from headrank.gguf.origin import read_origin
 from headrank.provenance.code import code_version
 from headrank.provenance.machine import energy, machine
 from headrank.provenance.software import software

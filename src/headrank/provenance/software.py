@@ -29,9 +29,9 @@ def software() -> dict[str, Any]:
 
     With conda, jobs run in several environments: the versions are those of the environment at hand and, for what it
     lacks, of the one that Snakemake runs in. compiled: the forms of attention that were compiled at the installation,
-    of which the processor decides (``headrank.tiles``).
+    of which the processor decides (``headrank.engine.tiles``).
     """
-    beside = (Path(__file__).parents[1] / "tiles").iterdir()
+    beside = (Path(__file__).parents[1] / "engine" / "tiles").iterdir()
     built = {path.name.split(".")[0] for path in beside if path.name.endswith(tuple(EXTENSION_SUFFIXES))}
     return {
         "python": platform.python_version(),

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from headrank.collections import Document, open_collection, read_passages
+from headrank.data.collections import Document, open_collection, read_passages
+from headrank.data.trec import Run, read_run
 from headrank.errors import InputError
-from headrank.runs import Run, read_run
-from headrank.shards import blocks_of
+from headrank.jobs.shards import blocks_of
 
 
 @dataclass(frozen=True)

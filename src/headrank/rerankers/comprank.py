@@ -11,8 +11,8 @@ pointer}`` without a regulariser.
 
 from __future__ import annotations
 
-from headrank.heads import HeadSet
-from headrank.readout import read_out
+from headrank.engine.readout import read_out
+from headrank.heads.head_set import HeadSet
 from headrank.rerankers.method import Method
 from headrank.settings import Settings
 

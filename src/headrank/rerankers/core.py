@@ -6,9 +6,9 @@ faithful form keeps that.
 
 from __future__ import annotations
 
-from headrank.heads import HeadSet
+from headrank.engine.scoring import Kernel
+from headrank.heads.head_set import HeadSet
 from headrank.rerankers.method import Method
-from headrank.scoring import Kernel
 
 KERNEL = Kernel("instruction+query", "text", calibrate=True, outlier_mask=True)
 FAITHFUL = Kernel("instruction+query+next", "text+next", calibrate=True, outlier_mask=True)

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from headrank.backbone import Backbone
-from headrank.heads import HeadSet
-from headrank.prompt import PromptBuilder
+from headrank.engine.backbone import Backbone
+from headrank.heads.head_set import HeadSet
+from headrank.prompts.builder import PromptBuilder
+from headrank.prompts.templates import faithful_wording
 from headrank.rerankers.candidates import Candidates
 from headrank.rerankers.core import core
 from headrank.rerankers.icr import icr, selective_icr
@@ -19,7 +20,6 @@ from headrank.rerankers.method import Method
 from headrank.rerankers.qrhead import qrhead
 from headrank.rerankers.together import rerank_together
 from headrank.settings import PromptSettings
-from headrank.wording import faithful_wording
 
 # Best next to the query for ICR and QRHead, retriever order for CoRe.
 ORDERS = {"icr": "best-last", "selective-icr": "best-last", "qrhead": "best-last", "core": "best-first"}

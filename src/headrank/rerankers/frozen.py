@@ -11,14 +11,14 @@ from collections.abc import Sequence
 import pandas as pd
 import torch
 
-from headrank.backbone import Backbone
-from headrank.extract import headrank_kernel, null_kernel, stack_all
-from headrank.features import Features
-from headrank.prompt import PromptBuilder
+from headrank.engine.backbone import Backbone
+from headrank.engine.extract import headrank_kernel, null_kernel, stack_all
+from headrank.engine.features import Features
+from headrank.engine.scoring import head_scores
+from headrank.prompts.builder import PromptBuilder
 from headrank.rerankers.candidates import Candidates
 from headrank.rerankers.method import Method
 from headrank.rerankers.together import COLUMNS, rank_documents, read_candidates
-from headrank.scoring import head_scores
 from headrank.settings import Settings
 
 

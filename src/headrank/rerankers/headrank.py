@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from headrank.heads import HeadSet
-from headrank.readout import read_out
+from headrank.engine.readout import read_out
+from headrank.heads.head_set import HeadSet
 from headrank.rerankers.method import Method
 from headrank.settings import Settings
 

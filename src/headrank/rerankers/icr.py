@@ -5,10 +5,10 @@ Selective-ICR is the same over the heads of a band of layers (arXiv 2602.22591).
 
 from __future__ import annotations
 
-from headrank.backbone import Backbone
-from headrank.heads import HeadSet
+from headrank.engine.backbone import Backbone
+from headrank.engine.scoring import Kernel
+from headrank.heads.head_set import HeadSet
 from headrank.rerankers.method import Method
-from headrank.scoring import Kernel
 
 KERNEL = Kernel("instruction+query+suffix", "labelled", calibrate=True, outlier_mask=True)
 # The released code's scoring strategies: the default is masked_NA_calibration, the others, in this order, query_last,

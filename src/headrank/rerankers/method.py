@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from headrank.heads import Head
-from headrank.reading import Reading, Source
-from headrank.scoring import Kernel, document_scores
+from headrank.engine.forward import Reading, Source
+from headrank.engine.scoring import Kernel, document_scores
+from headrank.heads.head_set import Head
 
 if TYPE_CHECKING:
-    from headrank.collections import Document
+    from headrank.data.collections import Document
 
 
 @dataclass(frozen=True)

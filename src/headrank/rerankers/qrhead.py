@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headrank.heads import HeadSet
+from headrank.heads.head_set import HeadSet
 from headrank.rerankers.icr import KERNEL
 from headrank.rerankers.method import Method
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from headrank.heads import Head
-from headrank.readout import read_out
+from headrank.engine.readout import read_out
+from headrank.heads.head_set import Head
 from headrank.rerankers.method import Method
 from headrank.settings import InferenceSettings, Settings
 

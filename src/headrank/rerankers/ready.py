@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from headrank import __version__
-from headrank.backbone import Backbone, load_backbone, read_config
-from headrank.detection import detect
+from headrank.data.training_lists import build_lists, by_list
+from headrank.engine.backbone import Backbone, load_backbone, read_config
+from headrank.engine.extract import collect_features
 from headrank.errors import InputError
-from headrank.extract import collect_features
-from headrank.heads import HeadSet
-from headrank.lists import build_lists, by_list
-from headrank.prompt import PromptBuilder
+from headrank.heads.detection import detect
+from headrank.heads.head_set import HeadSet
+from headrank.heads.routing.router import Router
+from headrank.heads.selection import select_headrank
+from headrank.prompts.builder import PromptBuilder
 from headrank.rerankers.candidates import Candidates
 from headrank.rerankers.faithful import rerank_faithful
 from headrank.rerankers.registry import FAIR, FAITHFUL, Parts, head_sets
 from headrank.rerankers.together import rerank_together
-from headrank.routing.router import Router
-from headrank.selection import select_headrank
 from headrank.settings import Settings
 
 if TYPE_CHECKING:
-    from headrank.collections import Document
-    from headrank.runs import Qrels, Run
+    from headrank.data.collections import Document
+    from headrank.data.trec import Qrels, Run
 
 
 def rank_untrained(
@@ -75,7 +75,8 @@ def choose_heads(
     settings: Settings,
     seed: int = 0,
 ) -> HeadSet:
-    """A head set by a criterion (HeadRank's or one of ``headrank.detection``), on lists of judged candidates (R6).
+    """A head set by a criterion (HeadRank's or one of ``headrank.heads.detection``), on lists of judged candidates
+    (R6).
 
     Judged documents without a text in ``passages`` are left out, as are queries whose lists have one grade.
     """

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from headrank.prompt import PromptBuilder
-from headrank.reading import Reading, Source
+from headrank.engine.forward import Reading, Source
+from headrank.engine.scoring import document_index, head_tokens, sum_by_document
+from headrank.prompts.builder import PromptBuilder
 from headrank.rerankers.method import Method
-from headrank.scoring import document_index, head_tokens, sum_by_document
 
 if TYPE_CHECKING:
-    from headrank.collections import Document
+    from headrank.data.collections import Document
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from headrank.backbone import Backbone
+from headrank.engine.backbone import Backbone
 from headrank.errors import InputError
-from headrank.heads import HeadSet
-from headrank.prompt import PromptBuilder
+from headrank.heads.head_set import HeadSet
+from headrank.heads.routing.router import Router
+from headrank.prompts.builder import PromptBuilder
 from headrank.rerankers.core import core
 from headrank.rerankers.headrank import headrank
 from headrank.rerankers.icr import STRATEGIES, icr, selective_icr
@@ -21,7 +22,6 @@ from headrank.rerankers.qrhead import qrhead
 from headrank.rerankers.ratio import ratio
 from headrank.rerankers.reattn import reattn
 from headrank.rerankers.routehead import routehead
-from headrank.routing.router import Router
 from headrank.settings import Settings
 
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from headrank.heads import Head
-from headrank.reading import Reading
+from headrank.engine.forward import Reading
+from headrank.engine.scoring import Kernel, head_scores
+from headrank.heads.head_set import Head
+from headrank.heads.routing.router import Router
 from headrank.rerankers.method import Method
-from headrank.routing.router import Router
-from headrank.scoring import Kernel, head_scores
 from headrank.settings import Settings
 
 if TYPE_CHECKING:
-    from headrank.collections import Document
+    from headrank.data.collections import Document
 
 
 @dataclass(frozen=True)

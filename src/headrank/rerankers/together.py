@@ -9,18 +9,18 @@ import numpy as np
 import pandas as pd
 import torch
 
-from headrank.backbone import Backbone
+from headrank.engine.backbone import Backbone
+from headrank.engine.forward import PromptTooLong, Reading, read_prompts
 from headrank.errors import InputError
-from headrank.heads import Head
-from headrank.progress import counted
-from headrank.prompt import Prompt, PromptBuilder
-from headrank.reading import PromptTooLong, Reading, read_prompts
+from headrank.heads.head_set import Head
+from headrank.process.progress import counted
+from headrank.prompts.builder import Prompt, PromptBuilder
 from headrank.rerankers.candidates import Candidates, prompt_order
 from headrank.rerankers.method import Method
 
 if TYPE_CHECKING:
-    from headrank.collections import Document
-    from headrank.runs import Run
+    from headrank.data.collections import Document
+    from headrank.data.trec import Run
 
 COLUMNS = ["qid", "docid", "position", "score", "rank", "empty", "tokens", "rows"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headrank.heads import HeadSet
+from headrank.heads.head_set import HeadSet
 from headrank.rerankers.comprank import comprank
 from headrank.rerankers.headrank import headrank
 from headrank.rerankers.method import Method

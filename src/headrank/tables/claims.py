@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from headrank.errors import InputError
-from headrank.published import BY_NAME, MODELS, Unit
+from headrank.evaluation.published import BY_NAME, MODELS, Unit
 from headrank.tables.marks import MEAN
 from headrank.tables.names import average_name, backbone_name, method_name
 from headrank.tables.table import MISSING, Cell, Column, Table, count_cell, number_cell, text_cell
@@ -46,8 +46,8 @@ def claims_table(
 ) -> Table:
     """One row per claim, backbone and panel of benchmarks, models of the paper that were not run on top.
 
-    claims: columns of ``headrank.claims.COLUMNS``. backbones: which to show and in which order (default: all).
-    alpha: 1 minus the level of the intervals, for the caption. Raises InputError for missing columns, repeated
+    claims: columns of ``headrank.evaluation.verdicts.COLUMNS``. backbones: which to show and in which order (default:
+    all). alpha: 1 minus the level of the intervals, for the caption. Raises InputError for missing columns, repeated
     rows and claims that are not known.
     """
     keys = ["backbone", "claim", "panel"]

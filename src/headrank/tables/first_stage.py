@@ -17,7 +17,7 @@ def first_stage_table(measured: pd.DataFrame) -> Table:
     """One row per collection: where its candidates come from, queries, depth, and of both metrics the mean over the
     judged queries, the published figure and the difference.
 
-    measured: as from ``headrank.firststage.measure_first_stage``, its collections in their order.
+    measured: as from ``headrank.retrieval.published_check.measure_first_stage``, its collections in their order.
     """
     what = "first stage"
     require(measured, ["collection", "stage", "queries", "depth", "metric", "value", "published"], what)

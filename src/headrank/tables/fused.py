@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from headrank.fusion import K
+from headrank.retrieval.fusion import K
 from headrank.tables.main import main_table
 from headrank.tables.marks import legend
 from headrank.tables.means import averages_legend

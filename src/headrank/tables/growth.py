@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from headrank.bench.exponents import exponents, medians
-from headrank.bench.names import GROWTH_COLUMNS, SIZE_TITLES
+from headrank.cost.exponents import exponents, medians
+from headrank.cost.measured import GROWTH_COLUMNS, SIZE_TITLES
 from headrank.tables.names import backbone_name
 from headrank.tables.table import Cell, Column, Table, number_cell, text_cell
 from headrank.tables.tidy import require, require_finite
@@ -14,7 +14,7 @@ from headrank.tables.tidy import require, require_finite
 def growth_table(rounds: pd.DataFrame) -> Table:
     """One row per backbone and size that was varied.
 
-    rounds: columns ``headrank.bench.names.GROWTH_COLUMNS``, as ``headrank bench --growth`` writes them.
+    rounds: columns ``headrank.cost.measured.GROWTH_COLUMNS``, as ``headrank bench --growth`` writes them.
     """
     what = "growth"
     require(rounds, GROWTH_COLUMNS, what)

@@ -24,8 +24,9 @@ def homogenisation_table(
     """One row per backbone and method; the most spread and the best ordered zone of each backbone in bold.
 
     measures: columns backbone, method, over (the average whose queries they are, empty for all queries), queries, and
-    the means over queries zone_cv, adjacent_ratio and zone_tau of ``headrank.homogenisation.homogenisation``.
-    averages: name -> benchmarks; with any, each has rows of its own.
+    the means over queries zone_cv, adjacent_ratio and zone_tau of
+    ``headrank.evaluation.homogenisation.homogenisation``. averages: name -> benchmarks; with any, each has rows of
+    its own.
     """
     what = "homogenisation measures"
     rows_of = records(measures, ["backbone", "over", "method"], ["queries", *_VALUES], what)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headrank.bounds import BEST_ORDER, RANDOM_ORDER
+from headrank.evaluation.bounds import BEST_ORDER, RANDOM_ORDER
 
 FIRST_STAGE = "bm25"
 UNTRAINED = "headrank-untrained"

@@ -6,8 +6,8 @@ import math
 
 import pandas as pd
 
-from headrank.bench.names import COLUMNS, PRODUCT, TITLES
-from headrank.bench.ratios import reference_depth, summarise
+from headrank.cost.measured import COLUMNS, PRODUCT, TITLES
+from headrank.cost.ratios import reference_depth, summarise
 from headrank.tables.names import backbone_name
 from headrank.tables.table import MISSING, Cell, Column, Table, count_cell, number_cell, text_cell
 from headrank.tables.tidy import require, require_finite
@@ -16,8 +16,8 @@ from headrank.tables.tidy import require, require_finite
 def speed_table(rounds: pd.DataFrame) -> Table:
     """One row per backbone, list length and contender.
 
-    rounds: columns ``headrank.bench.names.COLUMNS``, as ``headrank bench`` writes them. The first number is the median
-    over the rounds of a contender's time over HeadRank's at the depth next to 55 % of the layers.
+    rounds: columns ``headrank.cost.measured.COLUMNS``, as ``headrank bench`` writes them. The first number is the
+    median over the rounds of a contender's time over HeadRank's at the depth next to 55 % of the layers.
     """
     what = "benchmark"
     require(rounds, COLUMNS, what)

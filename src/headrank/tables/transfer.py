@@ -20,8 +20,8 @@ def transfer_table(
 ) -> Table:
     """One row per backbone and benchmark on which heads were found, one column per benchmark that they ranked.
 
-    transfer: columns backbone, source, benchmark, count, value, as of ``headrank.transfer``. A pair without a value
-    has a dash. Raises InputError for missing columns, and for a pair given twice.
+    transfer: columns backbone, source, benchmark, count, value, as of ``headrank.heads.transfer``. A pair without a
+    value has a dash. Raises InputError for missing columns, and for a pair given twice.
     """
     require(transfer, ["backbone", "source", "benchmark", "count", "value"], "transfer")
     require_unique(transfer, ["backbone", "source", "benchmark"], "transfer")

@@ -9,8 +9,8 @@ import os
 import re
 from dataclasses import dataclass
 
+from headrank.data.atomic import write_text
 from headrank.errors import InputError
-from headrank.files import write_text
 from headrank.tables.table import MISSING, Cell, Column, Table
 
 _LATEX = {

@@ -1,6 +1,0 @@
-"""Two results folders beside each other: what differs in their origin, and what in their results."""
-
-from headrank.comparison.folders import Comparison, compare_folders
-from headrank.comparison.text import lines_of
-
-__all__ = ["Comparison", "compare_folders", "lines_of"]

@@ -1,0 +1,146 @@
+"""How long a truncated pass takes and what memory, from its arithmetic and a machine's two rates.
+
+Both rates are measured (``headrank.bench``) or, for a GPU that is not at hand, a stated part of its data sheet's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from headrank.cost.multiply_adds import Shape, deepest_layer_operations, layer_operations
+from headrank.errors import InputError
+
+# Dense bfloat16 matrix products, operations a second, as the makers' data sheets state them.
+GPUS: Mapping[str, float] = {
+    "a10": 125e12,
+    "a100": 312e12,
+    "l40s": 362e12,
+    "rtx4090": 165e12,
+    "h100": 989e12,
+    "h200": 989e12,
+}
+# Of a data sheet's rate, what is assumed to be reached; no GPU was at hand to measure it.
+ASSUMED = 0.4
+# Query rows and heads that a pass reads: little beside the rest, so that round numbers do.
+ROWS, HEADS = 32, 8
+# What a processor's heap holds over what is alive: holes between tensors of different sizes, since freed memory is kept
+# (headrank.process.heap). Measured, 1.6 to 2.4.
+HEAP = 2
+# Times a pass: forward, once more where gradient checkpointing is on, and backward, which is two.
+TRAINING = 4
+# What the activations of a pass may take on a processor where the configuration leaves it open: no error tells there
+# that memory is short, the process is killed. It lets 1.5B be trained on lists of 40 passages within 12 GB, weights
+# included.
+ROOM = 3 * 2**30
+# The work on one layer on its way back, in what a layer keeps; alive at once is 1.6, the rest are holes in the heap.
+# Measured, 3.5 to 4.
+WORK = 4
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Operations a second (two a multiply-add): of products with weights, all that is done token by token counted in,
+    and of attention. source: where they are from, for people.
+    """
+
+    products: float
+    attention: float
+    source: str
+
+
+def multiply_adds(shape: Shape, layers: int, tokens: float, rows: float, heads: int) -> tuple[float, float]:
+    """(products with weights, attention) of a pass that ends inside layer ``layers``, reading ``rows`` of its heads."""
+    q = shape.heads * shape.head_dim
+    attention = tokens * (tokens + 1) / 2 * q * 2
+    read = rows * tokens * heads * shape.head_dim
+    products = (layers - 1) * (layer_operations(shape, tokens) - attention)
+    products += deepest_layer_operations(shape, tokens, rows, heads) - read
+    return products, (layers - 1) * attention + read
+
+
+def pass_seconds(
+    shape: Shape, layers: int, tokens: float, rates: Rates, rows: float = ROWS, heads: int = HEADS
+) -> float:
+    """Seconds of one truncated pass over one list."""
+    return seconds_of(*multiply_adds(shape, layers, tokens, rows, heads), rates)
+
+
+def seconds_of(products: float, attention: float, rates: Rates) -> float:
+    """Seconds of so many multiply-adds."""
+    return 2 * products / rates.products + 2 * attention / rates.attention
+
+
+def pass_bytes(shape: Shape, tokens: float, width: int = 2, device: str = "cpu") -> float:
+    """Memory of a pass beyond the weights, at its most, where attention has its queries and not yet given them back.
+
+    Three states of the residual stream's width, queries and what attention makes of them, keys and values, the angles
+    of the positions in float32 and, on a processor, keys and values once more as ``headrank.engine.tiles`` reads
+    them. There the heap takes ``HEAP`` times as much.
+    """
+    q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    alive = width * (3 * shape.hidden + 2 * q + 2 * kv) + 2 * 4 * shape.head_dim
+    if device != "cpu":
+        return tokens * alive
+    return tokens * HEAP * (alive + 2 * width * kv)
+
+
+def cache_bytes(shape: Shape, tokens: float, width: int = 2) -> float:
+    """Memory of the keys and values of all layers, kept while an answer is written."""
+    return tokens * width * shape.layers * 2 * shape.kv_heads * shape.head_dim
+
+
+def training_bytes(
+    shape: Shape,
+    layers: int,
+    tokens: float,
+    width: int = 2,
+    gib: float | None = None,
+    device: str = "cpu",
+) -> float:
+    """Memory of a pass with gradients beyond the weights, with LoRA on all projections of ``layers`` layers.
+
+    gib: ``training.activation_gib``, which bounds what layers keep; the work on one of them is beside it.
+    """
+    layer = tokens * activation_bytes(shape, width)
+    return min(layers * layer, activation_room(gib, device)) + WORK * layer
+
+
+def activation_bytes(shape: Shape, width: int = 2) -> float:
+    """What a trained layer keeps of each token for its way back.
+
+    Queries, keys and values, what enters each projection and, in the MLP, its gate before and after the activation.
+    Norms keep their input in float32. In 32 bits peft keeps its own copies of what enters a projection, dropped out,
+    and what dropout multiplied with; in 16 ``headrank.engine.lora`` keeps none.
+    """
+    h, q, kv = shape.hidden, shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    if width == 2:
+        return width * (6 * h + 4 * q + 4 * kv + 4 * shape.intermediate)
+    return width * (12 * h + 6 * q + 4 * kv + 5 * shape.intermediate)
+
+
+def activation_room(gib: float | None, device: str = "cpu") -> float:
+    """Bytes for the activations of a pass, where ``training.activation_gib`` is ``gib``."""
+    if gib is None:
+        return ROOM if device == "cpu" else math.inf
+    return gib * 2**30
+
+
+def weight_bytes(shape: Shape, layers: int, width: int = 2) -> float:
+    """Memory of the embedding and the first ``layers``; norms are left out."""
+    return width * (shape.vocabulary * shape.hidden + layers * layer_parameters(shape))
+
+
+def layer_parameters(shape: Shape) -> int:
+    """Weights of one layer; norms are left out."""
+    q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    return shape.hidden * (2 * q + 2 * kv + 3 * shape.intermediate)
+
+
+def assumed_rates(gpu: str) -> Rates:
+    """The rates of a GPU by its data sheet; InputError for one that is not among ``GPUS``."""
+    if gpu not in GPUS:
+        raise InputError(f"GPU {gpu!r} is unknown; known: {', '.join(GPUS)}")
+    rate = ASSUMED * GPUS[gpu]
+    return Rates(rate, rate, f"{ASSUMED:.0%} of {gpu}'s data sheet, assumed")

@@ -1,0 +1,295 @@
+"""TREC runs and relevance judgements: a run is validated once, at the door.
+
+A run file has six columns (``qid Q0 docid rank score tag``), judgements have four (``qid 0 docid grade``),
+separated by spaces or tabs; UTF-8 with or without a byte order mark, LF or CRLF, plain or gzip. Blank lines
+are skipped.
+
+Order and ties: a query's documents are ordered by score as trec_eval orders them, which compares scores in
+float32, puts the higher one first, breaks ties by document id in *descending* order and ignores the rank
+column. So a run read here has the order under which published figures were measured. ``write_run`` leaves no
+ties behind.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+import re
+import zlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from headrank.data.atomic import whole_file
+from headrank.errors import InputError
+
+Run = dict[str, list[tuple[str, float]]]
+"""qid -> [(docid, score)], best first."""
+
+Qrels = dict[str, dict[str, int]]
+"""qid -> {docid: grade}; a grade of 0 or less means judged and not relevant."""
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_BLANKS = re.compile(r"[ \t\r\f\v]+")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_UNFIT = re.compile(r"[\s\0\ufeff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# trec_eval's nDCG allocates memory in proportion to the largest grade: a slip of the columns must
+# not reach it.
+_LARGEST_GRADE = 1000
+_SMALLEST_NORMAL = np.finfo(np.float32).tiny
+
+
+def open_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
+    """Yield (line number from 1, line with its line feed) of a UTF-8 text file, plain or gzip.
+
+    Raises InputError when the file is missing, is a directory, is cut or damaged gzip, or is not UTF-8.
+    """
+    number = 0
+    try:
+        with Path(path).open("rb") as raw:
+            zipped = raw.read(2) == _GZIP_MAGIC
+            raw.seek(0)
+            stream = gzip.GzipFile(fileobj=raw) if zipped else raw
+            for number, line in enumerate(stream, start=1):
+                text = line.decode("utf-8")
+                yield number, text.removeprefix("\ufeff") if number == 1 else text
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a directory, expected a file") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}:{number}: not UTF-8 text; convert the file to UTF-8") from None
+    except EOFError:
+        raise InputError(
+            f"{path}:{number + 1}: unexpected end of the compressed file; fetch or make it again"
+        ) from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"{path}:{number + 1}: damaged gzip ({error}); fetch or make it again") from None
+    except PermissionError:
+        raise InputError(f"{path}: no permission to read") from None
+
+
+def check_id(identifier: str, where: str, kind: str) -> str:
+    """Return ``identifier`` if it can stand in a run file, that is non-empty, encodable and without blanks.
+
+    Blanks of every kind are refused, no-break spaces and byte order marks included: some readers split on
+    them or drop them, and others do not.
+    """
+    if not identifier or _UNFIT.search(identifier):
+        raise InputError(f"{where}: {kind} {identifier!r} is empty or holds blanks; rename it")
+    if _SURROGATE.search(identifier):
+        raise InputError(f"{where}: {kind} {identifier!r} is not valid Unicode text")
+    return identifier
+
+
+def read_run(path: str | os.PathLike[str]) -> Run:
+    """Read a run; queries in the order of the file, documents best first (module docstring).
+
+    Raises InputError naming file and line on a wrong number of columns, a rank that is no integer, a score
+    that is not a finite number, a document twice for one query, a last line cut short, or an empty file.
+    """
+    run: dict[str, dict[str, float]] = {}
+    previous_tag = ""
+    for number, line in open_lines(path):
+        columns = _BLANKS.split(line.strip(" \t\r\n\f\v"))
+        if columns == [""]:
+            continue
+        where = f"{path}:{number}"
+        if len(columns) != 6:
+            cut = "" if line.endswith("\n") else " and no line end: the file seems cut"
+            raise InputError(
+                f"{where}: expected 6 columns (qid Q0 docid rank score tag), found {len(columns)}{cut}"
+            )
+        qid, _, docid, rank, score, tag = columns
+        check_id(qid, where, "query id")
+        check_id(docid, where, "document id")
+        if not _INTEGER.fullmatch(rank):
+            raise InputError(f"{where}: rank {rank!r} is not an integer; check the order of the columns")
+        value = float(score) if _NUMBER.fullmatch(score) else math.nan
+        if not math.isfinite(value):
+            raise InputError(f"{where}: score {score!r} is not a finite number (write it like 12.5)")
+        if not line.endswith("\n") and tag != previous_tag and previous_tag.startswith(tag):
+            raise InputError(f"{where}: the last line is cut in its tag ({tag!r}); fetch or make it again")
+        documents = run.setdefault(qid, {})
+        if docid in documents:
+            raise InputError(f"{where}: document {docid} appears twice for query {qid}; keep one line")
+        documents[docid] = value
+        previous_tag = tag
+    if not run:
+        raise InputError(f"{path}: the run is empty")
+    return {qid: by_score(documents) for qid, documents in run.items()}
+
+
+def read_tag(path: str | os.PathLike[str]) -> str:
+    """The tag in the last column of a run's first line; InputError where there is none."""
+    for number, line in open_lines(path):
+        columns = _BLANKS.split(line.strip(" \t\r\n\f\v"))
+        if columns == [""]:
+            continue
+        if len(columns) != 6:
+            raise InputError(f"{path}:{number}: expected 6 columns (qid Q0 docid rank score tag)")
+        return columns[-1]
+    raise InputError(f"{path}: the run is empty")
+
+
+def by_score(scores: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Order one query's documents as trec_eval does: float32 score, then document id, both descending."""
+    with np.errstate(over="ignore"):
+        return sorted(scores.items(), key=lambda item: (np.float32(item[1]), item[0]), reverse=True)
+
+
+def strictly_decreasing(scores: Sequence[float]) -> list[np.float32]:
+    """Scores in float32, each below the one before it, changed only where they were not.
+
+    Raises InputError on a score that is not finite or does not fit into float32.
+    """
+    result: list[np.float32] = []
+    for score in scores:
+        with np.errstate(over="ignore", under="ignore"):
+            value = np.float32(score)
+        # Subnormal numbers are avoided: a library that flushes them to zero would bring the ties back.
+        if abs(value) < _SMALLEST_NORMAL:
+            value = np.float32(0)
+        if result and not value < result[-1]:
+            value = _next_below(result[-1])
+        if not np.isfinite(value):
+            raise InputError(f"score {score!r} is not a finite float32 number")
+        result.append(value)
+    return result
+
+
+def _next_below(value: np.float32) -> np.float32:
+    if value == 0:
+        return np.float32(-_SMALLEST_NORMAL)
+    with np.errstate(over="ignore", under="ignore"):
+        below = np.nextafter(value, np.float32(-np.inf))
+    return np.float32(0) if abs(below) < _SMALLEST_NORMAL else np.float32(below)
+
+
+def write_run(
+    path: str | os.PathLike[str],
+    run: Mapping[str, Sequence[tuple[str, float]]],
+    tag: str,
+    may_be_empty: bool = False,
+) -> None:
+    """Write a run in the order given, whole or not at all; a name that ends in ``.gz`` is compressed.
+
+    Ranks count from 1 and scores are made strictly decreasing in float32, so that every evaluation tool reads
+    this very order. Queries without documents leave no line. Raises InputError on scores that are not finite,
+    documents listed twice, ids or tags with blanks, and a run without any document, unless it may be one: the part of a
+    run that a shard without queries of a benchmark writes.
+    """
+    check_id(tag, os.fspath(path), "tag")
+    lines: list[str] = []
+    for qid, documents in run.items():
+        where = f"{path}: query {qid}"
+        check_id(qid, os.fspath(path), "query id")
+        seen: set[str] = set()
+        for docid, score in documents:
+            check_id(docid, where, "document id")
+            if docid in seen:
+                raise InputError(f"{where}: document {docid} appears twice")
+            if not math.isfinite(score):
+                raise InputError(f"{where}: document {docid} has the score {score}, which is not finite")
+            seen.add(docid)
+        try:
+            scores = strictly_decreasing([score for _, score in documents])
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+        lines.extend(
+            f"{qid} Q0 {docid} {rank} {score!s} {tag}\n"
+            for rank, ((docid, _), score) in enumerate(zip(documents, scores, strict=True), start=1)
+        )
+    if not lines and not may_be_empty:
+        raise InputError(f"{path}: the run holds no document, nothing to write")
+    _write(path, "".join(lines))
+
+
+def read_qrels(path: str | os.PathLike[str]) -> Qrels:
+    """Read judgements; a line given twice with the same grade counts once.
+
+    Raises InputError naming file and line on a wrong number of columns, a grade that is no integer (or beyond
+    +-1000), two grades for one pair of query and document, or an empty file.
+    """
+    qrels: Qrels = {}
+    for number, line in open_lines(path):
+        columns = _BLANKS.split(line.strip(" \t\r\n\f\v"))
+        if columns == [""]:
+            continue
+        where = f"{path}:{number}"
+        if len(columns) != 4:
+            raise InputError(f"{where}: expected 4 columns (qid 0 docid grade), found {len(columns)}")
+        qid, _, docid, grade = columns
+        if not _INTEGER.fullmatch(grade):
+            raise InputError(f"{where}: grade {grade!r} is not an integer")
+        check_id(qid, where, "query id")
+        check_id(docid, where, "document id")
+        add_judgement(qrels, qid, docid, int(grade), where)
+    if not qrels:
+        raise InputError(f"{path}: no judgement in the file")
+    return qrels
+
+
+def add_judgement(qrels: Qrels, qid: str, docid: str, grade: int, where: str) -> None:
+    """Add one judgement to ``qrels``; InputError if it contradicts one there or its grade is absurd."""
+    if abs(grade) > _LARGEST_GRADE:
+        raise InputError(f"{where}: grade {grade} is beyond +-{_LARGEST_GRADE}; check the columns")
+    known = qrels.setdefault(qid, {}).setdefault(docid, grade)
+    if known != grade:
+        raise InputError(f"{where}: document {docid} of query {qid} has two grades, {known} and {grade}")
+
+
+def write_qrels(path: str | os.PathLike[str], qrels: Mapping[str, Mapping[str, int]]) -> None:
+    """Write judgements, whole or not at all; a name that ends in ``.gz`` is compressed."""
+    lines: list[str] = []
+    for qid, judged in qrels.items():
+        check_id(qid, os.fspath(path), "query id")
+        for docid, grade in judged.items():
+            check_id(docid, f"{path}: query {qid}", "document id")
+            if grade != int(grade):
+                raise InputError(f"{path}: query {qid}: grade {grade!r} of {docid} is not an integer")
+            lines.append(f"{qid} 0 {docid} {int(grade)}\n")
+    if not lines:
+        raise InputError(f"{path}: no judgement to write")
+    _write(path, "".join(lines))
+
+
+def _write(path: str | os.PathLike[str], text: str) -> None:
+    data = text.encode("utf-8")
+    if os.fspath(path).endswith(".gz"):
+        data = gzip.compress(data, mtime=0)  # no time stamp: equal content gives equal bytes
+    with whole_file(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def check_candidates(
+    run: Mapping[str, Sequence[tuple[str, float]]], queries: Collection[str], source: str = "candidates"
+) -> None:
+    """Check that a run has candidates for exactly the queries at hand.
+
+    ``queries`` are the query ids (or a mapping keyed by them), ``source`` is the file named in the message.
+    Raises InputError naming queries without candidates, or queries of the run that the collection lacks.
+    """
+    unknown = [qid for qid in run if qid not in queries]
+    if unknown:
+        raise InputError(
+            f"{source}: {_some(unknown)} not among the {len(queries)} queries of the collection; "
+            "use the run of this collection"
+        )
+    without = [qid for qid in queries if not run.get(qid)]
+    if without:
+        raise InputError(
+            f"{source}: no candidates for {_some(without)}; add them to the run or leave these queries out"
+        )
+
+
+def _some(identifiers: Sequence[str]) -> str:
+    shown = ", ".join(identifiers[:5])
+    if len(identifiers) == 1:
+        return f"query {shown}"
+    more = f" and {len(identifiers) - 5} more" if len(identifiers) > 5 else ""
+    return f"{len(identifiers)} queries ({shown}{more})"

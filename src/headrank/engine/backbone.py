@@ -1,0 +1,186 @@
+"""Backbones: a Hugging Face decoder with its tokenizer, loaded to the depth that is needed."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headrank.process.large_imports import uncollected
+
+with uncollected():
+    import torch
+    import transformers
+    from safetensors import SafetensorError
+    from torch import nn
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+from headrank.engine.attention import IMPLEMENTATION
+from headrank.engine.devices import choose_device
+from headrank.engine.gguf.cache import checkpoint
+from headrank.engine.lora import for_reading
+from headrank.engine.supported import check_config, check_model, restore_whole, shorten
+from headrank.errors import InputError
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A loaded model: ``n_layers`` is the checkpoint's depth, ``depth`` how many layers are in memory."""
+
+    name: str
+    model: nn.Module
+    tokenizer: Any
+    n_layers: int
+    n_heads: int
+    depth: int
+
+    @property
+    def decoder(self) -> nn.Module:
+        """The decoder without its LM head: what a forward pass runs."""
+        model: Any = self.model
+        return model.get_decoder()
+
+    def all_heads(self) -> list[tuple[int, int]]:
+        """Every (layer, query head) in memory, layer by layer."""
+        return [(layer, head) for layer in range(self.depth) for head in range(self.n_heads)]
+
+
+def read_config(path: str, revision: str | None = None) -> Any:
+    """The model configuration, refused with one line where the engine cannot read the model.
+
+    Raises InputError for a path without a configuration and for a model that cannot be read
+    (``headrank.engine.supported``).
+    """
+    place = checkpoint(path, revision)
+    try:
+        config = AutoConfig.from_pretrained(place, revision=revision, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: no usable model configuration ({_first_line(error)})") from error
+    check_config(config, path)
+    return config
+
+
+def load_backbone(
+    path: str | Path,
+    depth: int | None = None,
+    dtype: str = "auto",
+    device: str = "auto",
+    revision: str | None = None,
+    adapter: str | Path | None = None,
+) -> Backbone:
+    """Load a decoder, its first ``depth`` layers only if given, with an adapter on it if given.
+
+    path: a checkpoint folder, a GGUF file (dequantised once, see ``headrank.engine.gguf.cache``) or a hub id.
+
+    In float32 the adapter is merged into the weights. In 16 bits it stays beside them
+    (``headrank.engine.lora.Beside``): rounding the sum to 8 bits of mantissa would swallow most of what training
+    changed.
+
+    dtype: "auto" (the checkpoint's own), "float32", "bfloat16" or "float16"; device: "auto" (a GPU that no other
+    process of this library has taken, or else the CPU), "cpu", "cuda", ...
+    Weights come from safetensors files only and no remote code is run.
+    """
+    path = str(path)
+    if dtype not in DTYPES:
+        raise InputError(f"dtype {dtype!r} is unknown; known: {', '.join(DTYPES)}")
+    config, place = read_config(path, revision), checkpoint(path, revision)
+    n_layers, n_heads = config.num_hidden_layers, config.num_attention_heads
+    depth = n_layers if depth is None else depth
+    if not 1 <= depth <= n_layers:
+        raise InputError(f"{path}: depth {depth} is not within 1..{n_layers}")
+    whole = copy.deepcopy(config)
+    shorten(config, depth)
+    model: Any
+    info: dict[str, Any]
+    try:
+        with _quiet(), uncollected():
+            model, info = AutoModelForCausalLM.from_pretrained(  # type: ignore[misc]
+                place,
+                config=config,
+                revision=revision,
+                dtype=dtype if dtype == "auto" else getattr(torch, dtype),
+                attn_implementation=IMPLEMENTATION,
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+            tokenizer = AutoTokenizer.from_pretrained(place, revision=revision, trust_remote_code=False)
+    except (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, ImportError) as error:
+        raise InputError(f"{path}: cannot load the checkpoint ({_first_line(error)})") from error
+    except SafetensorError as error:
+        raise InputError(f"{path}: damaged weights ({_first_line(error)})") from error
+    # Without its files transformers makes an empty tokenizer of the model's kind, for which every text is nothing.
+    if not tokenizer("a", add_special_tokens=False)["input_ids"]:
+        raise InputError(f"{path}: no usable tokenizer (tokenizer.json)")
+    missing = sorted(info["missing_keys"])
+    if missing:
+        raise InputError(f"{path}: the checkpoint lacks {len(missing)} weights, such as {missing[0]}")
+    if depth < n_layers:
+        restore_whole(model, whole, path)
+    if adapter is not None:
+        model = _add_adapter(model, Path(adapter))
+    if device == "auto":
+        device = choose_device()
+    try:
+        model = model.to(device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"device {device!r} cannot be used ({_first_line(error)})") from error
+    check_model(model.eval(), path)
+    return Backbone(path, model, tokenizer, n_layers, n_heads, depth)
+
+
+def _add_adapter(model: nn.Module, directory: Path) -> nn.Module:
+    """Put a LoRA adapter on a model, checking that each of its tensors found its place.
+
+    peft loads an adapter onto a model of another depth without an error, so the check is ours.
+    """
+    from peft import PeftModel, get_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    weights = directory / "adapter_model.safetensors"
+    if not weights.exists():
+        raise InputError(f"{weights}: no such adapter")
+    try:
+        stored = load_file(weights)
+        # peft still asks for an attribute that transformers has renamed.
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
+            adapted = PeftModel.from_pretrained(model, str(directory))  # type: ignore[arg-type]
+    except (RuntimeError, ValueError, OSError) as error:
+        raise InputError(f"{directory}: the adapter does not fit the model ({_first_line(error)})") from error
+    except SafetensorError as error:
+        raise InputError(f"{weights}: damaged weights ({_first_line(error)})") from error
+    # Else peft looks for the base model's configuration, on the hub where the folder is not at hand.
+    loaded = get_peft_model_state_dict(adapted, save_embedding_layers=False)
+    unused = sorted(set(stored) - set(loaded))
+    absent = sorted(set(loaded) - set(stored))
+    if unused or absent:
+        name = (unused or absent)[0]
+        raise InputError(f"{directory}: the adapter does not fit the model (no counterpart for {name})")
+    if next(model.parameters()).dtype != torch.float32:
+        return for_reading(adapted)
+    return adapted.merge_and_unload()  # type: ignore[return-value,operator]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Loading fewer layers than the checkpoint holds is meant; the loader's report on it is noise."""
+    logger = logging.getLogger("transformers")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0][:200] or type(error).__name__

@@ -1,0 +1,183 @@
+"""One forward pass per prompt, read by every method at once.
+
+Floor between the engine and the kernel: takes prompts, packs them, and returns the token mass of the chosen
+heads for each query span that some method wants.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import repeat
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from headrank.engine.attention import Capture, Read, run, states_entering
+from headrank.engine.backbone import Backbone
+from headrank.engine.layer_entry import Entrance, joined
+from headrank.engine.packing import Segment
+from headrank.errors import InputError
+from headrank.prompts.builder import Prompt
+
+log = logging.getLogger(__name__)
+Head = tuple[int, int]
+Source = tuple[str, str]  # (branch: "query" or "null", query span)
+_Begun = tuple[Prompt, Entrance | None]
+
+
+class PromptTooLong(InputError):
+    """A prompt for which the device's memory does not suffice, even alone."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one pass gave for one prompt.
+
+    mass: (branch, query span) -> (n_heads, prefix tokens) float32, K1 of docs/methods.md, heads in the order that
+    was asked for. states: source -> (hidden,) float32, the mean state of the span's tokens, where it was asked for.
+    """
+
+    prompt: Prompt
+    mass: dict[Source, Tensor]
+    states: dict[Source, Tensor] = field(default_factory=dict)
+
+
+def read_prompts(
+    backbone: Backbone,
+    prompts: Iterable[Prompt],
+    heads: Sequence[Head],
+    sources: Iterable[Source],
+    tokens_per_pass: int = 0,
+    states_layer: int | None = None,
+    entrances: Sequence[Entrance] | None = None,
+) -> Iterator[Reading]:
+    """Read prompts one pass at a time; a pass holds as many prompts as fit ``tokens_per_pass`` (at least one).
+
+    The pass ends inside the deepest layer of ``heads``; ``states_layer``, if any, must not lie deeper. With
+    ``entrances``, one of each prompt and all of the same layer (``prompt_states``), it begins there; no layer below can
+    be read. Gradients flow unless the caller disables them. A pass that does not fit the device's memory
+    is split in halves, and later ones hold no more than the half that fitted. Raises InputError for a prompt with more
+    tokens than the model has positions, PromptTooLong for one that does not fit the memory alone.
+    """
+    limit = _positions(backbone)
+    wanted = list(dict.fromkeys(sources))
+
+    def read(batch: Sequence[_Begun]) -> list[Reading]:
+        return list(_read_batch(backbone, batch, heads, wanted, states_layer))
+
+    batch: list[_Begun] = []
+    size = 0
+    begun = zip(prompts, repeat(None)) if entrances is None else zip(prompts, entrances, strict=True)
+    for prompt, entrance in begun:
+        reach = Segment(0, len(prompt.prefix), (), prompt.blocks).reach
+        longest = reach + max(len(prompt.query.ids), len(prompt.null.ids))
+        if longest > limit:
+            raise InputError(
+                f"a prompt of {longest} tokens does not fit the {limit:.0f} positions of {backbone.name}:"
+                " give fewer candidates or cut passages to fewer words"
+            )
+        length = _length(prompt)
+        if batch and size + length > tokens_per_pass:
+            tokens_per_pass = yield from _as_fits(read, batch, tokens_per_pass)
+            batch, size = [], 0
+        batch.append((prompt, entrance))
+        size += length
+    if batch:
+        yield from _as_fits(read, batch, tokens_per_pass)
+
+
+def _as_fits(
+    read: Callable[[Sequence[_Begun]], list[Reading]], batch: Sequence[_Begun], tokens_per_pass: int
+) -> Generator[Reading, None, int]:
+    """The readings of one pass, or of as many as memory asks for; returns what later passes may hold."""
+    readings = None
+    try:
+        readings = read(batch)
+    except torch.OutOfMemoryError as error:
+        if len(batch) == 1:
+            raise PromptTooLong(
+                f"a prompt of {_length(batch[0][0])} tokens does not fit the device's memory: give fewer candidates, "
+                "cut passages to fewer words or take a device with more memory"
+            ) from error
+    if readings is not None:
+        yield from readings
+        return tokens_per_pass
+    # Only here does the failed pass no longer hold its memory.
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    half = len(batch) // 2
+    log.warning("a pass of %d prompts does not fit the device's memory; halved", len(batch))
+    first = yield from _as_fits(read, batch[:half], sum(_length(prompt) for prompt, _ in batch[:half]))
+    second = yield from _as_fits(read, batch[half:], first)
+    return min(tokens_per_pass, second)
+
+
+def _length(prompt: Prompt) -> int:
+    return len(prompt.prefix) + len(prompt.query.ids) + len(prompt.null.ids)
+
+
+def _positions(backbone: Backbone) -> float:
+    """How many positions the model has, scaled rotary encodings allowed for."""
+    config: Any = backbone.model.config
+    rope = getattr(config, "rope_parameters", None) or {}
+    # Each kind of layer may have its own.
+    kinds = [rope, *(kind for kind in rope.values() if isinstance(kind, dict))]
+    # Some configurations state the scaled length, others the length before scaling beside the factor.
+    scaled = [kind.get("original_max_position_embeddings", 0) * (kind.get("factor") or 1) for kind in kinds]
+    return max(getattr(config, "max_position_embeddings", float("inf")), *scaled)
+
+
+def prompt_states(backbone: Backbone, prompt: Prompt, branches: Sequence[str], layer: int) -> Tensor:
+    """(1, tokens, hidden): the hidden states of a prompt with these branches that enter ``layer``; no gradient."""
+    segments, sequences = _packed([prompt], branches)
+    return states_entering(backbone.decoder, sequences, segments, layer)
+
+
+def _packed(prompts: Sequence[Prompt], branches: Sequence[str]) -> tuple[list[Segment], list[list[int]]]:
+    """Prompts one behind the other: their segments and token ids."""
+    segments: list[Segment] = []
+    sequences: list[list[int]] = []
+    start = 0
+    for prompt in prompts:
+        parts = [getattr(prompt, branch) for branch in branches]
+        lengths = tuple(len(part.ids) for part in parts)
+        segments.append(Segment(start, len(prompt.prefix), lengths, prompt.blocks, prompt.kept))
+        start += segments[-1].length
+        sequences.append([*prompt.prefix, *(i for part in parts for i in part.ids)])
+    return segments, sequences
+
+
+def _read_batch(
+    backbone: Backbone,
+    batch: Sequence[_Begun],
+    heads: Sequence[Head],
+    sources: Sequence[Source],
+    states_layer: int | None,
+) -> Iterator[Reading]:
+    prompts = [prompt for prompt, _ in batch]
+    branches = list(dict.fromkeys(branch for branch, _ in sources))
+    by_layer: dict[int, list[int]] = {}
+    place: list[tuple[int, int]] = []
+    for layer, head in heads:
+        place.append((layer, len(by_layer.setdefault(layer, []))))
+        by_layer[layer].append(head)
+    segments, sequences = _packed(prompts, branches)
+    reads = [
+        Read(index, branches.index(branch), *getattr(prompt, branch).rows(span))
+        for index, prompt in enumerate(prompts)
+        for branch, span in sources
+    ]
+    capture = Capture(segments, reads, by_layer, states_layer=states_layer)
+    run(backbone.decoder, sequences, capture, joined([entrance for _, entrance in batch if entrance]))
+    for index, prompt in enumerate(prompts):
+        mass, states = {}, {}
+        for offset, source in enumerate(sources):
+            read = index * len(sources) + offset
+            layers = {layer: capture.mass[layer][read] for layer in by_layer}
+            mass[source] = torch.stack([layers[layer][row] for layer, row in place])
+            if capture.states:
+                states[source] = capture.states[read]
+        yield Reading(prompt, mass, states)

@@ -1,0 +1,163 @@
+"""The header of a GGUF file: its metadata and its table of tensors, without a weight.
+
+The format is that of the GGUF specification (ggml's docs/gguf.md), versions 2 and 3, little-endian. The readers at hand
+make Python objects of every token of a vocabulary, some of them three times over, and need PyTorch or NumPy; this one
+takes a fifth of a second, so that limits of jobs can be worked out from a file's sizes.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headrank.errors import InputError
+
+MAGIC = b"GGUF"
+VERSIONS = (2, 3)
+ALIGNMENT = 32
+TOKENS = "tokenizer.ggml.tokens"
+STRING, ARRAY = 8, 9
+# Types of fixed width by number: u8, i8, u16, i16, u32, i32, f32, bool, u64, i64, f64.
+_FIXED = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor of the table: shape in PyTorch's order, ggml's number of its type, offset within the data."""
+
+    name: str
+    shape: tuple[int, ...]
+    type: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class Header:
+    """What stands before the weights.
+
+    metadata: every key; of arrays of strings only their length, but for those that were asked for. places: key ->
+    (start, stop) of its bytes, type and value included. arrays: keys of arrays. table: (start, stop) of the table of
+    tensors. data: where the weights begin.
+    """
+
+    path: Path
+    version: int
+    metadata: Mapping[str, Any]
+    places: Mapping[str, tuple[int, int]]
+    arrays: frozenset[str]
+    tensors: tuple[Tensor, ...]
+    table: tuple[int, int]
+    data: int
+
+    @property
+    def architecture(self) -> str:
+        """The name that ggml gives to the kind of model, such as "qwen2"."""
+        return str(self.metadata["general.architecture"])
+
+    @property
+    def alignment(self) -> int:
+        """Bytes of which the beginning of the weights, and of each tensor, is a multiple."""
+        return int(self.metadata.get("general.alignment", ALIGNMENT))
+
+    def own(self, key: str, default: Any = None) -> Any:
+        """The value of a key of the architecture, such as "block_count"."""
+        return self.metadata.get(f"{self.architecture}.{key}", default)
+
+
+def vocabulary(header: Header) -> int:
+    """How many tokens the model knows: as stated, or else as many as the file lists (0 of none)."""
+    listed = header.metadata.get(TOKENS, 0)
+    return int(header.own("vocab_size", len(listed) if isinstance(listed, tuple) else listed))
+
+
+def read_header(path: str | Path, strings: tuple[str, ...] = ()) -> Header:
+    """Read a file's header; strings: arrays of strings that are wanted whole.
+
+    Raises InputError naming the file where it is not there, is no GGUF file, is of another version, is one part of
+    several, or ends within its header.
+    """
+    file = Path(path)
+    try:
+        with file.open("rb") as stream:
+            if stream.read(len(MAGIC)) != MAGIC:
+                raise InputError(f"{file}: not a GGUF file (it does not begin with {MAGIC.decode()})")
+            with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                return _read(file, content, strings)
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror or error})") from error
+    except (struct.error, LookupError, UnicodeDecodeError, ArithmeticError, TypeError, MemoryError) as error:
+        raise InputError(f"{file}: cut off or damaged; its header cannot be read to the end") from error
+
+
+def _read(file: Path, content: mmap.mmap, strings: tuple[str, ...]) -> Header:
+    version, tensor_count, count = struct.unpack_from("<IQQ", content, 4)
+    if version not in VERSIONS:
+        known = " and ".join(map(str, VERSIONS))
+        raise InputError(f"{file}: GGUF of version {version}; versions {known} are read")
+    place = 24
+    metadata: dict[str, Any] = {}
+    places: dict[str, tuple[int, int]] = {}
+    arrays = set()
+    for _ in range(count):
+        start = place
+        key, place = _string(content, place)
+        (kind,) = struct.unpack_from("<I", content, place)
+        metadata[key], place = _value(content, place + 4, kind, key in strings)
+        places[key] = start, place
+        if kind == ARRAY:
+            arrays.add(key)
+    if not isinstance(metadata.get("general.architecture"), str):
+        raise InputError(f"{file}: does not say what kind of model it holds (general.architecture)")
+    parts = metadata.get("split.count", 1)
+    if parts > 1:
+        raise InputError(f"{file}: one of {parts} parts of a model; join them with llama-gguf-split --merge")
+    table = place
+    tensors = []
+    for _ in range(tensor_count):
+        tensor, place = _tensor(content, place)
+        tensors.append(tensor)
+    alignment = metadata.get("general.alignment", ALIGNMENT)
+    data = -(-place // alignment) * alignment
+    return Header(file, version, metadata, places, frozenset(arrays), tuple(tensors), (table, place), data)
+
+
+def _tensor(content: mmap.mmap, place: int) -> tuple[Tensor, int]:
+    name, place = _string(content, place)
+    (dimensions,) = struct.unpack_from("<I", content, place)
+    # ggml names the dimension that runs fastest first, PyTorch last.
+    shape = struct.unpack_from(f"<{dimensions}Q", content, place + 4)[::-1]
+    place += 4 + 8 * dimensions
+    kind, offset = struct.unpack_from("<IQ", content, place)
+    return Tensor(name, shape, kind, offset), place + 12
+
+
+def _value(content: mmap.mmap, place: int, kind: int, whole: bool) -> tuple[Any, int]:
+    if kind == STRING:
+        return _string(content, place)
+    if kind != ARRAY:
+        (value,) = struct.unpack_from(f"<{_FIXED[kind]}", content, place)
+        return value, place + struct.calcsize(f"<{_FIXED[kind]}")
+    inner, length = struct.unpack_from("<IQ", content, place)
+    place += 12
+    if inner != STRING:
+        form = f"<{length}{_FIXED[inner]}"
+        return struct.unpack_from(form, content, place), place + struct.calcsize(form)
+    texts = []
+    for _ in range(length):
+        (size,) = struct.unpack_from("<Q", content, place)
+        if whole:
+            texts.append(_string(content, place)[0])
+        place += 8 + size
+    return tuple(texts) if whole else length, place
+
+
+def _string(content: mmap.mmap, place: int) -> tuple[str, int]:
+    (size,) = struct.unpack_from("<Q", content, place)
+    stop = place + 8 + size
+    if stop > len(content):
+        raise IndexError(place)
+    return content[place + 8 : stop].decode("utf-8"), stop

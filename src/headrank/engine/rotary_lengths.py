@@ -1,0 +1,122 @@
+"""Rotary positions that depend on how long the text is: what is packed in one pass must agree on them.
+
+Two encodings do (transformers' ``longrope`` and ``dynamic``): texts longer than those that the model was trained on
+first turn by other frequencies than shorter ones, in all their positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from headrank.engine.capture import Capture, Read
+from headrank.engine.layer_entry import Entrance
+from headrank.engine.packing import Segment
+
+
+@dataclass(frozen=True)
+class Part:
+    """A pass over some branches of some segments. places: where its reads stand among those that were asked for."""
+
+    sequences: Sequence[Sequence[int]]
+    capture: Capture
+    entrance: Entrance | None
+    places: Sequence[int]
+
+    def fill(self, whole: Capture) -> None:
+        """Put what the pass has read into the capture that asked for it."""
+        if self.capture is whole:
+            return
+        count = len(whole.reads)
+        for found, wanted in [(self.capture.mass, whole.mass), (self.capture.rows, whole.rows)]:
+            for layer, tensors in found.items():
+                # Those of the other parts take the places that are empty still.
+                row: list[Any] = wanted.setdefault(layer, [None] * count)  # type: ignore[list-item]
+                for place, tensor in zip(self.places, tensors, strict=True):
+                    row[place] = tensor
+        if self.capture.states:
+            whole.states = whole.states or [None] * count  # type: ignore[list-item]
+            for place, tensor in zip(self.places, self.capture.states, strict=True):
+                whole.states[place] = tensor
+
+
+def parts(
+    config: Any, sequences: Sequence[Sequence[int]], capture: Capture, entrance: Entrance | None
+) -> Iterator[Part]:
+    """The passes that a capture takes, one unless its texts turn by different frequencies."""
+    groups: dict[Hashable, dict[int, list[int]]] = {}
+    for index, segment in enumerate(capture.segments):
+        for branch, length in enumerate(segment.branches):
+            group = groups.setdefault(frequencies(config, segment.reach + length), {})
+            group.setdefault(index, []).append(branch)
+    if len(groups) < 2:
+        yield Part(sequences, capture, entrance, range(len(capture.reads)))
+        return
+    for group in groups.values():
+        part = _part(group, sequences, capture, entrance)
+        if part.places:
+            yield part
+
+
+def frequencies(config: Any, positions: int) -> Hashable:
+    """What texts of so many positions have in common with those that turn by the same frequencies."""
+    rope: dict[str, Any] = getattr(config, "rope_parameters", None) or {}
+    kinds = [kind for kind in (rope, *rope.values()) if isinstance(kind, dict) and "rope_type" in kind]
+    longest = getattr(config, "max_position_embeddings", 0)
+    found: list[int] = []
+    for kind in kinds:
+        if kind["rope_type"] == "longrope":
+            found.append(int(positions > kind.get("original_max_position_embeddings", longest)))
+        elif "dynamic" in kind["rope_type"]:
+            found.append(max(positions, longest))
+    return tuple(found)
+
+
+def restore_rotary(decoder: nn.Module) -> None:
+    """Forget the longest text that was read: transformers keeps a dynamic encoding's frequencies for shorter ones."""
+    for module in decoder.modules():
+        for name, longest in list(vars(module).items()):
+            if not name.endswith("max_seq_len_cached") or longest == module.original_max_seq_len:
+                continue
+            kind = name.removesuffix("max_seq_len_cached")
+            original: Any = getattr(module, f"{kind}original_inv_freq")
+            device = getattr(module, f"{kind}inv_freq").device
+            module.register_buffer(f"{kind}inv_freq", original.to(device, copy=True), persistent=False)
+            setattr(module, name, module.original_max_seq_len)
+
+
+def _part(
+    group: dict[int, list[int]],
+    sequences: Sequence[Sequence[int]],
+    capture: Capture,
+    entrance: Entrance | None,
+) -> Part:
+    segments: list[Segment] = []
+    taken: list[list[int]] = []
+    where: dict[tuple[int, int], tuple[int, int]] = {}
+    tokens: list[int] = []
+    for index, branches in group.items():
+        segment = capture.segments[index]
+        own = list(range(segment.prefix))
+        for place, branch in enumerate(branches):
+            where[index, branch] = (len(segments), place)
+            start = segment.branch_start(branch) - segment.start
+            own += range(start, start + segment.branches[branch])
+        lengths = tuple(segment.branches[branch] for branch in branches)
+        segments.append(replace(segment, start=sum(map(len, taken)), branches=lengths))
+        taken.append([sequences[index][i] for i in own])
+        tokens += [segment.start + i for i in own]
+    places = [i for i, read in enumerate(capture.reads) if (read.segment, read.branch) in where]
+    reads = [
+        Read(*where[read.segment, read.branch], read.start, read.stop)
+        for read in (capture.reads[place] for place in places)
+    ]
+    if entrance is not None:
+        states = entrance.states
+        entrance = replace(entrance, states=states[:, torch.tensor(tokens, device=states.device)])
+    own_capture = replace(capture, segments=segments, reads=reads, mass={}, rows={}, states=[])
+    return Part(taken, own_capture, entrance, places)

@@ -1,0 +1,140 @@
+"""Which models the engine reads right; all others are refused by name, before any weights are loaded if possible.
+
+The engine sees a model where it hands queries, keys and its layer's mask to a registered attention function. What
+happens before that (projections, norms, rotary positions of any kind) and after it (experts, norms) is the model's own
+and needs no knowledge. Tokens must not meet elsewhere, and the function must be told all that the weights depend on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from headrank.engine.attention import run
+from headrank.engine.capture import Capture, Read
+from headrank.engine.layer_masks import Unreadable
+from headrank.engine.packing import Segment
+from headrank.engine.softmax import Softmax
+from headrank.errors import InputError
+from headrank.process.large_imports import uncollected
+
+with uncollected():
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING,
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    )
+
+# What ties a layer to others than the one below, so that a model cut to its first layers would be another one.
+_BETWEEN_LAYERS = {
+    "num_kv_shared_layers": "layers without keys of their own",
+    "hidden_size_per_layer_input": "embeddings of their own for each layer",
+}
+# Attributes that say how a module is used, not what it is.
+_OF_USE = {"training", "gradient_checkpointing"}
+# Kinds of layers whose tokens meet in attention alone, under a mask that transformers makes
+# (headrank.engine.layer_masks).
+LAYERS = {"full_attention", "sliding_attention", "chunked_attention"}
+
+
+def check_config(config: Any, path: str) -> None:
+    """Raises InputError, naming the model's type, for one that the engine cannot read."""
+    kind = config.model_type
+    if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or getattr(config, "is_encoder_decoder", False):
+        raise InputError(f"{path}: model type {kind!r} is not a decoder (causal language model)")
+    if config.sub_configs:
+        within = ", ".join(config.sub_configs)
+        raise InputError(
+            f"{path}: model type {kind!r} is composed of parts ({within}); give a plain text model's checkpoint"
+        )
+    if not getattr(config, "rope_parameters", None) and not hasattr(config, "rope_theta"):
+        raise InputError(f"{path}: model type {kind!r} has no rotary attention")
+    model: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    if not model._supports_attention_backend:
+        raise InputError(
+            f"{path}: model type {kind!r} computes attention in a way of its own, which cannot be read"
+        )
+    for name, what in _BETWEEN_LAYERS.items():
+        if getattr(config, name, None):
+            raise InputError(f"{path}: model type {kind!r} has {what} ({name}), which are not supported")
+    others = sorted(set(getattr(config, "layer_types", None) or []) - LAYERS)
+    if others:
+        raise InputError(
+            f"{path}: model type {kind!r} has layers of {', '.join(others)}, which are not supported"
+        )
+
+
+@dataclass
+class _Once(Capture):
+    """A capture that wants one attention in each layer, of so many query heads."""
+
+    n_heads: int = 0
+
+    def read(self, layer: int, query: Tensor, key: Tensor, softmax: Softmax) -> None:
+        if query.shape[1] != self.n_heads:
+            raise Unreadable("has layers of unequal numbers of heads")
+        if layer in self.mass:
+            raise Unreadable("has layers with more than one attention")
+        super().read(layer, query, key, softmax)
+
+
+def shorten(config: Any, depth: int) -> None:
+    """Make a configuration that of the model's first ``depth`` layers."""
+    whole = config.num_hidden_layers
+    config.num_hidden_layers = depth
+    # What each layer is: its attention, its experts, whether it has rotary positions.
+    for name, value in list(vars(config).items()):
+        if "layer" in name and isinstance(value, list) and len(value) == whole:
+            setattr(config, name, value[:depth])
+
+
+def restore_whole(model: Any, whole: Any, path: str) -> None:
+    """Give the layers of a shortened model what depends on how many there are in the whole one (MiniCPM3's residuals).
+
+    whole: the configuration before it was shortened.
+    """
+    for index, layer in enumerate(getattr(model.get_decoder(), "layers", [])):
+        try:
+            with torch.device("meta"):
+                twin = type(layer)(whole, index)
+        except Exception as error:
+            raise InputError(
+                f"{path}: model type {whole.model_type!r} cannot be cut to fewer layers"
+            ) from error
+        parts = dict(layer.named_modules())
+        for name, part in twin.named_modules():
+            for attribute, value in vars(part).items():
+                own = attribute not in _OF_USE and not attribute.startswith("_")
+                if own and isinstance(value, int | float) and name in parts:
+                    setattr(parts[name], attribute, value)
+
+
+@torch.no_grad()
+def check_model(model: Any, path: str) -> None:
+    """Raises InputError, naming the model's type, unless a pass over a few tokens reads one attention in each layer.
+
+    Costs little more than going through the weights once.
+    """
+    kind = model.config.model_type
+    decoder = model.get_decoder()
+    layers = getattr(decoder, "layers", None)
+    if not isinstance(layers, nn.ModuleList) or len(layers) != model.config.num_hidden_layers:
+        raise InputError(
+            f"{path}: model type {kind!r} is not built of a list of layers, which is not supported"
+        )
+    heads = {layer: [0] for layer in range(len(layers))}
+    capture = _Once([Segment(0, 2, (2, 1))], [Read(0, 0, 0, 2), Read(0, 1, 0, 1)], heads)
+    capture.n_heads = model.config.num_attention_heads
+    try:
+        run(decoder, [[0] * 5], capture)
+    except Unreadable as error:
+        raise InputError(f"{path}: {error}") from error
+    except torch.OutOfMemoryError as error:
+        raise InputError(
+            f"{path}: the device's memory holds the model, but no pass over a few tokens"
+        ) from error
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
+        raise InputError(f"{path}: model type {kind!r} cannot be read ({reason})") from error

@@ -1,0 +1,128 @@
+"""One stage of a pipeline: where its messages go, and how it ends when its input is bad.
+
+A stage writes what it has to say to its own log file. Bad input ends in one line there and on the terminal and in
+exit status 5; anything else that goes wrong leaves its traceback in the log.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import io
+import logging
+import os
+import re
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from headrank.errors import InputError
+from headrank.process.heap import keep_freed_memory
+
+BAD_INPUT = 5
+FAILED = 1
+# What moves a terminal's cursor or colours its text.
+_CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_PIECES = re.compile(r"[^\r\n]+(?:\r\n|\r|\n)?|\r\n|\r|\n")
+
+
+class LogStream(io.TextIOBase):
+    """A text stream onto a log file that keeps progress bars readable.
+
+    A bar redraws its line after a carriage return many times a second; of those lines one every ``interval``
+    seconds is kept, and the last.
+    """
+
+    def __init__(self, file: TextIO, interval: float = 10.0) -> None:
+        self._file = file
+        self._interval = interval
+        self._line = ""
+        self._bar = False
+        self._shown = time.monotonic()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if text and self._bar and not text.startswith(("\r", "\n")):
+            self.finish()
+        for piece in _PIECES.findall(text):
+            self._line += piece.rstrip("\r\n")
+            if piece.endswith("\n"):
+                self.finish()
+            elif piece.endswith("\r"):
+                if time.monotonic() - self._shown >= self._interval:
+                    self.finish()
+                self._line, self._bar = "", True
+        return len(text)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def finish(self) -> None:
+        """Write the line at hand, if there is anything in it, and begin another."""
+        line = _CODES.sub("", self._line).rstrip()
+        if line:
+            self._file.write(f"{line}\n")
+            self._file.flush()
+            self._shown = time.monotonic()
+        self._line, self._bar = "", False
+
+
+@contextlib.contextmanager
+def stage(log: str | os.PathLike[str], threads: int | None = None) -> Iterator[None]:
+    """Run the block with stderr, warnings, logging and progress bars going to ``log``.
+
+    threads: how many PyTorch, which the script has loaded then, may take.
+
+    InputError ends the process with status 5 after one line ``error: ...`` in the log and on the real stderr. Any
+    other exception ends it with status 1, its traceback in the log. An interrupt is noted and goes on its way.
+    """
+    keep_freed_memory()
+    # What has been imported stays to the end: it need not be looked through for garbage, least of all as the process
+    # ends, where that takes a second.
+    gc.freeze()
+    if threads is not None:
+        sys.modules["torch"].set_num_threads(threads)
+    path = Path(log)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    terminal = sys.stderr
+    with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
+        stream = LogStream(file)
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        root = logging.getLogger()
+        level = root.level
+        root.addHandler(handler)
+        root.setLevel(logging.INFO)
+        logging.captureWarnings(True)
+        try:
+            with contextlib.redirect_stderr(stream):
+                yield
+        except InputError as error:
+            stream.finish()
+            _tell(file, terminal, f"error: {' '.join(str(error).split())}")
+            raise SystemExit(BAD_INPUT) from None
+        except KeyboardInterrupt:
+            stream.finish()
+            file.write("interrupted\n")
+            raise
+        except Exception as error:
+            stream.finish()
+            traceback.print_exc(file=file)
+            reason = " ".join(str(error).split())[:300]
+            print(f"error: {type(error).__name__}: {reason} (traceback in {path})", file=terminal, flush=True)
+            raise SystemExit(FAILED) from None
+        finally:
+            stream.finish()
+            logging.captureWarnings(False)
+            root.removeHandler(handler)
+            root.setLevel(level)
+
+
+def _tell(file: TextIO, terminal: TextIO, line: str) -> None:
+    for target in (file, terminal):
+        print(line, file=target, flush=True)

@@ -1,0 +1,1 @@
+"""From passages and a query to token ids with exact spans."""

@@ -1,0 +1,156 @@
+"""What differs between two artefacts of one name, told in the terms of their kind."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from headrank.data.trec import read_run
+from headrank.errors import InputError
+from headrank.heads.head_set import HeadSet
+
+# Columns that tell the rows of a table or frame apart; all others are compared.
+_KEYS = ["backbone", "benchmark", "method", "qid", "metric"]
+
+
+def table_difference(one: Path, other: Path) -> str:
+    """Of two CSV tables: rows and columns on one side, cells that differ, and the largest absolute difference."""
+    frames = [_read_csv(path) for path in (one, other)]
+    return frame_difference(*frames)
+
+
+def frame_difference(one: pd.DataFrame, other: pd.DataFrame) -> str:
+    """As ``table_difference``, of two frames whose rows stand in the same order."""
+    told = []
+    if len(one) != len(other):
+        return f"{len(one)} rows against {len(other)}"
+    for mine, yours, side in ((one, other, "first"), (other, one, "second")):
+        if only := [column for column in mine.columns if column not in yours.columns]:
+            told.append(f"columns {', '.join(map(str, only))} only in the {side}")
+    largest, place, numbers, texts = -1.0, "", 0, 0
+    for column in (column for column in one.columns if column in other.columns):
+        left, right = one[column], other[column]
+        numeric = all(pd.api.types.is_numeric_dtype(part) for part in (left, right))
+        if not numeric:
+            texts += sum(str(a) != str(b) for a, b in zip(left, right, strict=True))
+            continue
+        for a, b in zip(left.astype(float), right.astype(float), strict=True):
+            if a == b or (math.isnan(a) and math.isnan(b)):
+                continue
+            numbers += 1
+            # A number against none is a larger difference than any between numbers.
+            gap = abs(a - b) if not math.isnan(a - b) else math.inf
+            if gap > largest:
+                largest, place = gap, str(column)
+    if texts:
+        told.append(f"{texts} cells of text differ")
+    if numbers:
+        size = "a number against none" if math.isinf(largest) else f"{largest:.6g}"
+        told.append(f"{numbers} numbers differ, the largest difference is {size} (column {place})")
+    return "; ".join(told) or "equal values, written differently"
+
+
+def metric_difference(one: Path, other: Path) -> str:
+    """Of two files of metrics per query: how many queries differ, and the mean difference over those in both."""
+    left, right = _read_parquet(one), _read_parquet(other)
+    needed = {*_KEYS, "value"}
+    if not (needed <= set(left.columns) and needed <= set(right.columns)):
+        return frame_difference(left, right)
+    both = left.merge(right, on=_KEYS, how="outer", suffixes=("_one", "_other"), indicator=True)
+    alone = both["_merge"].value_counts()
+    told = []
+    for side, name in (("left_only", "first"), ("right_only", "second")):
+        if alone.get(side, 0):
+            told.append(f"{alone[side]} values only in the {name}")
+    shared = both[both["_merge"] == "both"]
+    gap = shared["value_other"] - shared["value_one"]
+    changed = shared[gap != 0]
+    for metric, rows in changed.groupby("metric"):
+        mine = gap[rows.index]
+        every = gap[shared.index[shared["metric"] == metric]]
+        queries = len(rows[["benchmark", "qid"]].drop_duplicates())
+        told.append(
+            f"{metric} differs in {len(rows)} of {len(every)} rankings ({queries} queries); mean difference"
+            f" {every.mean():+.6f} (second - first), largest {mine.abs().max():.6f}"
+        )
+    return "; ".join(told) or "equal values, written differently"
+
+
+def run_difference(one: Path, other: Path) -> str:
+    """Of two TREC runs: how many rankings have another order."""
+    left, right = read_run(one), read_run(other)
+    shared = [qid for qid in left if qid in right]
+    told = []
+    for mine, yours, side in ((left, right, "first"), (right, left, "second")):
+        if only := [qid for qid in mine if qid not in yours]:
+            told.append(f"{len(only)} queries only in the {side}")
+    orders = sum([d for d, _ in left[qid]] != [d for d, _ in right[qid]] for qid in shared)
+    if orders:
+        told.append(f"{orders} of {len(shared)} rankings have another order")
+    elif any(left[qid] != right[qid] for qid in shared):
+        told.append(f"same order of all {len(shared)} rankings, scores differ")
+    return "; ".join(told) or "equal rankings, written differently"
+
+
+def heads_difference(one: Path, other: Path) -> str:
+    """Of two head sets: which heads only one of them has, or else which fields of the files differ."""
+    left, right = HeadSet.load(one), HeadSet.load(other)
+    told = []
+    if (left.n_layers, left.n_heads) != (right.n_layers, right.n_heads):
+        told.append("head sets of models of different shapes")
+    for one_set, other_set, side in ((left, right, "first"), (right, left, "second")):
+        if only := [
+            f"{layer}-{head}" for layer, head in one_set.heads if (layer, head) not in other_set.heads
+        ]:
+            told.append(f"only in the {side}: {' '.join(only)}")
+    if set(left.heads) == set(right.heads):
+        same = "in the same order" if left.heads == right.heads else "in another order"
+        mine, yours = left.described(), right.described()
+        fields = [name for name in mine if name != "heads" and mine[name] != yours[name]]
+        told.append(f"same heads {same}" + (f"; {', '.join(fields)} differ" if fields else ""))
+    return "; ".join(told)
+
+
+def kind_of(name: str) -> str:
+    """What a file of a results folder is, by its path."""
+    parts = name.split("/")
+    if parts[0] == "tables" and name.endswith(".csv"):
+        return "tables"
+    if parts[0] == "metrics" and name.endswith(".parquet"):
+        return "metrics"
+    if name.endswith(".trec") and (parts[0] == "runs" or parts[-1] == "candidates.trec"):
+        return "runs"
+    if name.endswith(".json") and (parts[0] == "heads" or parts[-1] == "heads.json"):
+        return "heads"
+    return "other files"
+
+
+TOLD = {
+    "metrics": metric_difference,
+    "tables": table_difference,
+    "runs": run_difference,
+    "heads": heads_difference,
+}
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: no readable table ({error}); run headrank check on its folder") from None
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(f"{path}: no readable parquet file ({reason}); run headrank check") from None
+
+
+def kinds() -> Sequence[str]:
+    """Kinds of artefacts, those that matter most first."""
+    return [*TOLD, "other files"]

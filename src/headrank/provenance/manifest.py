@@ -1,0 +1,112 @@
+"""The manifest of a results folder: the SHA-256 of every artefact, and what has changed since it was written.
+
+The format is that of ``sha256sum``, so that ``cd results/STUDY && sha256sum --check manifest.sha256`` works too.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from headrank.data.atomic import write_text
+from headrank.data.digests import digest_line, file_digest, files_under
+from headrank.data.trec import open_lines
+from headrank.errors import InputError
+
+NAME = "manifest.sha256"
+# Measured times, which a rerun of one job changes, what the target bench measures, which is no part of the study, and
+# the report that is made from the finished folder.
+_BENCHED = tuple(
+    f"{folder}/{name}.{ending}"
+    for folder, endings in (("tables", ("csv", "md", "tex")), ("figures", ("pdf", "png")))
+    for name in ("speed", "growth")
+    for ending in endings
+)
+ASIDE = (
+    NAME,
+    "benchmarks",
+    "bench",
+    "metrics/speed",
+    "metrics/growth",
+    *_BENCHED,
+    "report.html",
+    "report.zip",
+)
+_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Where a folder departs from its manifest; paths are relative to the folder, sorted."""
+
+    listed: int
+    changed: tuple[str, ...]
+    missing: tuple[str, ...]
+    extra: tuple[str, ...]
+
+    @property
+    def sound(self) -> bool:
+        return not (self.changed or self.missing or self.extra)
+
+
+def artefacts(root: str | os.PathLike[str]) -> list[str]:
+    """The files that a manifest covers: all of the folder but the manifest itself and what is kept aside."""
+    return files_under(root, ASIDE)
+
+
+def write_manifest(root: str | os.PathLike[str]) -> Path:
+    """List every artefact of a results folder with its digest, sorted by path; returns the file written.
+
+    Raises InputError when there is nothing to list, and when a link leads to a file that is not there.
+    """
+    names = artefacts(root)
+    if not names:
+        raise InputError(f"{root}: the folder holds no artefact, nothing to list")
+    lines = []
+    for name in names:
+        try:
+            lines.append(digest_line(file_digest(Path(root) / name), name))
+        except FileNotFoundError:
+            raise InputError(f"{root}/{name}: links to a file that is not there; remove or mend it") from None
+    target = Path(root) / NAME
+    write_text(target, "".join(lines))
+    return target
+
+
+def read_manifest(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Relative path -> digest; InputError naming the line that is not ``digest  path`` or leaves the folder."""
+    listed: dict[str, str] = {}
+    for number, line in open_lines(path):
+        match = _LINE.fullmatch(line.rstrip("\r\n"))
+        if not match:
+            raise InputError(f"{path}:{number}: expected a SHA-256 digest, two blanks and a path")
+        digest, name = match.groups()
+        if name.startswith("/") or ".." in PurePosixPath(name).parts:
+            raise InputError(f"{path}:{number}: {name} leaves the folder of the manifest")
+        if name in listed:
+            raise InputError(f"{path}:{number}: {name} is listed twice")
+        listed[name] = digest
+    if not listed:
+        raise InputError(f"{path}: the manifest is empty")
+    return listed
+
+
+def check_manifest(root: str | os.PathLike[str]) -> Findings:
+    """Compare a results folder with its manifest, reading every file; InputError without a readable manifest."""
+    place = Path(root)
+    if not place.is_dir():
+        raise InputError(f"{place}: no such folder")
+    listed = read_manifest(place / NAME)
+    changed, missing = [], []
+    for name, digest in listed.items():
+        try:
+            if file_digest(place / name) != digest:
+                changed.append(name)
+        except (FileNotFoundError, NotADirectoryError):
+            missing.append(name)
+        except IsADirectoryError:
+            changed.append(name)
+    extra = [name for name in artefacts(place) if name not in listed]
+    return Findings(len(listed), tuple(sorted(changed)), tuple(sorted(missing)), tuple(extra))

@@ -1,0 +1,169 @@
+"""A BM25 index on disk, built from a stream of documents and searched through memory maps.
+
+Token numbers go to disk while documents stream by, so that memory holds the vocabulary and the postings but neither
+texts nor Python lists of them. A search reads only the postings of its query's terms.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from headrank.data.atomic import write_json
+from headrank.data.collections import Document
+from headrank.errors import InputError
+
+_BATCH = 10_000
+_DOCIDS = "docids.npy"
+_SETTINGS = "bm25.json"
+
+
+def build_index(
+    documents: Iterable[Document], directory: str | os.PathLike[str], k1: float = 0.9, b: float = 0.4
+) -> None:
+    """Index ``title text`` of the documents with Lucene's BM25; numbers follow the order of the documents.
+
+    English stop words of bm25s and the Snowball English stemmer. Raises InputError on an empty collection and on
+    settings out of range.
+    """
+    import bm25s
+
+    if not (k1 >= 0 and 0 <= b <= 1):
+        raise InputError(f"bm25: k1 = {k1} and b = {b} are out of range (k1 >= 0, 0 <= b <= 1)")
+    target = Path(directory)
+    target.mkdir(parents=True, exist_ok=True)
+    docids: list[bytes] = []
+    with tempfile.TemporaryDirectory(dir=target, prefix=".tokens.") as place:
+        tokens = _tokenise(documents, docids, Path(place) / "tokens.bin")
+        if not docids:
+            raise InputError("documents: the collection is empty, nothing to index")
+        np.save(target / _DOCIDS, distinct(docids))
+        docids.clear()
+        index = bm25s.BM25(method="lucene", k1=k1, b=b, csc_backend="scipy")
+        if len(tokens.flat):
+            index.index(tokens, create_empty_token=False, show_progress=False)
+            index.save(target, show_progress=False)
+    write_json(target / _SETTINGS, {"k1": k1, "b": b, "documents": len(tokens), "terms": len(tokens.vocab)})
+
+
+class Bm25Index:
+    """An index of ``build_index``, memory-mapped."""
+
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        import bm25s
+
+        place = Path(directory)
+        try:
+            settings = json.loads((place / _SETTINGS).read_text(encoding="utf-8"))
+            self.docids = np.load(place / _DOCIDS, mmap_mode="r")
+            known = settings["terms"] > 0
+            self._index = bm25s.BM25.load(place, mmap=True, show_progress=False) if known else None
+        except (OSError, EOFError, ValueError, KeyError) as error:
+            raise InputError(f"{place}: no BM25 index, or a damaged one ({error}); build it again") from error
+        if len(self.docids) != settings["documents"]:
+            raise InputError(f"{place}: a BM25 index of other documents than its ids; build it again")
+        self._splitter = _tokenizer()
+
+    def scores(self, query: str) -> np.ndarray:
+        """(documents,) float32: BM25 of every document, 0 where it shares no term with the query."""
+        words = [str(word) for word in self._words(query)]
+        known = self._index.vocab_dict if self._index is not None else {}
+        terms = [known[word] for word in words if word in known]
+        if self._index is None or not terms:
+            return np.zeros(len(self.docids), dtype=np.float32)
+        return np.asarray(self._index.get_scores_from_ids(terms))
+
+    def search(self, query: str, depth: int) -> list[tuple[str, float]]:
+        """The ``depth`` best documents that share a term with the query; ties in the order of the collection."""
+        scores = self.scores(query)
+        return [(self.docids[i].decode("utf-8"), float(scores[i])) for i in best(scores, depth)]
+
+    def _words(self, query: str) -> list[str]:
+        tokenizer = self._splitter
+        stop = set(tokenizer.stopwords)
+        return [tokenizer.stemmer(w) for w in tokenizer.splitter(query.lower()) if w not in stop]
+
+
+def best(scores: np.ndarray, depth: int) -> np.ndarray:
+    """Indices of the ``depth`` largest positive scores, best first, ties in the order of the collection.
+
+    A plain partition would pick any of the documents that tie with the last one kept.
+    """
+    if depth < len(scores):
+        threshold = np.partition(scores, -depth)[-depth]
+        candidates = np.flatnonzero((scores >= threshold) & (scores > 0))
+    else:
+        candidates = np.flatnonzero(scores > 0)
+    return candidates[np.argsort(-scores[candidates], kind="stable")][:depth]
+
+
+def distinct(docids: list[bytes]) -> np.ndarray:
+    """The ids as one array of bytes; InputError names one that stands there twice."""
+    ids = np.array(docids)
+    order = np.argsort(ids, kind="stable")
+    twice = np.flatnonzero(ids[order[1:]] == ids[order[:-1]])
+    if len(twice):
+        raise InputError(f"documents: id {ids[order[twice[0]]].decode('utf-8')} appears twice")
+    return ids
+
+
+@dataclass(frozen=True)
+class _Tokens:
+    """What bm25s indexes: a document's token numbers are made a list only while they are looked at."""
+
+    flat: np.ndarray
+    ends: np.ndarray
+    vocab: Mapping[str, int]
+
+    @property
+    def ids(self) -> _Tokens:
+        return self
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        start = 0
+        # Of the memory map only the documents at hand are in memory.
+        for first in range(0, len(self.ends), _BATCH):
+            ends = self.ends[first : first + _BATCH].tolist()
+            block = self.flat[start : ends[-1]].tolist()
+            begin = start
+            for end in ends:
+                yield block[start - begin : end - begin]
+                start = end
+
+
+def _tokenise(documents: Iterable[Document], docids: list[bytes], path: Path) -> _Tokens:
+    tokenizer = _tokenizer()
+    ends = array("q")
+    total = 0
+
+    def texts() -> Iterator[str]:
+        for document in tqdm(documents, desc="reading documents", unit="doc", disable=None):
+            docids.append(document.docid.encode("utf-8"))
+            yield f"{document.title} {document.text}".strip()
+
+    with path.open("wb") as stream:
+        for numbers in tokenizer.streaming_tokenize(texts(), allow_empty=False):
+            stream.write(np.asarray(numbers, dtype=np.int32).tobytes())
+            total += len(numbers)
+            ends.append(total)
+    flat = np.memmap(path, dtype=np.int32, mode="r") if total else np.empty(0, dtype=np.int32)
+    return _Tokens(flat, np.frombuffer(ends, dtype=np.int64), tokenizer.stem_to_sid)
+
+
+def _tokenizer() -> Any:
+    import Stemmer
+    from bm25s.tokenization import Tokenizer
+
+    return Tokenizer(stopwords="en", stemmer=Stemmer.Stemmer("english"))

@@ -1,0 +1,162 @@
+"""A dense first stage: one vector per document from a small encoder, searched exactly.
+
+The encoder is any Hugging Face encoder with the pooling that its card names; granite-embedding-30m-english, CoRe's
+first stage, takes the first token's state. Vectors have length 1, so that the score is the cosine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from headrank.data.atomic import write_json
+from headrank.data.collections import Document
+from headrank.engine.devices import choose_device
+from headrank.errors import InputError
+from headrank.retrieval.bm25_index import best, distinct
+
+_VECTORS, _DOCIDS, _SETTINGS = "vectors.npy", "docids.npy", "dense.json"
+_CHUNK = 100_000
+_SORTED = 10_000
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """How texts become vectors: pooling of the last layer, prefixes, length in tokens, texts per batch."""
+
+    pooling: str = "cls"
+    query_prefix: str = ""
+    document_prefix: str = ""
+    max_tokens: int = 512
+    batch: int = 64
+
+
+class Encoder:
+    """An encoder and its tokenizer on one device."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        settings: EncoderSettings,
+        device: str = "auto",
+        dtype: str = "auto",
+    ) -> None:
+        from transformers import AutoModel, AutoTokenizer
+
+        if device == "auto":
+            device = choose_device()
+        try:
+            model: Any = AutoModel.from_pretrained(
+                str(path),
+                dtype=dtype if dtype == "auto" else getattr(torch, dtype),
+                use_safetensors=True,
+                trust_remote_code=False,
+            )
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(str(path), trust_remote_code=False)
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            reason = str(error).strip().split("\n")[0][:200]
+            raise InputError(f"{path}: cannot load the encoder ({reason})") from error
+        self.model = model.eval().to(device)
+        self.device = device
+        self.settings = settings
+
+    @torch.no_grad()
+    def encode(self, texts: list[str]) -> np.ndarray:
+        """(texts, width) float32 of length 1 each, in the order given; batches go by length."""
+        order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
+        vectors = np.zeros((len(texts), self.model.config.hidden_size), dtype=np.float32)
+        for start in range(0, len(order), self.settings.batch):
+            places = order[start : start + self.settings.batch]
+            inputs = self.tokenizer(
+                [texts[i] for i in places],
+                padding=True,
+                # The first token is the text's own, wherever the tokenizer pads by itself.
+                padding_side="right",
+                truncation=True,
+                max_length=self.settings.max_tokens,
+                return_tensors="pt",
+            ).to(self.device)
+            states = self.model(**inputs).last_hidden_state.float()
+            mask = inputs["attention_mask"].unsqueeze(-1).float()
+            if self.settings.pooling == "cls":
+                pooled = states[:, 0]
+            else:
+                pooled = (states * mask).sum(1) / mask.sum(1).clamp(min=1)
+            vectors[places] = torch.nn.functional.normalize(pooled, dim=-1).cpu().numpy()
+        return vectors
+
+
+def build_dense_index(
+    documents: Iterable[Document], encoder: Encoder, directory: str | os.PathLike[str]
+) -> None:
+    """Vectors of ``title text`` of every document as float16, written as they are made; order of the documents."""
+    target = Path(directory)
+    target.mkdir(parents=True, exist_ok=True)
+    docids: list[bytes] = []
+    width = encoder.model.config.hidden_size
+    raw = target / "vectors.bin"
+    prefix = encoder.settings.document_prefix
+    with raw.open("wb") as stream:
+        for part in _batches(tqdm(documents, desc="encoding", unit="doc", disable=None), _SORTED):
+            docids += [document.docid.encode("utf-8") for document in part]
+            texts = [f"{prefix}{f'{d.title} {d.text}'.strip()}" for d in part]
+            stream.write(encoder.encode(texts).astype(np.float16).tobytes())
+    if not docids:
+        raise InputError("documents: the collection is empty, nothing to index")
+    np.save(target / _DOCIDS, distinct(docids))
+    flat = np.memmap(raw, dtype=np.float16, mode="r", shape=(len(docids), width))
+    vectors = np.lib.format.open_memmap(target / _VECTORS, mode="w+", dtype=np.float16, shape=flat.shape)
+    for start in range(0, len(docids), _CHUNK):
+        vectors[start : start + _CHUNK] = flat[start : start + _CHUNK]
+    vectors.flush()
+    raw.unlink()
+    write_json(target / _SETTINGS, {"documents": len(docids), "width": width, **asdict(encoder.settings)})
+
+
+class DenseIndex:
+    """The vectors of ``build_dense_index`` with the encoder of the queries; search is exact, chunk by chunk."""
+
+    def __init__(self, directory: str | os.PathLike[str], encoder: Encoder) -> None:
+        place = Path(directory)
+        try:
+            settings = json.loads((place / _SETTINGS).read_text(encoding="utf-8"))
+            self.docids = np.load(place / _DOCIDS, mmap_mode="r")
+            self.vectors = np.load(place / _VECTORS, mmap_mode="r")
+        except (OSError, EOFError, ValueError) as error:
+            raise InputError(
+                f"{place}: no dense index, or a damaged one ({error}); build it again"
+            ) from error
+        if self.vectors.shape != (len(self.docids), encoder.model.config.hidden_size):
+            raise InputError(f"{place}: vectors of another encoder or other documents; build it again")
+        if any(settings[key] != value for key, value in asdict(encoder.settings).items() if key != "batch"):
+            raise InputError(f"{place}: built with other settings of the encoder; build it again")
+        self.encoder = encoder
+
+    def scores(self, query: str) -> np.ndarray:
+        """(documents,) float32: cosines, moved by 1 so that every document is a candidate (all are positive)."""
+        vector = self.encoder.encode([f"{self.encoder.settings.query_prefix}{query}"])[0]
+        scores = np.empty(len(self.docids), dtype=np.float32)
+        for start in range(0, len(scores), _CHUNK):
+            part = np.asarray(self.vectors[start : start + _CHUNK], dtype=np.float32)
+            scores[start : start + _CHUNK] = part @ vector
+        return np.maximum(scores + 1.0, np.finfo(np.float32).tiny)
+
+    def search(self, query: str, depth: int) -> list[tuple[str, float]]:
+        """The ``depth`` nearest documents; ties in the order of the collection."""
+        scores = self.scores(query)
+        return [(self.docids[i].decode("utf-8"), float(scores[i])) for i in best(scores, depth)]
+
+
+def _batches(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:
+    iterator = iter(documents)
+    while part := list(islice(iterator, size)):
+        yield part

@@ -1,0 +1,164 @@
+"""What training makes small: the scores of one list (R8), its loss, and both over held-out lists."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from headrank.engine.backbone import Backbone
+from headrank.engine.forward import read_prompts
+from headrank.engine.layer_entry import Entrance
+from headrank.engine.readout import read_out
+from headrank.engine.scoring import head_scores
+from headrank.evaluation.metrics import evaluate
+from headrank.heads.head_set import HeadSet
+from headrank.process.progress import counted
+from headrank.prompts.builder import Prompt
+from headrank.settings import Settings
+from headrank.training.examples import Example
+from headrank.training.losses import (
+    group_contrastive_loss,
+    list_scores,
+    pair_accuracy,
+    pointer_loss,
+    preference_loss,
+    regulariser,
+)
+from headrank.training.lower_states import LowerStates
+from headrank.training.memory import fits, passes
+from headrank.training.pairs import mine_list
+
+# Tokens of a pass that holds whatever it is given.
+ALL = sys.maxsize
+
+
+def score_list(
+    backbone: Backbone, heads: HeadSet, prompt: Prompt, settings: Settings, entrance: Entrance | None = None
+) -> Tensor:
+    """f of R8 by prompt position, (documents,), under the model as it is; differentiable."""
+    return next(score_lists(backbone, heads, [prompt], settings, [entrance] if entrance else None))
+
+
+def score_lists(
+    backbone: Backbone,
+    heads: HeadSet,
+    prompts: Sequence[Prompt],
+    settings: Settings,
+    entrances: Sequence[Entrance] | None = None,
+) -> Iterator[Tensor]:
+    """``score_list`` of several prompts, read in one pass where the memory suffices."""
+    kernel = read_out(settings)
+    for reading in read_prompts(backbone, prompts, heads.heads, kernel.sources, ALL, entrances=entrances):
+        yield list_scores(head_scores(reading, kernel), settings.loss.score)
+
+
+def score_examples(
+    backbone: Backbone,
+    heads: HeadSet,
+    examples: Sequence[Example],
+    settings: Settings,
+    lower: LowerStates | None = None,
+) -> list[Tensor]:
+    """The scores of lists that share a pass; those whose lower states are known share another one."""
+    entrances = [lower.entrance(example) if lower else None for example in examples]
+    found: list[Tensor] = []
+    for known, group in groupby(zip(examples, entrances, strict=True), lambda pair: pair[1] is not None):
+        part = list(group)
+        begun = [entrance for _, entrance in part if entrance] if known else None
+        found += score_lists(backbone, heads, [example.prompt for example, _ in part], settings, begun)
+    return found
+
+
+def list_loss(scores: Tensor, example: Example, settings: Settings) -> tuple[Tensor, dict[str, float]]:
+    """The loss of one list, and the numbers of its row of the curve."""
+    device = scores.device
+    base, pairs = example.base.to(device), example.pairs.to(device)
+    grades = example.grades.to(device)
+    if settings.loss.form == "group-contrastive":
+        preference = group_contrastive_loss(scores, grades, settings.loss)
+    elif settings.loss.form == "pointer":
+        preference = pointer_loss(scores, grades, settings.loss)
+    else:
+        preference = preference_loss(scores, base, pairs, settings.loss)
+    term = regulariser(scores, base, grades, settings.pairs.middle_zone, settings.regulariser)
+    weight = 0.0 if settings.regulariser.form == "none" else settings.regulariser.weight
+    loss = preference + weight * term
+    row = {
+        "loss": loss.item(),
+        "preference": preference.item(),
+        "regulariser": term.item(),
+        "pair_accuracy": pair_accuracy(scores.detach(), pairs),
+    }
+    return loss, row
+
+
+def remine(
+    backbone: Backbone,
+    heads: HeadSet,
+    examples: Sequence[Example],
+    settings: Settings,
+    seed: Sequence[int],
+    lower: LowerStates | None = None,
+) -> list[Example]:
+    """The examples with pairs mined anew under the current model (R7's option)."""
+    scored = _frozen_scores(backbone, heads, examples, settings, lower)
+    each = counted(scored, len(examples), "mining", "list")
+    return [with_pairs(example, scores, settings, seed) for example, scores in each]
+
+
+def with_pairs(example: Example, scores: Tensor, settings: Settings, seed: Sequence[int]) -> Example:
+    """The example with the pairs that R7 mines on these scores."""
+    rng = np.random.default_rng([*seed, example.list_id])
+    found = scores.detach().double().cpu().numpy()
+    pairs = mine_list(example.grades.numpy(), found, settings.pairs, rng)
+    return replace(example, pairs=torch.from_numpy(pairs))
+
+
+def measure(
+    backbone: Backbone,
+    heads: HeadSet,
+    examples: Sequence[Example],
+    settings: Settings,
+    lower: LowerStates | None = None,
+) -> dict[str, float]:
+    """Mean loss, its parts, pair accuracy and nDCG@10 over held-out lists, without gradients or dropout.
+
+    nDCG takes the whole list, best score first (ties by prompt position), unjudged documents as irrelevant. Accuracy
+    on hard pairs alone would praise any change: most of them are inverted at the start.
+    """
+    run, qrels, rows = {}, {}, []
+    scored = _frozen_scores(backbone, heads, examples, settings, lower)
+    for example, scores in counted(scored, len(examples), "held-out", "list"):
+        rows.append(list_loss(scores, example, settings)[1])
+        values, name = scores.double().cpu().numpy(), str(example.list_id)
+        run[name] = [(str(i), float(values[i])) for i in np.argsort(-values, kind="stable")]
+        qrels[name] = {str(i): int(g) for i, g in enumerate(example.grades) if g >= 0}
+    return {**mean_row(rows), "ndcg": float(evaluate(run, qrels, ["ndcg@10"])["value"].mean())}
+
+
+@torch.no_grad()
+def _frozen_scores(
+    backbone: Backbone,
+    heads: HeadSet,
+    examples: Sequence[Example],
+    settings: Settings,
+    lower: LowerStates | None,
+) -> Iterator[tuple[Example, Tensor]]:
+    """Each list with its scores under the model as it is, without dropout."""
+    backbone.model.eval()
+    for part in passes(examples, settings.training.tokens_per_pass):
+        with fits(part):
+            scores = score_examples(backbone, heads, part, settings, lower)
+        yield from zip(part, scores, strict=True)
+
+
+def mean_row(rows: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The mean of each number over lists."""
+    # A list without pairs has no accuracy; it must not make the mean undefined.
+    return {name: float(np.nanmean([row[name] for row in rows])) for name in rows[0]}
