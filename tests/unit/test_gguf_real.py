@@ -16,11 +16,10 @@ import torch
 from support import control_ids
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
-from headrank.cost.gguf_sizes import TOKENS
 from headrank.data.collections import Document
 from headrank.engine.backbone import load_backbone
 from headrank.engine.gguf.find import find_gguf
-from headrank.engine.gguf.header import read_header
+from headrank.engine.gguf.header import TOKENS, read_header
 from headrank.engine.gguf.tokenizer import MERGES, read_tokenizer
 from headrank.prompts.builder import PromptBuilder
 from headrank.prompts.text_encoder import TextEncoder
