@@ -1,6 +1,6 @@
 """ICR's scores as others compute them: two passes with key/value reuse, eager attention, all attention matrices kept.
 
-They give what ``headrank.rerankers.icr`` gives in one pass (tests/unit/test_bench.py compares), so that times compare.
+They give what ``headrank.rerankers.icr`` gives in one pass (tests/unit/bench/test_bench.py compares).
 """
 
 from __future__ import annotations

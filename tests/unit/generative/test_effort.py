@@ -19,7 +19,7 @@ from headrank.planted.tokenizer import CHAT_TEMPLATE
 from headrank.rerankers import Candidates
 
 SETTINGS = GenerativeSettings(window=4, stride=2, children=2, top_k=3, new_tokens=5)
-MEASURED = sorted((Path(__file__).parents[2] / "docs" / "measurements").glob("bench*_qwen3-0.6b_cpu.csv"))
+MEASURED = sorted((Path(__file__).parents[3] / "docs" / "measurements").glob("bench*_qwen3-0.6b_cpu.csv"))
 
 
 @cache

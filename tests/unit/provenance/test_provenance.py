@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from folders import REPOSITORY, configuration, results_folder
 
-from headrank.data import trec
 from headrank.data.digests import file_digest
 from headrank.engine.tiles import kernel
 from headrank.errors import InputError
@@ -100,7 +99,7 @@ def test_git_variables_of_the_caller_do_not_matter(
 
 def test_a_library_that_is_not_the_repository_s_own_is_told(repository: Path) -> None:
     assert code_version(repository)["library"]["same_as_source"] is False
-    here = Path(trec.__file__).resolve().parents[2]
+    here = REPOSITORY
     assert code_version(here)["library"]["same_as_source"] is True
 
 

@@ -10,7 +10,7 @@ from headrank.data.collections import Collection, open_collection
 from headrank.data.training_lists import normalise
 from headrank.retrieval.first_stage import bm25
 
-FOLDER = Path(__file__).resolve().parents[2] / "config" / "demo"
+FOLDER = Path(__file__).resolve().parents[3] / "config" / "demo"
 SIZES = {"test": (12, 60), "training": (16, 48)}
 
 
