@@ -26,7 +26,8 @@ def forward(backbone: Backbone, prompt: Prompt, layers: int) -> Tensor:
         output: Any = backbone.decoder(
             input_ids=_ids(backbone, prompt.prefix, prompt.query.ids), use_cache=False
         )
-    return output.last_hidden_state
+    found: Tensor = output.last_hidden_state
+    return found
 
 
 def two_passes(backbone: Backbone, prompt: Prompt) -> Tensor:
@@ -130,7 +131,7 @@ def _branch_mass(weights: Tensor, branch: Branch, prefix: int) -> Tensor:
 
 def _scores(prompt: Prompt, read: Callable[[Branch], Tensor]) -> Tensor:
     mass = {(name, KERNEL.query_span): read(getattr(prompt, name))[None] for name in ("query", "null")}
-    return document_scores(Reading(prompt, mass), KERNEL)  # type: ignore[arg-type]
+    return document_scores(Reading(prompt, mass), KERNEL)
 
 
 def _ids(backbone: Backbone, *parts: Sequence[int]) -> Tensor:

@@ -13,8 +13,9 @@ from headrank.bench.workload import Workload
 from headrank.cost.measured import GENERATIVE, PRODUCT
 from headrank.cost.multiply_adds import Shape, full_operations, layer_operations, truncated_operations
 from headrank.cost.ratios import REFERENCE
-from headrank.engine.attention import Capture, run
+from headrank.engine.attention import run
 from headrank.engine.backbone import Backbone
+from headrank.engine.capture import Capture
 from headrank.engine.packing import Segment
 from headrank.generative.chat import Chat
 from headrank.generative.rerank import METHODS

@@ -101,7 +101,7 @@ def _step(backbone: Backbone, scores: Tensor, example: Example, settings: Settin
     """Backward; the loss."""
     backbone.model.zero_grad(set_to_none=True)
     loss, row = list_loss(scores, example, settings)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     return row["loss"]
 
 

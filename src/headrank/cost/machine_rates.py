@@ -57,7 +57,8 @@ def _at_least(least: float, matrix: np.ndarray, target: np.ndarray) -> np.ndarra
     """Least squares with two results not below ``least``; where one would fall to zero, one rate serves both."""
     solution = np.linalg.lstsq(matrix, target, rcond=None)[0]
     if (solution > least).all():
-        return solution
+        found: np.ndarray = solution
+        return found
     if not least:
         both = matrix.sum(axis=1)
         return np.full(2, float(both @ target / (both @ both)))

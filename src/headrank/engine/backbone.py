@@ -45,7 +45,8 @@ class Backbone:
     def decoder(self) -> nn.Module:
         """The decoder without its LM head: what a forward pass runs."""
         model: Any = self.model
-        return model.get_decoder()
+        found: nn.Module = model.get_decoder()
+        return found
 
     def all_heads(self) -> list[tuple[int, int]]:
         """Every (layer, query head) in memory, layer by layer."""
@@ -152,7 +153,7 @@ def _add_adapter(model: nn.Module, directory: Path) -> nn.Module:
         # peft still asks for an attribute that transformers has renamed.
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
-            adapted = PeftModel.from_pretrained(model, str(directory))  # type: ignore[arg-type]
+            adapted = PeftModel.from_pretrained(model, str(directory))
     except (RuntimeError, ValueError, OSError) as error:
         raise InputError(f"{directory}: the adapter does not fit the model ({_first_line(error)})") from error
     except SafetensorError as error:
@@ -166,7 +167,8 @@ def _add_adapter(model: nn.Module, directory: Path) -> nn.Module:
         raise InputError(f"{directory}: the adapter does not fit the model (no counterpart for {name})")
     if next(model.parameters()).dtype != torch.float32:
         return for_reading(adapted)
-    return adapted.merge_and_unload()  # type: ignore[return-value,operator]
+    found: nn.Module = adapted.merge_and_unload()
+    return found
 
 
 @contextmanager

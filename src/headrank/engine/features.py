@@ -47,16 +47,17 @@ class Features:
             )
         return np.array([place[name] for name in ids], dtype=np.intp)
 
-    def masses(self, name: str, row: int, documents: int, length_alpha: float = 0.0) -> NDArray[np.float64]:
+    def masses(self, name: str, row: int, documents: int, length_alpha: float = 0.0) -> Array:
         """(heads, documents) float64 of one list, divided by the documents' token counts to a power (R4)."""
         if name not in self.values:
             raise InputError(f"features of {self.model}: no masses {name!r}; make them again")
         values = self.values[name][row][:, :documents].astype(np.float64)
         if length_alpha:
             values = values / np.maximum(self.values["lengths"][row][:documents], 1) ** length_alpha
-        return values
+        masses: Array = values
+        return masses
 
-    def shares(self, row: int, documents: int, settings: MassSettings) -> NDArray[np.float64]:
+    def shares(self, row: int, documents: int, settings: MassSettings) -> Array:
         """(heads, documents) float64: R4's shares of one list, calibrated where the settings say so."""
         values = self.masses("headrank", row, documents, settings.length_alpha)
         null = None
@@ -97,16 +98,15 @@ def stack_lists(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     return out
 
 
-def list_shares(
-    values: NDArray[np.float64], epsilon: float, null: NDArray[np.float64] | None = None
-) -> NDArray[np.float64]:
+def list_shares(values: Array, epsilon: float, null: Array | None = None) -> Array:
     """p_h(i) of R4: (heads, documents) masses as shares of the list.
 
     null: masses under the null query; shares are then divided by theirs (``scoring.list_ratio``).
     """
     positive = values.clip(min=0) + epsilon
-    shares = positive / positive.sum(axis=1, keepdims=True)
+    shares: Array = positive / positive.sum(axis=1, keepdims=True)
     if null is None:
         return shares
-    ratio = shares / list_shares(null, epsilon)
-    return ratio / ratio.sum(axis=1, keepdims=True)
+    ratio: Array = shares / list_shares(null, epsilon)
+    ratio /= ratio.sum(axis=1, keepdims=True)
+    return ratio

@@ -15,8 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from headrank.engine.attention import Capture, Read, run, states_entering
+from headrank.engine.attention import run, states_entering
 from headrank.engine.backbone import Backbone
+from headrank.engine.capture import Capture, Read
 from headrank.engine.layer_entry import Entrance, joined
 from headrank.engine.packing import Segment
 from headrank.errors import InputError
@@ -127,7 +128,8 @@ def _positions(backbone: Backbone) -> float:
     kinds = [rope, *(kind for kind in rope.values() if isinstance(kind, dict))]
     # Some configurations state the scaled length, others the length before scaling beside the factor.
     scaled = [kind.get("original_max_position_embeddings", 0) * (kind.get("factor") or 1) for kind in kinds]
-    return max(getattr(config, "max_position_embeddings", float("inf")), *scaled)
+    found: float = max(getattr(config, "max_position_embeddings", float("inf")), *scaled)
+    return found
 
 
 def prompt_states(backbone: Backbone, prompt: Prompt, branches: Sequence[str], layer: int) -> Tensor:

@@ -87,10 +87,10 @@ def _fetch(
 
 def _is_right(path: Path, sibling: Any) -> bool:
     if sibling.lfs is not None:
-        return _digest(path, hashlib.sha256()) == sibling.lfs.sha256
+        return bool(_digest(path, hashlib.sha256()) == sibling.lfs.sha256)
     if sibling.blob_id is None:
         return True
-    return _digest(path, hashlib.sha1(f"blob {path.stat().st_size}\0".encode())) == sibling.blob_id
+    return bool(_digest(path, hashlib.sha1(f"blob {path.stat().st_size}\0".encode())) == sibling.blob_id)
 
 
 def _digest(path: Path, digest: Any) -> str:

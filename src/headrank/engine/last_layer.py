@@ -22,7 +22,8 @@ class _Rows(nn.Module):
         rows = torch.tensor(self.rows, dtype=torch.int64, device=hidden.device)
         found = self.projection(hidden.index_select(1, rows))
         everywhere = found.new_zeros(*hidden.shape[:-1], found.shape[-1])
-        return everywhere.index_copy(1, rows, found)
+        spread: Tensor = everywhere.index_copy(1, rows, found)
+        return spread
 
 
 class _Nothing(nn.Module):

@@ -109,7 +109,7 @@ class _Added(torch.autograd.Function):
         return torch.addmm(base[0], inner, (up * scaling).to(states.dtype).T)[None]
 
     @staticmethod
-    @once_differentiable  # type: ignore[misc]
+    @once_differentiable
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         states, down, up, inner = ctx.saved_tensors
         scaling, rate, seed = ctx.given

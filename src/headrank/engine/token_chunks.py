@@ -55,7 +55,8 @@ def chunk_tokens(decoder: nn.Module) -> int:
     # Experts have widths under other names; what a chunk takes is rough anyway.
     widest = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
     fitting = (BYTES.get(weight.device.type) or BYTES["cuda"]) // (widest * weight.element_size())
-    return max(STEP, fitting // STEP * STEP)
+    found: int = max(STEP, fitting // STEP * STEP)
+    return found
 
 
 @contextmanager

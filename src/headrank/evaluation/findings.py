@@ -122,7 +122,7 @@ def selectivity_gap(of: Measurements, members: Sequence[str], settings: Resampli
     if absent:
         return Finding(None, reason=absent)
     strata = [of.trained[b][ZONE_COLUMNS].to_numpy(dtype=float) for b in members if len(of.trained[b])]
-    if not strata or 0 in sum(values.sum(axis=0) for values in strata)[[0, 2]]:  # type: ignore[index]
+    if not strata or 0 in sum(values.sum(axis=0) for values in strata)[[0, 2]]:
         return Finding(None, reason="the middle zone has no relevant or no irrelevant documents")
     relevant, irrelevant = _shares(np.stack([values.sum(axis=0) for values in strata]))
     drawn = _shares(drawn_sums(strata, settings))
@@ -179,7 +179,7 @@ def formatting(of: Measurements, settings: Resampling) -> Finding:
     asked = int(of.formats["queries"].sum())
     ours = float(of.formats["permutations"].sum() / asked)
     answers = [c.groupby("qid")["complete"].agg(["sum", "size"]).to_numpy(float) for c in of.calls.values()]
-    complete, calls = sum(values.sum(axis=0) for values in answers)  # type: ignore[misc]
+    complete, calls = sum(values.sum(axis=0) for values in answers)
     drawn = drawn_sums(answers, settings).sum(axis=1)
     low, high = percentile_interval(ours - drawn[:, 0] / drawn[:, 1], settings)
     theirs = float(complete / calls)

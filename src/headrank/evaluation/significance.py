@@ -104,7 +104,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """Holm-adjusted p-values of one family, in the order given."""
     if len(p_values) == 0:
         return []
-    from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]
+    from statsmodels.stats.multitest import multipletests
 
     return [float(p) for p in multipletests(p_values, method="holm")[1]]
 

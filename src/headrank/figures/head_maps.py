@@ -135,7 +135,7 @@ def head_maps_figure(
             pad=0.02,
             extend=extend,
         )
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
         ring = Line2D(
             [],
             [],

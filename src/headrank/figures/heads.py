@@ -114,7 +114,7 @@ def heads_figure(
             if number == 0:
                 axes.set_ylabel("layer")
         bar = figure.colorbar(mesh, ax=[axes for (axes,) in grid], label=label, aspect=25, pad=0.02)
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
         handles: list[object] = [
             Line2D(
                 [],

@@ -87,5 +87,5 @@ def overlap_figure(
             aspect=25 * lines,
             pad=0.02,
         )
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
     return figure

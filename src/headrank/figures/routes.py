@@ -79,7 +79,7 @@ def routes_figure(
         grid[0].set_title("in brackets: mean heads per query", loc="right", fontsize=7.5)
         grid[-1].set_xlabel("routed heads, by layer")
         bar = figure.colorbar(mesh, ax=list(grid), label="queries (%)", aspect=25, pad=0.015)
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
     return figure
 
 

@@ -121,7 +121,7 @@ def panels(
 def legend_above(figure: Figure, handles: Sequence[object], columns: int) -> None:
     """One legend for the whole figure, above the panels and so never over data."""
     figure.legend(
-        handles=list(handles),  # type: ignore[arg-type]
+        handles=list(handles),
         loc="outside upper center",
         ncols=columns,
         borderaxespad=0.2,

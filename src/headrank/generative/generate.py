@@ -132,7 +132,8 @@ def _logits(backbone: Backbone, sequences: Sequence[Sequence[int]], keep: int) -
     output = model(
         input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False, logits_to_keep=keep
     )
-    return output.logits[:, -keep:].float()
+    found: Tensor = output.logits[:, -keep:].float()
+    return found
 
 
 def _read_words(backbone: Backbone, batch: Sequence[Ask]) -> list[Answer]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import pandas as pd
 
@@ -75,7 +76,7 @@ def rerank_generative(
     return pd.DataFrame(rows, columns=COLUMNS), pd.DataFrame(calls, columns=CALL_COLUMNS)
 
 
-def _ranked(c: Candidates, scores: Sequence[float], called: Sequence[Called]) -> list[tuple]:
+def _ranked(c: Candidates, scores: Sequence[float], called: Sequence[Called]) -> list[tuple[Any, ...]]:
     tokens = sum(one.prompt_tokens for one in called)
     empty = [not (document.title.strip() or document.text.strip()) for document in c.documents]
     best = sorted(range(len(scores)), key=lambda i: (empty[i], -scores[i], i))

@@ -40,7 +40,8 @@ def contrast(positive: Array, negative: Array, temperature: float) -> Array:
     # The negatives' own maximum is taken out: against a maximum over all, they would underflow at low temperatures.
     top = n.max(axis=1, keepdims=True)
     log_negative = top + np.log(np.exp(n - top).sum(axis=1, keepdims=True))
-    return (1 / (1 + np.exp(np.clip(log_negative - p, -700, 700)))).mean(axis=1)
+    found: Array = (1 / (1 + np.exp(np.clip(log_negative - p, -700, 700)))).mean(axis=1)
+    return found
 
 
 def ndcg_of_heads(values: Array, grades: NDArray[np.int64], depth: int = 10) -> Array:
@@ -52,7 +53,8 @@ def ndcg_of_heads(values: Array, grades: NDArray[np.int64], depth: int = 10) -> 
     best = (ideal * discount[: len(ideal)]).sum()
     if best == 0:
         return np.full(values.shape[0], np.nan)
-    return (gains[order] * discount[: order.shape[1]]).sum(axis=1) / best
+    found: Array = (gains[order] * discount[: order.shape[1]]).sum(axis=1) / best
+    return found
 
 
 def normalised_entropy(shares: Array) -> Array:
@@ -60,4 +62,5 @@ def normalised_entropy(shares: Array) -> Array:
     count = shares.shape[1]
     if count < 2:
         return np.zeros(shares.shape[0])
-    return -(shares * np.log(shares.clip(min=1e-300))).sum(axis=1) / np.log(count)
+    found: Array = -(shares * np.log(shares.clip(min=1e-300))).sum(axis=1) / np.log(count)
+    return found

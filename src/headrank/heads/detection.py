@@ -43,7 +43,8 @@ def _gold_mass(
     """QRHead: mean mass on the relevant documents, calibrated and masked per head."""
 
     def statistic(values: Array, grades: Grades) -> Array:
-        return values[:, grades >= settings.relevant].sum(axis=1)
+        found: Array = values[:, grades >= settings.relevant].sum(axis=1)
+        return found
 
     score = _by_query(name, features, lists, "qrhead", statistic)
     return _chosen(name, features, score, settings.qrhead_k, provenance)
@@ -169,7 +170,8 @@ def _by_query(
     means = mean_by_query(rows, qids)
     if np.isnan(means).all():
         raise InputError(f"head selection ({name}): no training list has both relevant and other documents")
-    return np.nanmean(means, axis=0)
+    found: Array = np.nanmean(means, axis=0)
+    return found
 
 
 def _chosen(

@@ -148,10 +148,12 @@ def _position_profile(features: Features, lists: pd.DataFrame, kind: str, mass: 
     padded = np.full((len(shares), shares[0].shape[0], longest), np.nan)
     for row, share in zip(padded, shares, strict=True):
         row[:, : share.shape[1]] = share
-    return np.nanmean(padded, axis=0)
+    found: Array = np.nanmean(padded, axis=0)
+    return found
 
 
 def _fold_std(by_query: Array, folds: int) -> Array:
     """(heads,): standard deviation of the discrimination over interleaved folds of queries."""
     parts = [by_query[fold::folds] for fold in range(min(folds, len(by_query)))]
-    return np.std([np.nanmean(part, axis=0) for part in parts], axis=0)
+    found: Array = np.std([np.nanmean(part, axis=0) for part in parts], axis=0)
+    return found

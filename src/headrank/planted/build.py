@@ -181,7 +181,8 @@ def _states(spec: BackboneSpec, vectors: TokenVectors, sink_tokens: Sequence[int
     states[:, constant] = 0.5
     states[:, inert] = vectors.inert
     states[sink_tokens, sink] = 1.5
-    return states / np.sqrt((states**2).mean(axis=1, keepdims=True))
+    found: Floats = states / np.sqrt((states**2).mean(axis=1, keepdims=True))
+    return found
 
 
 class _Heads:

@@ -57,7 +57,8 @@ def blank_model(shape: ModelShape, vocabulary: int, positions: int) -> Qwen3ForC
     # The seed only keeps the caller's random state as it is.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(shape.seed)
-        return Qwen3ForCausalLM(config).eval().float()
+        found: Qwen3ForCausalLM = Qwen3ForCausalLM(config).eval().float()
+        return found
 
 
 def save_checkpoint(

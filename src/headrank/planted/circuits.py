@@ -57,11 +57,13 @@ class Layout:
         return slice(self.word.stop, self.word.stop + self.identity)
 
     def flag(self, name: str) -> int:
-        return self.before.stop + FLAGS.index(name)
+        found: int = self.before.stop + FLAGS.index(name)
+        return found
 
     @property
     def used(self) -> int:
-        return self.before.stop + len(FLAGS)
+        found: int = self.before.stop + len(FLAGS)
+        return found
 
 
 @dataclass(frozen=True)
@@ -248,7 +250,10 @@ class Painter:
 
     def _blend(self, shared: Floats, match: Match) -> Floats:
         """Query and key are blended with random parts of their own, so their cosine is the product of two shares."""
-        return match.quality**0.5 * shared + (1 - match.quality) ** 0.5 * self._content(match.meaning)
+        found: Floats = match.quality**0.5 * shared + (1 - match.quality) ** 0.5 * self._content(
+            match.meaning
+        )
+        return found
 
 
 # Length of the slope's part in keys of matching heads: it takes little from the match.

@@ -110,7 +110,8 @@ def make_language(spec: LanguageSpec) -> Language:
 
 def _zipf(count: int, exponent: float) -> np.ndarray:
     weights = 1.0 / np.arange(1, count + 1) ** exponent
-    return weights / weights.sum()
+    found: np.ndarray = weights / weights.sum()
+    return found
 
 
 def _words(rng: np.random.Generator, count: int) -> list[str]:

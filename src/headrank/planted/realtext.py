@@ -18,7 +18,8 @@ from headrank.planted.circuits import Rotary
 from headrank.planted.embeddings import token_vectors
 from headrank.planted.families import word_families
 from headrank.planted.wiring import RealTextSpec, plant, token_states
-from headrank.prompts.builder import PromptBuilder, TextEncoder, truncate
+from headrank.prompts.builder import PromptBuilder
+from headrank.prompts.text_encoder import TextEncoder, truncate
 from headrank.settings import PromptSettings
 from headrank.specs import read_spec
 

@@ -195,7 +195,8 @@ def _learned_from(method: str, config: Mapping[str, Any]) -> list[str]:
 def _depth(over: Mapping[str, Any], backbone: Mapping[str, Any], config: Mapping[str, Any]) -> int:
     """How many candidates are reranked: as the variant says, or else the backbone, or else the study."""
     places = (over, backbone.get("headrank") or {}, config["headrank"])
-    return next(part["candidates"]["depth"] for part in places if "depth" in part.get("candidates", {}))
+    found: int = next(part["candidates"]["depth"] for part in places if "depth" in part.get("candidates", {}))
+    return found
 
 
 def _model(name: str, models: Mapping[str, Any]) -> dict[str, Any]:

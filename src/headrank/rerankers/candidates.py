@@ -57,7 +57,8 @@ def prompt_order(qid: str, count: int, order: str) -> list[int]:
     if order == "best-last":
         return list(range(count))[::-1]
     if order == "shuffled":
-        return np.random.default_rng(zlib.crc32(qid.encode())).permutation(count).tolist()
+        found: list[int] = np.random.default_rng(zlib.crc32(qid.encode())).permutation(count).tolist()
+        return found
     raise InputError(f"candidates.order: unknown order {order!r}; known: best-first, best-last, shuffled")
 
 

@@ -7,9 +7,12 @@ run the model again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from headrank.engine.backbone import Backbone
 from headrank.engine.extract import headrank_kernel, null_kernel, stack_all
@@ -42,9 +45,9 @@ def rerank_frozen(
     every = [
         Method(f"all heads: {name}", tuple(backbone.all_heads()), kernel) for name, kernel in kernels.items()
     ]
-    rows: dict[str, list[tuple]] = {method.name: [] for method in methods}
-    parts: dict[str, list] = {name: [] for name in (*kernels, "lengths")}
-    routes: list[tuple] = []
+    rows: dict[str, list[tuple[Any, ...]]] = {method.name: [] for method in methods}
+    parts: dict[str, list[NDArray[np.float32]]] = {name: [] for name in (*kernels, "lengths")}
+    routes: list[tuple[Any, ...]] = []
     for c, places, reading, heads in read_candidates(
         backbone, builder, [*every, *methods], candidates, settings.candidates.order, tokens_per_pass
     ):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -82,7 +82,7 @@ def method_scores(
 
 def rank_documents(
     c: Candidates, places: Sequence[int], reading: Reading, heads: Sequence[Head], method: Method
-) -> list[tuple]:
+) -> list[tuple[Any, ...]]:
     """One query's ranking by one method: rows of ``COLUMNS`` in final order.
 
     Documents without text come last; ties are broken by first-stage rank. ``tokens`` counts what the method needs of
@@ -119,7 +119,7 @@ def rerank_together(
 
     position: in the prompt, from 1; rank: from 1; score: raw; empty: the passage has no text.
     """
-    rows: dict[str, list[tuple]] = {method.name: [] for method in methods}
+    rows: dict[str, list[tuple[Any, ...]]] = {method.name: [] for method in methods}
     for c, places, reading, heads in read_candidates(
         backbone, builder, methods, candidates, order, tokens_per_pass
     ):

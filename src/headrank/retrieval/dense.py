@@ -148,7 +148,8 @@ class DenseIndex:
         for start in range(0, len(scores), _CHUNK):
             part = np.asarray(self.vectors[start : start + _CHUNK], dtype=np.float32)
             scores[start : start + _CHUNK] = part @ vector
-        return np.maximum(scores + 1.0, np.finfo(np.float32).tiny)
+        found: np.ndarray = np.maximum(scores + 1.0, np.finfo(np.float32).tiny)
+        return found
 
     def search(self, query: str, depth: int) -> list[tuple[str, float]]:
         """The ``depth`` nearest documents; ties in the order of the collection."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Any
+
 import pandas as pd
 
 from headrank.cost.exponents import exponents, medians
@@ -46,7 +49,7 @@ def growth_table(rounds: pd.DataFrame) -> Table:
     return Table(columns, groups, caption, "tab:growth")
 
 
-def _row(row: dict) -> list[Cell]:
+def _row(row: dict[Hashable, Any]) -> list[Cell]:
     low, high = row["smallest"], row["largest"]
     span = f"{low / 1e6:,.0f} – {high / 1e6:,.0f} M" if row["varied"] == "model" else f"{low:g} – {high:g}"
     name = row["backbone"]

@@ -33,7 +33,7 @@ def benchmark_means(metrics: pd.DataFrame, metric: str) -> Means:
     means: Means = {}
     reference: dict[str, tuple[str, set[str]]] = {}
     for key, rows in chosen.groupby(_KEYS[:3], sort=False):
-        backbone, benchmark, method = map(str, key)  # type: ignore[arg-type]
+        backbone, benchmark, method = map(str, key)
         name = f"{method} ({backbone})" if backbone else method
         queries = set(rows["qid"].astype(str))
         other, expected = reference.setdefault(benchmark, (name, queries))

@@ -55,7 +55,7 @@ def attach_lora(backbone: Backbone, heads: HeadSet, settings: TrainingSettings) 
         bias="none",
     )
     try:
-        model = get_peft_model(backbone.model, config)  # type: ignore[arg-type]
+        model = get_peft_model(backbone.model, config)
     except ValueError as error:
         raise InputError(f"{backbone.name}: cannot attach LoRA ({str(error).splitlines()[0]})") from error
     adapted = [name for name, _ in model.named_parameters() if "lora_" in name]

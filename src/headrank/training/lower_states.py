@@ -74,7 +74,7 @@ class LowerStates:
         parameter = next(self.backbone.model.parameters())
         width = self.backbone.model.config.hidden_size * parameter.element_size()  # type: ignore[union-attr,operator]
         size = sum(tokens(e) for e in {e.list_id: e for e in examples}.values() if e.list_id in self.left)
-        gib = size * width / 2**30  # type: ignore[operator]
+        gib = size * width / 2**30
         return (
             f"the states that enter layer {self.layer}, the first that is adapted, are kept for {len(self.left)} lists,"
             f" which are read more than once: {gib:.2f} GiB, at most {self.room / 2**30:.2f} GiB of them in memory"

@@ -112,7 +112,7 @@ class Stepper:
                     loss, row = self._loss(example, scores, number)
                     losses.append(loss)
                     rows.append(row)
-                (torch.stack(losses).sum() / len(batch)).backward()  # type: ignore[no-untyped-call]
+                (torch.stack(losses).sum() / len(batch)).backward()
         return rows
 
     def _loss(self, example: Example, scores: Tensor, number: int) -> tuple[Tensor, dict[str, float]]:

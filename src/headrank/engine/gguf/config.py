@@ -14,7 +14,7 @@ _END_KEYS = ("eos", "eot", "eom")
 
 def known_keys(header: Header) -> set[str]:
     """The architecture's keys that transformers reads; InputError for an architecture that it does not know."""
-    from transformers.integrations import GGUF_CONFIG_MAPPING
+    from transformers.integrations.ggml import GGUF_CONFIG_MAPPING
 
     mapping: Any = GGUF_CONFIG_MAPPING
     # ggml writes qwen3moe and gpt-oss where transformers writes qwen3_moe and gpt_oss.

@@ -72,7 +72,10 @@ def read_tokenizer(header: Header) -> Any:
 
 
 def _backend(header: Header, whole: Any) -> Any:
-    from transformers.integrations.gguf import convert_gguf_tokenizer, get_gguf_tokenizer
+    from transformers.integrations.gguf import (  # type: ignore[attr-defined]
+        convert_gguf_tokenizer,
+        get_gguf_tokenizer,
+    )
     from transformers.integrations.gguf.gguf_tokenizer_mapping import GGUF_PRE_TOKENIZER_SPLITS
 
     kind, split = whole.get("tokenizer.ggml.model"), whole.get("tokenizer.ggml.pre")
