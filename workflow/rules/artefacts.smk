@@ -153,10 +153,12 @@ TIMED = [
     "frozen",
     "rerank",
     "generate",
+    "judge",
     "gather_features",
     "gather_frozen",
     "gather_rerank",
     "gather_generate",
+    "gather_judge",
 ]
 # Without variants there is nothing to show in these.
 EVALUATED = ["main"]

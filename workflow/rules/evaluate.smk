@@ -172,8 +172,9 @@ rule formatting:
 
 rule timing:
     input:
-        # What is timed has run when these are there.
+        # What is timed has run when these are there; rankings of part of the queries enter no metrics.
         metrics=expand(built("metrics/{scope}.parquet"), scope=EVALUATED),
+        rankings=told_rankings,
     output:
         timing=built("metrics/timing.parquet"),
     log:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from headrank.data.atomic import whole_file
 from headrank.data.beir import Document, read_documents, read_queries, whole
-from headrank.data.trec import Qrels, Run, add_judgement, check_id, read_qrels
+from headrank.data.trec import Qrels, Run, add_judgement, by_score, check_id, read_qrels
 from headrank.errors import InputError
 
 __all__ = [
@@ -172,11 +172,7 @@ class IrDatasetsCollection:
                 f"collection {self.name}: the official candidates of {self._id} have no order (query {flat[0]}: all "
                 "scores are equal); use bm25 or a run"
             )
-        # As trec_eval orders: the higher score first, of equals the higher id.
-        return {
-            qid: sorted(found.items(), key=lambda pair: (pair[1], pair[0]), reverse=True)
-            for qid, found in scores.items()
-        }
+        return {qid: by_score(found) for qid, found in scores.items()}
 
     def store(self) -> int:
         """Download the documents and build their store, if that is not done yet; how many there are."""

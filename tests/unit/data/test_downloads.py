@@ -123,3 +123,17 @@ def test_official_candidates_without_scores_are_refused(catalogue: Catalogue, se
     (folder / "run.trec").write_text("q1 Q0 d1 0 0 x\nq1 Q0 d2 0 0 x\n")
     with pytest.raises(InputError, match=r"have no order \(query q1: all scores are equal"):
         collection.official()
+
+
+def test_official_candidates_are_ordered_as_the_evaluation_orders_them(
+    catalogue: Catalogue, server: Served
+) -> None:
+    """Scores that are equal in float32, in which trec_eval compares, are ordered by id."""
+    from headrank.data.collections import open_collection
+
+    name = catalogue()
+    collection = open_collection("mine", {"source": "ir_datasets", "id": name})
+    collection.official()
+    folder = Path(ir_datasets.util.home_path()) / name
+    (folder / "run.trec").write_text("q1 Q0 d1 0 16777217 x\nq1 Q0 d2 0 16777216 x\nq1 Q0 d3 0 3 x\n")
+    assert [docid for docid, _ in collection.official()["q1"]] == ["d2", "d1", "d3"]
