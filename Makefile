@@ -57,6 +57,8 @@ lint: .venv/installed
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
+	$(BIN)/codespell
+	$(RUN) vulture
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(RUN) snakefmt --check Snakefile workflow
 	# The rules are the same in every study; real-text.yaml would ask for its data.

@@ -25,7 +25,6 @@ from headrank.evaluation.published import (
 REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
 HOLDS, DOES_NOT_HOLD = "holds", "does not hold"
 NOT_RUN = "not run"
-VERDICTS = (REPRODUCED, NOT_REPRODUCED, HOLDS, DOES_NOT_HOLD, NOT_RUN)
 
 COLUMNS = [
     *("backbone", "model", "claim", "panel", "benchmarks", "published", "source", "measured", "low", "high"),

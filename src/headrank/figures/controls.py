@@ -17,7 +17,7 @@ from headrank.figures.style import (
     GREEN,
     GREY,
     PURPLE,
-    VERMILLION,
+    VERMILION,
     Look,
     language,
     legend_above,
@@ -30,7 +30,7 @@ from headrank.tables.tidy import in_order, require_finite
 _LOOKS = {
     "icr": Look(PURPLE, "none", (0, (1, 1))),
     "qrhead": Look(GREEN, "none", (0, (5, 1.5, 1, 1.5))),
-    "core": Look(VERMILLION, "none", (0, (5, 1.5))),
+    "core": Look(VERMILION, "none", (0, (5, 1.5))),
     UNTRAINED: Look(BLUE, "none", "-"),
 }
 

@@ -21,7 +21,7 @@ from headrank.figures.style import (
     ORANGE,
     PURPLE,
     SKY,
-    VERMILLION,
+    VERMILION,
     Look,
     language,
     legend_above,
@@ -38,7 +38,7 @@ LOOKS = {
     "all-attentions": Look(ORANGE, "x", DOTTED),
     "qwen3-reranker": Look(PURPLE, "v", (0, (5, 1.5, 1, 1.5))),
     "first": Look(GREY, "<", (0, (5, 1.5, 1, 1.5))),
-    "rankgpt": Look(VERMILLION, ">", (0, (5, 1.5, 1, 1.5))),
+    "rankgpt": Look(VERMILION, ">", (0, (5, 1.5, 1, 1.5))),
 }
 BEST = Look(GREY, "", DOTTED)
 

@@ -23,7 +23,7 @@ from headrank.data.atomic import whole_file
 SINGLE, DOUBLE = 3.3, 6.9  # inches: one and both columns of a two-column page
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
-YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
+BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 GREY, PALE = "#6E6E6E", "#EDEDED"
 
 RELEVANT, IRRELEVANT = BLUE, ORANGE
@@ -41,7 +41,7 @@ class Look:
 # Series without a meaning of their own (backbones), in the order shown.
 SERIES = (
     Look(BLUE, "o", "-"),
-    Look(VERMILLION, "s", (0, (5, 1.5))),
+    Look(VERMILION, "s", (0, (5, 1.5))),
     Look(GREEN, "^", (0, (5, 1.5, 1, 1.5))),
     Look(PURPLE, "D", (0, (1, 1))),
     Look(BLACK, "v", (0, (8, 2))),

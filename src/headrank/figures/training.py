@@ -16,7 +16,7 @@ from headrank.figures.style import (
     DASHED,
     DOTTED,
     GREY,
-    VERMILLION,
+    VERMILION,
     Look,
     language,
     legend_above,
@@ -25,7 +25,7 @@ from headrank.figures.style import (
 from headrank.tables.names import TRAINED, backbone_name
 from headrank.tables.tidy import in_order, require, require_finite
 
-_SPLITS = {"train": Look(BLUE, "none", "-"), "heldout": Look(VERMILLION, "s", DASHED)}
+_SPLITS = {"train": Look(BLUE, "none", "-"), "heldout": Look(VERMILION, "s", DASHED)}
 # Column, factor and label of each row of panels.
 _VALUES = (
     ("loss", 1, "loss"),
