@@ -1,4 +1,9 @@
-"""The one error that is the caller's to mend."""
+"""The one error that is the caller's to mend, and how a misspelt name is told."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
 
 
 class InputError(ValueError):
@@ -6,3 +11,10 @@ class InputError(ValueError):
 
     Entry points (pipeline stages, the command line) print it without a traceback and exit non-zero.
     """
+
+
+def suggestion(name: object, known: Iterable[str], what: str = "known") -> str:
+    """The word that was probably meant, or else all that are known."""
+    words = list(known)
+    close = difflib.get_close_matches(str(name), words, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"{what}: {', '.join(sorted(words))}"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from headrank.errors import InputError
+from headrank.errors import InputError, suggestion
 
 T = TypeVar("T")
 
@@ -26,9 +25,7 @@ def read_spec(kind: type[T], mapping: Mapping[str, Any], where: str) -> T:
     fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key in mapping:
         if key not in fields:
-            near = difflib.get_close_matches(str(key), fields, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(fields))}"
-            raise InputError(f"{where}.{key}: unknown key; {hint}")
+            raise InputError(f"{where}.{key}: unknown key; {suggestion(key, fields, 'known keys')}")
     for name, field in fields.items():
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required and name not in mapping:

@@ -1,13 +1,5 @@
 """Names, paths, settings and input functions of the stages up to reranking."""
 
-from pathlib import Path
-
-SCHEMA = load_schema()
-check_files()
-check_keys(SCHEMA)
-fill_defaults(SCHEMA, config, SCHEMA["$defs"])
-check_names(SCHEMA)
-
 STUDY = config["name"]
 # Written out, not a wildcard: Snakemake looks for a file's rule by the part of the path before the first wildcard.
 RESULTS = f"results/{STUDY}/"
@@ -32,8 +24,6 @@ JUDGED_APART = JUDGED if APART else []
 MODELS = {**config["backbones"], **config["rerankers"], **config["encoders"]}
 # Sets of queries with judgements: the one that trains, and one that only detects heads.
 POOLS = {"training": config["train_on"], "detection": config["detect_on"]}
-DATA = os.environ.get("HEADRANK_DATA") or config["data"] or "."
-check_places(DATA)
 # Where each collection's candidates come from.
 FIRST_STAGES = {
     name: "run" if spec["run"] else spec["first_stage"] or config["first_stage"]["method"]
@@ -54,10 +44,6 @@ GPU = 0 if config["device"] == "cpu" else 1
 MODEL = {key: config[key] for key in ("device", "dtype")}
 SHARDS = config["shards"]
 SHARD_NAMES = [f"{number}-of-{SHARDS}" for number in range(1, SHARDS + 1)]
-# The repository as seen from the working directory, so that recorded paths stay the same when it is moved.
-ROOT = os.path.relpath(Path(str(workflow.current_basedir)).resolve().parents[1])
-
-SOURCE = os.path.normpath(f"{ROOT}/src/headrank")
 
 
 def built(path):

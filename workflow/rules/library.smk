@@ -6,6 +6,10 @@ import ast
 import hashlib
 from functools import cache
 
+import headrank
+
+SOURCE = os.path.dirname(headrank.__file__)
+
 
 @cache
 def loaded(path):

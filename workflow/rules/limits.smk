@@ -5,15 +5,11 @@ A job that was stopped by its limits is tried again with twice and three times a
 
 import json
 import math
-import sys
 
-sys.path.insert(0, os.path.dirname(SOURCE))
 from headrank.cost import model_shapes, predict
 from headrank.cost.multiply_adds import Shape
 from headrank.generative import effort
 from headrank.generative.settings import GenerativeSettings
-
-sys.path.remove(os.path.dirname(SOURCE))
 
 # Where nothing is known of a model: more than any job of a 4B model has taken.
 UNKNOWN_MB, UNKNOWN_MINUTES = 48000, 1440

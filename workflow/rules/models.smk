@@ -2,12 +2,9 @@
 
 from functools import cache
 
-sys.path.insert(0, os.path.dirname(SOURCE))
-from headrank.errors import InputError
-from headrank.engine.gguf.find import absent, find_gguf
 from headrank.cost.gguf_sizes import gguf_shape
-
-sys.path.remove(os.path.dirname(SOURCE))
+from headrank.engine.gguf.find import find_gguf
+from headrank.errors import InputError
 
 
 @cache
@@ -34,17 +31,3 @@ def sizes_of(file):
         return gguf_shape(file)
     except InputError:
         return None
-
-
-def check_models():
-    """Refuse files that are neither at hand nor on the hub, before anything runs."""
-    for section in ("backbones", "rerankers", "encoders"):
-        for name, spec in config[section].items():
-            if spec["source"] == "gguf" and not spec["id"] and at_hand(name) is None:
-                file = spec["file"]
-                refuse(
-                    f"{section}.{name}.file: no {file}, {absent(file, config['models'])}, or the key models"
-                )
-
-
-check_models()

@@ -1,0 +1,182 @@
+"""Names in a configuration that nothing defines, that two things share, or that contradict each other.
+
+Every function yields faults, each one line that begins with the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from headrank.errors import suggestion
+
+Config = Mapping[str, Any]
+# Letters that FIRST's prompt has for the passages of a window.
+LETTERS = 26
+
+
+def faults_of_names(config: Config, schema: Mapping[str, Any]) -> Iterator[str]:
+    """All faults of a configuration whose keys and types are right and whose defaults are filled in."""
+    yield from _undefined(config)
+    yield from _methods(config, schema)
+    yield from _models(config)
+    yield from _first_stage(config)
+    yield from _variants(config, schema)
+    yield from _columns(config)
+    yield from _overridden(config)
+    yield from _windows(config)
+
+
+def _undefined(config: Config) -> Iterator[str]:
+    """Names that refer to a part of the configuration which does not have them."""
+    backbones = config["backbones"]
+    uses = [("train_on", config["train_on"], "collections")]
+    uses += [("detect_on", config["detect_on"], "collections"), ("panel", config["panel"], "collections")]
+    uses += [(f"clock.{key}", [config["clock"][key]], where) for key, where in _CLOCK if config["clock"][key]]
+    uses.append(("generative.whole", config["generative"]["whole"], "panel"))
+    uses += [(f"backbones.{b}.panel", spec["panel"] or [], "panel") for b, spec in backbones.items()]
+    uses.append(("baselines_panel", config["baselines_panel"] or [], "panel"))
+    uses += [
+        (f"backbones.{b}.trained_baselines", spec["trained_baselines"] or [], "trained_baselines")
+        for b, spec in backbones.items()
+    ]
+    uses += [(f"ablation.{key}", config["ablation"][key], "variants") for key in ("variants", "queries")]
+    if config["ablation"]["backbone"] is not None:
+        uses.append(("ablation.backbone", [config["ablation"]["backbone"]], "backbones"))
+    for key, names, where in uses:
+        for name in names:
+            if name not in config[where]:
+                what = {"panel": "benchmarks of the panel"}.get(where, where.replace("_", " "))
+                yield f"{key}: {name!r} is not among the {what}; {suggestion(name, config[where])}"
+
+
+_CLOCK = (("average", "averages"), ("benchmark", "panel"))
+
+
+def _known_methods(schema: Mapping[str, Any]) -> list[str]:
+    known = schema["properties"]
+    return [
+        *("bm25", "headrank"),
+        *known["methods"]["items"]["enum"],
+        *known["generative"]["properties"]["methods"]["items"]["enum"],
+    ]
+
+
+def _methods(config: Config, schema: Mapping[str, Any]) -> Iterator[str]:
+    known = _known_methods(schema)
+    for name in config["clock"]["leave_out"]:
+        if name not in known:
+            yield f"clock.leave_out: {name!r} is not among the methods; {suggestion(name, known)}"
+    if "headrank-untrained" not in config["methods"]:
+        yield "methods: 'headrank-untrained' is missing, with which training is compared; add it"
+    for name in config["methods"]:
+        if name.endswith("-own") and not config["detect_on"]:
+            yield f"methods: {name!r} needs collections to detect its heads on; set detect_on"
+
+
+def _models(config: Config) -> Iterator[str]:
+    rerankers = config["rerankers"]
+    for name, spec in config["backbones"].items():
+        if spec["reranker"] and spec["reranker"] not in rerankers:
+            yield (
+                f"backbones.{name}.reranker: {spec['reranker']!r} is not among the rerankers;"
+                f" {suggestion(spec['reranker'], rerankers)}"
+            )
+    for section, other in (("rerankers", "backbones"), ("encoders", "backbones"), ("encoders", "rerankers")):
+        for name in {*config[section]} & {*config[other]}:
+            yield f"{section}.{name}: the section {other} has a model of this name; choose another"
+
+
+def _first_stage(config: Config) -> Iterator[str]:
+    """Candidates that cannot come from where the configuration says."""
+    stage, encoders = config["first_stage"], config["encoders"]
+    if stage["encoder"] is not None and stage["encoder"] not in encoders:
+        yield (
+            f"first_stage.encoder: {stage['encoder']!r} is not among the encoders;"
+            f" {suggestion(stage['encoder'], encoders)}"
+        )
+    collections = config["collections"]
+    methods = {name: spec["first_stage"] or stage["method"] for name, spec in collections.items()}
+    for name, spec in collections.items():
+        if spec["run"]:
+            continue
+        place = f"collections.{name}"
+        if methods[name] == "dense" and stage["encoder"] is None:
+            yield f"{place}: a dense first stage needs first_stage.encoder"
+        if methods[name] == "official" and spec["source"] != "ir_datasets":
+            yield f"{place}.first_stage: only ir_datasets has official candidates; name a run with run:"
+        other = spec["corpus"]
+        if other is None:
+            continue
+        if other not in collections:
+            yield f"{place}.corpus: {other!r} is not among the collections; {suggestion(other, collections)}"
+            continue
+        whose = collections[other]
+        if other == name or whose["corpus"] is not None:
+            yield f"{place}.corpus: {other!r} has no index of its own; name the collection that has one"
+        if (methods[name], spec["source"], spec["path"]) != (methods[other], whose["source"], whose["path"]):
+            yield f"{place}.corpus: {other!r} has another source, path or first stage; they cannot share an index"
+        if spec["source"] == "synthetic":
+            yield f"{place}.corpus: synthetic collections have documents of their own; leave it out"
+
+
+def _variants(config: Config, schema: Mapping[str, Any]) -> Iterator[str]:
+    baseline = config["evaluation"]["baseline"]
+    if baseline not in ["bm25", *config["methods"]]:
+        yield f"evaluation.baseline: {baseline!r} is not among the methods of this study"
+    known = _known_methods(schema)
+    for section in ("variants", "trained_baselines"):
+        for name in config[section]:
+            if name in known:
+                yield f"{section}.{name}: the name belongs to a method; choose another"
+    for name in config["variants"]:
+        if name in config["trained_baselines"]:
+            yield f"variants.{name}: there is a trained baseline of this name; choose another"
+    own = config["headrank"]["training"]["seed"]
+    if own in config["seeds"]:
+        yield f"seeds: {own} is HeadRank's own, headrank.training.seed; drop it"
+    for name in config["ablation"]["queries"]:
+        if not config["variants"][name].get("training", {}).get("queries"):
+            yield f"ablation.queries: {name!r} does not say on how many; set variants.{name}.training.queries"
+
+
+def _columns(config: Config) -> Iterator[str]:
+    """Benchmarks and averages are the columns of tables."""
+    panel = config["panel"]
+    if "mean" in panel:
+        yield "panel: 'mean' is the name of the tables' last column; choose another"
+    for name, members in config["averages"].items():
+        if name == "mean" or name in panel:
+            yield f"averages.{name}: the name belongs to another column of the tables; choose another"
+        for member in members:
+            if member not in panel:
+                yield f"averages.{name}: {member!r} is not among the benchmarks; {suggestion(member, panel)}"
+    chosen = [spec["panel"] or panel for spec in config["backbones"].values()]
+    if not any(all(benchmark in own for own in chosen) for benchmark in panel):
+        yield "backbones: no benchmark is in the panel of every backbone; give them one to be compared on"
+
+
+def _overridden(config: Config) -> Iterator[str]:
+    """Values of ``headrank``, and of whatever overrides it, that exclude each other."""
+    places = [("headrank", config["headrank"])]
+    places += [
+        (f"backbones.{name}.headrank", spec.get("headrank", {})) for name, spec in config["backbones"].items()
+    ]
+    for section in ("variants", "trained_baselines"):
+        places += [(f"{section}.{name}", over) for name, over in config[section].items()]
+    for place, part in places:
+        first, last = part.get("pairs", {}).get("middle_zone", (1, 1))
+        if not 1 <= first <= last:
+            yield f"{place}.pairs.middle_zone: [{first}, {last}] is no range of positions from 1"
+        lists = {**config["headrank"]["lists"], **part.get("lists", {})}
+        size, spread = lists["size"], lists["spread"]
+        if size - spread < 2:
+            yield f"{place}.lists.spread: {spread} would make lists of fewer than 2 of {size} passages"
+
+
+def _windows(config: Config) -> Iterator[str]:
+    window, stride = config["generative"]["window"], config["generative"]["stride"]
+    if stride > window:
+        yield f"generative.stride: {stride} is more than the window of {window}: candidates would be left out"
+    if "first" in config["generative"]["methods"] and window > LETTERS:
+        yield f"generative.window: FIRST has letters for {LETTERS} passages, not for {window}"
