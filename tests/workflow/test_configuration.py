@@ -12,6 +12,7 @@ import pytest
 import yaml
 from conftest import CONFIGURATIONS, REPOSITORY, configuration, snakemake
 
+from headrank.errors import InputError
 from headrank.generative.rerank import METHODS as GENERATIVE
 from headrank.generative.settings import GenerativeSettings
 from headrank.heads.detection import CRITERIA
@@ -22,6 +23,7 @@ from headrank.planted.synthetic import CollectionSpec
 from headrank.planted.wiring import PlantedHead, RealTextSpec
 from headrank.rerankers.registry import FAIR, FAITHFUL
 from headrank.settings import Settings
+from headrank.workflow.configuration import check_places, complete
 
 SCHEMA: dict[str, Any] = yaml.safe_load(
     (REPOSITORY / "workflow" / "schemas" / "config.schema.yaml").read_text(encoding="utf-8")
@@ -144,6 +146,13 @@ def edited(tmp_path: Path, **changes: Any) -> Path:
     return path
 
 
+def check(path: Path) -> None:
+    """What the Snakefile does before anything else."""
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    complete(config, [path], SCHEMA)
+    check_places(config, str(path.parent))
+
+
 SYNTHETIC = {"source": "synthetic", "synthetic": {"kind": "in-domain", "seed": 1}}
 REALTEXT = {"source": "realtext", "tokenizer": "none", "realtext": {"planted": [{"layer": 2, "head": 0}]}}
 
@@ -201,16 +210,25 @@ REALTEXT = {"source": "realtext", "tokenizer": "none", "realtext": {"planted": [
         ({"backbones__small": REALTEXT}, "backbones.small.tokenizer: no ", "none/tokenizer.json; set the key data"),
     ],
 )  # fmt: skip
-def test_a_faulty_configuration_ends_in_one_line_that_names_the_key(
+def test_a_fault_is_told_in_one_line_that_names_the_key(
     tmp_path: Path, change: dict[str, Any], named: str, hint: str
 ) -> None:
-    path = edited(tmp_path, **change)
-    done = snakemake("-n", "--configfile", path, directory=tmp_path)
+    with pytest.raises(InputError) as told:
+        check(edited(tmp_path, **change))
+    assert str(told.value).startswith(named)
+    assert hint in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "change", [{"trainon": []}, {"methods": ["icr"]}, {"rerankers__r": {"source": "local", "path": "none"}}]
+)
+def test_snakemake_ends_with_that_line(tmp_path: Path, change: dict[str, Any]) -> None:
+    """One of each kind: a key, a name, a place."""
+    done = snakemake("-n", "--configfile", edited(tmp_path, **change), directory=tmp_path)
     assert done.code != 0
     assert len(done.errors) == 1, done.err
-    assert "edited.yaml" in done.errors[0]
-    assert named in done.errors[0]
-    assert hint in done.errors[0]
+    assert done.errors[0].startswith("error: edited.yaml: ")
     assert "Traceback" not in done.err
     assert 'File "' not in done.err
 
