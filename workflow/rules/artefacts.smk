@@ -132,6 +132,8 @@ OPTIONS |= {("table", "frontier"): CLOCKED, ("figure", "frontier"): CLOCKED}
 WRITING = ["rankgpt", "rankgpt-single", "setwise", "setwise-single"]
 # What the paper's claims are judged on: the study's own mean, and its averages.
 PANELS = {"mean": config["panel"], **config["averages"]}
+# Backbones on which HeadRank's scores are means of logarithms.
+LOGARITHMIC = [b for b in BACKBONES if headrank_of(b)["loss"]["score"] == "mean-log"]
 ROUTE_CELLS = [(b, d) for b in BACKBONES for d in panel_of(b)]
 ZONE = {key: config["evaluation"][key] for key in ("zone", "relevant_from", "irrelevant")}
 RESAMPLING = {"n_resamples": config["evaluation"]["resamples"], "alpha": ALPHA, "seed": config["seed"]}

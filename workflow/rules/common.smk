@@ -81,16 +81,20 @@ def overlaid(base, over):
     return {**base, **over, **both}
 
 
+def headrank_of(backbone):
+    """HeadRank's settings on a backbone."""
+    spec = config["backbones"][backbone]
+    whole = overlaid(config["headrank"], spec.get("headrank", {}))
+    return overlaid(whole, {"prompt": {"family": spec["family"]}}) if spec["family"] else whole
+
+
 def settings(*sections):
     """A function of the wildcards: these sections of ``headrank`` for the backbone and variant at hand."""
 
     def narrowed(wildcards):
         whole = config["headrank"]
         if "backbone" in wildcards.keys():
-            backbone = config["backbones"][wildcards.backbone]
-            whole = overlaid(whole, backbone.get("headrank", {}))
-            if backbone["family"]:
-                whole = overlaid(whole, {"prompt": {"family": backbone["family"]}})
+            whole = headrank_of(wildcards.backbone)
         whole = overlaid(whole, TRAINED.get(wildcards.get("variant", "headrank"), {}))
         return {section: whole[section] for section in sections}
 

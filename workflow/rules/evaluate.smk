@@ -109,6 +109,7 @@ rule homogenisation:
         cells=cells_of,
         zone=ZONE,
         averages=config["averages"],
+        logarithmic=LOGARITHMIC,
     script:
         "../scripts/homogenisation.py"
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from headrank.data.atomic import write_parquet
@@ -11,7 +12,7 @@ from headrank.evaluation.middle_zone import ZoneSettings
 from headrank.jobs.job import stage
 
 
-def main(rankings, qrels, cells, zone, averages, outputs):
+def main(rankings, qrels, cells, zone, averages, logarithmic, outputs):
     grades = {
         # Query ids of different benchmarks may be the same.
         f"{Path(path).parent.name}/{qid}": judged
@@ -23,6 +24,9 @@ def main(rankings, qrels, cells, zone, averages, outputs):
         if method in ("headrank-untrained", "headrank"):
             frame = pd.read_parquet(path)
             frame["qid"] = f"{benchmark}/" + frame["qid"].astype(str)
+            if backbone in logarithmic:
+                # Shares, as they are elsewhere: logarithms have no mean that deviations could be measured by.
+                frame["score"] = np.exp(frame["score"])
             pooled.setdefault((backbone, method), []).append(frame)
     by_position = ZoneSettings(**{**zone, "zone": "position"})
     parts, measures = [], []
@@ -49,5 +53,6 @@ if __name__ == "__main__":
             snakemake.params.cells,
             snakemake.params.zone,
             snakemake.params.averages,
+            snakemake.params.logarithmic,
             snakemake.output,
         )
