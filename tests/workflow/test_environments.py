@@ -6,17 +6,17 @@ That conda can solve them is not tested: it would need conda and its channels.
 from __future__ import annotations
 
 import ast
-import os
 import re
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from conftest import REPOSITORY
+
+from headrank.workflow.library import library_files
 
 RULES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
 ENVIRONMENTS = sorted((REPOSITORY / "envs").glob("*.yaml"))
@@ -215,18 +215,12 @@ def test_rules_watch_the_library_files_that_their_scripts_load() -> None:
 
 
 def watched_files() -> dict[str, set[str]]:
-    """What the workflow's own function finds for each script."""
-    text = (REPOSITORY / "workflow" / "rules" / "library.smk").read_text(encoding="utf-8")
-
-    class Workflow:
-        @staticmethod
-        def source_path(path: str) -> str:
-            return str(REPOSITORY / "workflow" / path.removeprefix("../"))
-
-    place = str(SOURCE / "headrank")
-    names: dict[str, Any] = {"os": os, "workflow": Workflow, "SOURCE": place}
-    exec(text, names)
+    """What the workflow finds for each script."""
+    scripts = REPOSITORY / "workflow" / "scripts"
     return {
-        script: {os.path.relpath(file, place).removesuffix(".py") for file in names["watched"](script)}
+        script: {
+            file.relative_to(SOURCE / "headrank").as_posix().removesuffix(".py")
+            for file in library_files(scripts / f"{script}.py")
+        }
         for _, script, _ in rules()
     }
