@@ -7,7 +7,7 @@ PER_JOB = config["adapters_per_job"]
 # All backbones have the first kind, one alone the second, and the third is made only when it is asked for by name.
 SHOWN_VARIANTS = list(dict.fromkeys([*config["ablation"]["variants"], *config["ablation"]["queries"]]))
 KINDS = [
-    [name for name in TRAINED if name not in config["variants"]],
+    [name for name in study.trained if name not in config["variants"]],
     SHOWN_VARIANTS,
     [name for name in config["variants"] if name not in SHOWN_VARIANTS],
 ]
@@ -17,7 +17,7 @@ BATCHES = (
     if PER_JOB == 1
     else [kind[i : i + PER_JOB] for kind in KINDS for i in range(0, len(kind), PER_JOB)]
 )
-READ = ["{pool}"] if PER_JOB == 1 else DETECTED_ON
+READ = ["{pool}"] if PER_JOB == 1 else study.detected_on
 
 
 def rule_of(stage, batch):
@@ -35,11 +35,23 @@ def of_each(pattern, names, key="variant"):
     return [pattern.replace(f"{{{key}}}", name) for name in names]
 
 
-def for_each(names, function, key="variant"):
-    """A function of the wildcards: adapter (or pool) -> what ``function`` says of it."""
+def served(names, wildcards):
+    """The adapters (or pools) that a job serves."""
+    return [name.format(**wildcards) for name in names]
 
-    def each(wildcards):
-        ours = [name.format(**wildcards) for name in names]
-        return {name: function(type(wildcards)(fromdict={**wildcards, key: name})) for name in ours}
 
-    return each
+def for_each(names, function):
+    """A function of the wildcards: adapter (or pool) -> what ``function`` says of the backbone and it."""
+    return lambda wildcards: {
+        name: function(wildcards.get("backbone"), name) for name in served(names, wildcards)
+    }
+
+
+def settings_of(*sections):
+    """A function of a backbone and an adapter: these sections of ``headrank``."""
+    return lambda backbone, variant: study.settings(sections, backbone, variant)
+
+
+def training_queries(backbone, variant):
+    """How many training queries an adapter may use; None for all."""
+    return study.settings(["training"], backbone, variant)["training"]["queries"]

@@ -23,7 +23,7 @@ rule claims:
         library=library("claims"),
         models=models_of_claims(),
         panels=PANELS,
-        synthetic=any(config["collections"][c]["source"] == "synthetic" for c in USED),
+        synthetic=any(config["collections"][c]["source"] == "synthetic" for c in study.used),
         depth=lookup("headrank/candidates/depth", within=config),
         cutoff=lookup("evaluation/cutoff", within=config),
         zone=ZONE,
@@ -63,10 +63,10 @@ rule depth:
         features=built("features/{backbone}/training.safetensors"),
         lists=built("lists/training.parquet"),
         heads=built("heads/{backbone}/headrank.json"),
-        masses=expand(built("runs/{{backbone}}/{d}/masses.safetensors"), d=COMMON),
-        rankings=expand(built("runs/{{backbone}}/{d}/headrank-untrained.parquet"), d=COMMON),
-        trained=expand(built("runs/{{backbone}}/{d}/headrank.trec"), d=COMMON),
-        qrels=expand(built("collections/{d}/qrels.trec"), d=COMMON),
+        masses=expand(built("runs/{{backbone}}/{d}/masses.safetensors"), d=study.common),
+        rankings=expand(built("runs/{{backbone}}/{d}/headrank-untrained.parquet"), d=study.common),
+        trained=expand(built("runs/{{backbone}}/{d}/headrank.trec"), d=study.common),
+        qrels=expand(built("collections/{d}/qrels.trec"), d=study.common),
     output:
         curve=built("metrics/depth/{backbone}.parquet"),
         marks=built("metrics/depth/{backbone}-marks.parquet"),
@@ -93,10 +93,10 @@ rule depth:
 rule controls:
     input:
         heads=built("heads/{backbone}/headrank.json"),
-        masses=expand(built("runs/{{backbone}}/{d}/masses.safetensors"), d=COMMON),
-        rankings=expand(built("runs/{{backbone}}/{d}/headrank-untrained.parquet"), d=COMMON),
-        qrels=expand(built("collections/{d}/qrels.trec"), d=COMMON),
-        references=expand(built("runs/{{backbone}}/{d}/{m}.trec"), d=COMMON, m=REFERENCES),
+        masses=expand(built("runs/{{backbone}}/{d}/masses.safetensors"), d=study.common),
+        rankings=expand(built("runs/{{backbone}}/{d}/headrank-untrained.parquet"), d=study.common),
+        qrels=expand(built("collections/{d}/qrels.trec"), d=study.common),
+        references=expand(built("runs/{{backbone}}/{d}/{m}.trec"), d=study.common, m=REFERENCES),
     output:
         layers=built("metrics/controls/{backbone}-layers.parquet"),
         draws=built("metrics/controls/{backbone}-draws.parquet"),
@@ -114,7 +114,7 @@ rule controls:
         gpu=0,
     params:
         library=library("controls"),
-        benchmarks=COMMON,
+        benchmarks=study.common,
         settings=settings("mass", "loss", "candidates"),
         cutoff=lookup("evaluation/cutoff", within=config),
         draws=lookup("evaluation/draws", within=config),
@@ -126,9 +126,9 @@ rule controls:
 rule transfer:
     input:
         heads=built("heads/{backbone}/headrank.json"),
-        masses=expand(built("runs/{{backbone}}/{d}/masses.safetensors"), d=COMMON),
-        rankings=expand(built("runs/{{backbone}}/{d}/headrank-untrained.parquet"), d=COMMON),
-        qrels=expand(built("collections/{d}/qrels.trec"), d=COMMON),
+        masses=expand(built("runs/{{backbone}}/{d}/masses.safetensors"), d=study.common),
+        rankings=expand(built("runs/{{backbone}}/{d}/headrank-untrained.parquet"), d=study.common),
+        qrels=expand(built("collections/{d}/qrels.trec"), d=study.common),
     output:
         transfer=built("metrics/transfer/{backbone}.parquet"),
     log:
@@ -144,7 +144,7 @@ rule transfer:
         gpu=0,
     params:
         library=library("transfer"),
-        benchmarks=COMMON,
+        benchmarks=study.common,
         settings=settings("mass", "loss", "candidates"),
         cutoff=lookup("evaluation/cutoff", within=config),
     script:
@@ -221,7 +221,7 @@ rule query_curve:
     params:
         library=library("query_curve"),
         queries=QUERY_NUMBERS,
-        backbone=ABLATED,
+        backbone=study.ablated,
         resampling=RESAMPLING,
     script:
         "../scripts/query_curve.py"
@@ -230,9 +230,9 @@ rule query_curve:
 rule clock:
     input:
         backbone=built("backbones/{backbone}"),
-        candidates=built(f"collections/{config['clock']['benchmark'] or COMMON[0]}/candidates.trec"),
-        heads=expand(built("heads/{{backbone}}/{m}.json"), m=[*DETECTED, "headrank"]),
-        router=built("routers/{backbone}/router.safetensors") if ROUTED else [],
+        candidates=built(f"collections/{config['clock']['benchmark'] or study.common[0]}/candidates.trec"),
+        heads=expand(built("heads/{{backbone}}/{m}.json"), m=[*study.detected, "headrank"]),
+        router=built("routers/{backbone}/router.safetensors") if study.routed else [],
         adapters=clocked,
     output:
         seconds=built("metrics/seconds/{backbone}.parquet"),
@@ -252,8 +252,10 @@ rule clock:
         gpu=GPU,
     params:
         library=library("clock"),
-        frozen=[m for m in FROZEN if m not in config["clock"]["leave_out"] and not m.endswith("-faithful")],
-        generative={"methods": WRITTEN, "settings": GENERATIVE_SETTINGS},
+        frozen=[
+            m for m in study.frozen if m not in config["clock"]["leave_out"] and not m.endswith("-faithful")
+        ],
+        generative={"methods": study.written, "settings": study.generative_settings},
         trained=clocked_settings,
         settings=settings(*RANKED_BY, "baselines"),
         queries=config["clock"]["queries"],

@@ -6,10 +6,10 @@ WHOLE = config["panel"] if config["generative"]["queries"] is None else config["
 ADAPTERS = [*config["trained_baselines"], "headrank"]
 # What each metrics file covers, beside the first stage.
 SHOWN = {
-    "main": [*FROZEN, *ADAPTERS, *(GENERATIVE if WHOLE else [])],
+    "main": [*study.frozen, *ADAPTERS, *(study.generative if WHOLE else [])],
     "ablation": ["headrank-untrained", "headrank", *config["ablation"]["variants"]],
     "queries": ["headrank-untrained", "headrank", *config["ablation"]["queries"]],
-    "seeds": ["headrank-untrained", "headrank", *SEEDED],
+    "seeds": ["headrank-untrained", "headrank", *study.seeded],
 }
 SHOWN["fused"] = SHOWN["main"]
 CONTROLS = {name: f"controls/{{backbone}}-{name}" for name in ("layers", "draws", "references")}
@@ -59,9 +59,9 @@ NDCG = f"nDCG@{config['evaluation']['cutoff']}"
 BACKBONES = list(config["backbones"])
 ALPHA = config["evaluation"]["alpha"]
 # Head sets by those who chose them, and all that the cost table needs.
-CRITERIA = [*DETECTED, *(["routehead"] if ROUTED else []), "headrank"]
+CRITERIA = [*study.detected, *(["routehead"] if study.routed else []), "headrank"]
 HEAD_CELLS = [
-    (b, m) for b in BACKBONES for m in (*CRITERIA, *config["trained_baselines"]) if has_baseline(m, b)
+    (b, m) for b in BACKBONES for m in (*CRITERIA, *config["trained_baselines"]) if study.has_baseline(m, b)
 ]
 OPTIONS = {
     ("table", "main"): {
@@ -81,7 +81,7 @@ OPTIONS = {
     ("table", "rivals"): {
         "metric": NDCG,
         "backbones": BACKBONES,
-        "panels": [*config["averages"], *(["mean"] if len(COMMON) > 1 else COMMON)],
+        "panels": [*config["averages"], *(["mean"] if len(study.common) > 1 else study.common)],
         "averages": list(config["averages"]),
         "alpha": ALPHA,
     },
@@ -95,7 +95,10 @@ OPTIONS = {
     },
     ("table", "claims"): {"backbones": BACKBONES, "alpha": ALPHA},
     ("table", "seeds"): {
-        "seeds": {"headrank": config["headrank"]["training"]["seed"], **dict(zip(SEEDED, config["seeds"]))},
+        "seeds": {
+            "headrank": config["headrank"]["training"]["seed"],
+            **dict(zip(study.seeded, config["seeds"])),
+        },
         "metric": NDCG,
         "backbones": BACKBONES,
         "benchmarks": config["panel"],
@@ -109,14 +112,14 @@ OPTIONS = {
     ("figure", "head_maps"): {"backbones": BACKBONES[:4], "methods": CRITERIA},
     ("figure", "overlap"): {"backbones": BACKBONES, "methods": CRITERIA},
     ("figure", "routes"): {"backbones": BACKBONES, "benchmarks": config["panel"]},
-    ("figure", "controls"): {"metric": NDCG, "backbones": BACKBONES, "benchmarks": COMMON},
+    ("figure", "controls"): {"metric": NDCG, "backbones": BACKBONES, "benchmarks": study.common},
     ("table", "controls"): {
         "metric": NDCG,
         "backbones": BACKBONES,
-        "benchmarks": COMMON,
+        "benchmarks": study.common,
         "averages": config["averages"],
     },
-    ("table", "transfer"): {"metric": NDCG, "backbones": BACKBONES, "benchmarks": COMMON},
+    ("table", "transfer"): {"metric": NDCG, "backbones": BACKBONES, "benchmarks": study.common},
     ("figure", "depth"): {"backbones": BACKBONES, "metric": NDCG},
     ("figure", "training"): {"backbones": BACKBONES},
     ("figure", "queries"): {"metric": NDCG},
@@ -124,7 +127,7 @@ OPTIONS = {
 }
 CLOCKED = {
     "metric": NDCG,
-    "benchmarks": config["averages"].get(config["clock"]["average"], COMMON),
+    "benchmarks": config["averages"].get(config["clock"]["average"], study.common),
     "backbones": BACKBONES,
 }
 OPTIONS |= {("table", "frontier"): CLOCKED, ("figure", "frontier"): CLOCKED}
@@ -133,14 +136,16 @@ WRITING = ["rankgpt", "rankgpt-single", "setwise", "setwise-single"]
 # What the paper's claims are judged on: the study's own mean, and its averages.
 PANELS = {"mean": config["panel"], **config["averages"]}
 # Backbones on which HeadRank's scores are means of logarithms.
-LOGARITHMIC = [b for b in BACKBONES if headrank_of(b)["loss"]["score"] == "mean-log"]
-ROUTE_CELLS = [(b, d) for b in BACKBONES for d in panel_of(b)]
+LOGARITHMIC = [b for b in BACKBONES if study.headrank_of(b)["loss"]["score"] == "mean-log"]
+ROUTE_CELLS = [(b, d) for b in BACKBONES for d in study.panel_of(b)]
 ZONE = {key: config["evaluation"][key] for key in ("zone", "relevant_from", "irrelevant")}
 RESAMPLING = {"n_resamples": config["evaluation"]["resamples"], "alpha": ALPHA, "seed": config["seed"]}
 # Methods that the controls of head choice are drawn beside.
-REFERENCES = [name for name in ("headrank-untrained", "core", "qrhead", "icr") if name in FROZEN]
+REFERENCES = [name for name in ("headrank-untrained", "core", "qrhead", "icr") if name in study.frozen]
 # Trained methods that read each passage on its own.
-INDEPENDENT = [m for m, over in TRAINED.items() if over.get("encoding", {}).get("documents") == "independent"]
+INDEPENDENT = [
+    m for m, over in study.trained.items() if over.get("encoding", {}).get("documents") == "independent"
+]
 QUERY_NUMBERS = {v: config["variants"][v]["training"]["queries"] for v in config["ablation"]["queries"]}
 # Rules that have all run once the runs are evaluated.
 TIMED = "synthesize fetch_collection collection index embed retrieve retrieve_dense first_stage passages training_set plant_backbone plant_realtext link_backbone fetch_backbone fetch_gguf unpack_gguf lists"
@@ -167,31 +172,31 @@ EVALUATED = ["main"]
 EVALUATED += [
     scope for scope, key in (("ablation", "variants"), ("queries", "queries")) if config["ablation"][key]
 ]
-EVALUATED += ["seeds"] if SEEDED else []
+EVALUATED += ["seeds"] if study.seeded else []
 EVALUATED += ["fused"] if config["evaluation"]["fusion"] is not None else []
 
 
 def cells(scope):
     """(backbone, benchmark, method) of each ranking by a model that a metrics file covers."""
-    backbones = BACKBONES if scope in ("main", "seeds", "fused") else [ABLATED]
-    places = [(b, d) for b in backbones for d in panel_of(b)]
+    backbones = BACKBONES if scope in ("main", "seeds", "fused") else [study.ablated]
+    places = [(b, d) for b in backbones for d in study.panel_of(b)]
     return [(b, d, m) for b, d in places for m in SHOWN[scope] if runs_on(m, b) and compares(m, d)]
 
 
 def runs_on(method, backbone):
     """Whether a method runs on a backbone at all."""
-    return backbone in JUDGED if method == "qwen3-reranker" else has_baseline(method, backbone)
+    return backbone in study.judged if method == "qwen3-reranker" else study.has_baseline(method, backbone)
 
 
 def compares(method, benchmark):
     """Whether a method has a ranking for every query of the benchmark."""
-    return benchmark in WHOLE if method in GENERATIVE else baseline_ranks(method, benchmark)
+    return benchmark in WHOLE if method in study.generative else study.ranks(method, benchmark)
 
 
 def told_cells(wildcards):
     """The cells of the main table, and those of generative methods that it leaves out."""
-    places = [(b, d) for b in BACKBONES for d in panel_of(b)]
-    more = [(b, d, m) for b, d in places for m in GENERATIVE if runs_on(m, b) and not compares(m, d)]
+    places = [(b, d) for b in BACKBONES for d in study.panel_of(b)]
+    more = [(b, d, m) for b, d in places for m in study.generative if runs_on(m, b) and not compares(m, d)]
     return cells("main") + more
 
 
@@ -202,12 +207,12 @@ def told_rankings(wildcards):
 def told_calls(wildcards):
     """What generative methods answered, in the cells' order."""
     each = told_cells(wildcards)
-    return [f"{RESULTS}runs/{b}/{d}/{m}.calls.jsonl.gz" for b, d, m in each if m in GENERATIVE]
+    return [f"{RESULTS}runs/{b}/{d}/{m}.calls.jsonl.gz" for b, d, m in each if m in study.generative]
 
 
 def adapters_of(backbone):
     """The backbone's adapters of the main table."""
-    return [name for name in ADAPTERS if has_baseline(name, backbone)]
+    return [name for name in ADAPTERS if study.has_baseline(name, backbone)]
 
 
 def clocked(wildcards):
@@ -218,7 +223,7 @@ def clocked(wildcards):
 
 def clocked_settings(wildcards):
     """What the adapters that are timed rank by."""
-    return for_each(adapters_of(wildcards.backbone), settings(*RANKED_BY))(wildcards)
+    return for_each(adapters_of(wildcards.backbone), settings_of(*RANKED_BY))(wildcards)
 
 
 def models_of_claims():
@@ -228,11 +233,11 @@ def models_of_claims():
 
 def claimed(wildcards):
     """Rankings before and after training, of which the claims compare the middle zones."""
-    places = [f"{RESULTS}runs/{b}/{d}" for b in BACKBONES for d in panel_of(b)]
+    places = [f"{RESULTS}runs/{b}/{d}" for b in BACKBONES for d in study.panel_of(b)]
     return {
         "trained": [f"{place}/headrank.parquet" for place in places],
         "untrained": [f"{place}/headrank-untrained.parquet" for place in places],
-        "calls": [f"{place}/rankgpt.calls.jsonl.gz" for place in places if "rankgpt" in GENERATIVE],
+        "calls": [f"{place}/rankgpt.calls.jsonl.gz" for place in places if "rankgpt" in study.generative],
     }
 
 
@@ -311,11 +316,11 @@ def paper():
     ]
     unclocked = set() if config["clock"]["queries"] else {"frontier"}
     # On one benchmark alone there is nowhere to go.
-    unmoved = {"transfer"} if len(COMMON) < 2 else set()
+    unmoved = {"transfer"} if len(study.common) < 2 else set()
     tables = [name for name in tables if name not in unclocked | unmoved]
-    absent = unclocked | {"queries", *MEASURED} - {*EVALUATED} | ({"routes"} if not ROUTED else set())
+    absent = unclocked | {"queries", *MEASURED} - {*EVALUATED} | ({"routes"} if not study.routed else set())
     # One criterion alone overlaps with nothing.
-    absent |= {"success"} if not {*WRITING} & {*GENERATIVE} else set()
+    absent |= {"success"} if not {*WRITING} & {*study.generative} else set()
     absent |= {"overlap"} if len(CRITERIA) < 2 else set()
     figures = [name for name in FIGURES if name not in absent]
     return expand(f"{RESULTS}tables/{{t}}.{{e}}", t=tables, e=["csv", "tex", "md"]) + expand(
@@ -330,14 +335,14 @@ def bench():
     return tables + expand(built("figures/{t}.{e}"), t=shown, e=["pdf", "png"])
 
 
-JUDGES = [reranker_of(b) for b in JUDGED]
+JUDGES = [study.reranker_of(b) for b in study.judged]
 USED_MODELS = list(dict.fromkeys([*BACKBONES, *JUDGES]))
 SCOPES = [cells(scope) for scope in EVALUATED]
 # Every ranking that is evaluated or counted, without repetition, and the candidates behind them.
 RUNS = dict.fromkeys(cell for scope in [*SCOPES, told_cells(None)] for cell in scope)
 RUNS = [f"{RESULTS}runs/{b}/{d}/{m}.trec" for b, d, m in RUNS]
-RUNS += [f"{RESULTS}collections/{c}/{n}.trec" for c in USED for n in ("first-stage", "candidates")]
-RUNS += [f"{RESULTS}{pool}/candidates.trec" for pool in DETECTED_ON]
+RUNS += [f"{RESULTS}collections/{c}/{n}.trec" for c in study.used for n in ("first-stage", "candidates")]
+RUNS += [f"{RESULTS}{pool}/candidates.trec" for pool in study.detected_on]
 
 
 def evidence():

@@ -1,6 +1,6 @@
 rule plant_backbone:
     input:
-        passages=expand(built("collections/{c}/passages.jsonl"), c=USED),
+        passages=expand(built("collections/{c}/passages.jsonl"), c=study.used),
     output:
         backbone=directory(built("backbones/{backbone}")),
     log:
@@ -8,7 +8,7 @@ rule plant_backbone:
     benchmark:
         built("benchmarks/plant_backbone/{backbone}.tsv")
     wildcard_constraints:
-        backbone=one_of(having(config["backbones"], "source", "planted")),
+        backbone=one_of(study.having("backbones", "planted")),
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -25,8 +25,8 @@ rule plant_backbone:
 
 rule plant_realtext:
     input:
-        passages=expand(built("collections/{c}/passages.jsonl"), c=USED),
-        tokenizer=tokenizer_file,
+        passages=expand(built("collections/{c}/passages.jsonl"), c=study.used),
+        tokenizer=lambda wildcards: study.tokenizer_file(wildcards.backbone),
     output:
         backbone=directory(built("backbones/{backbone}")),
     log:
@@ -34,7 +34,7 @@ rule plant_realtext:
     benchmark:
         built("benchmarks/plant_realtext/{backbone}.tsv")
     wildcard_constraints:
-        backbone=one_of(having(config["backbones"], "source", "realtext")),
+        backbone=one_of(study.having("backbones", "realtext")),
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -51,7 +51,7 @@ rule plant_realtext:
 
 rule link_backbone:
     input:
-        config=checkpoint_config,
+        config=lambda wildcards: study.checkpoint_config(wildcards.backbone),
     output:
         backbone=directory(built("backbones/{backbone}")),
     log:
@@ -59,7 +59,7 @@ rule link_backbone:
     benchmark:
         built("benchmarks/link_backbone/{backbone}.tsv")
     wildcard_constraints:
-        backbone=one_of(having(MODELS, "source", "local")),
+        backbone=one_of(study.having("models", "local")),
     localrule: True
     conda:
         "../../envs/model.yaml"
@@ -84,7 +84,7 @@ rule fetch_backbone:
     benchmark:
         built("benchmarks/fetch_backbone/{backbone}.tsv")
     wildcard_constraints:
-        backbone=one_of(having(MODELS, "source", "hub")),
+        backbone=one_of(study.having("models", "hub")),
     retries: 2
     localrule: True
     conda:
@@ -97,8 +97,8 @@ rule fetch_backbone:
         downloads=1,
     params:
         library=library("fetch_backbone"),
-        id=lookup("{backbone}/id", within=MODELS),
-        revision=lookup("{backbone}/revision", within=MODELS),
+        id=lookup("{backbone}/id", within=study.models),
+        revision=lookup("{backbone}/revision", within=study.models),
     script:
         "../scripts/fetch_backbone.py"
 
@@ -111,7 +111,7 @@ rule fetch_gguf:
     benchmark:
         built("benchmarks/fetch_gguf/{backbone}.tsv")
     wildcard_constraints:
-        backbone=one_of(having(MODELS, "source", "gguf")),
+        backbone=one_of(study.having("models", "gguf")),
     retries: 2
     localrule: True
     conda:
@@ -124,17 +124,17 @@ rule fetch_gguf:
         downloads=1,
     params:
         library=library("fetch_gguf"),
-        id=lookup("{backbone}/id", within=MODELS),
-        revision=lookup("{backbone}/revision", within=MODELS),
-        file=lookup("{backbone}/file", within=MODELS),
-        sha256=lookup("{backbone}/sha256", within=MODELS),
+        id=lookup("{backbone}/id", within=study.models),
+        revision=lookup("{backbone}/revision", within=study.models),
+        file=lookup("{backbone}/file", within=study.models),
+        sha256=lookup("{backbone}/sha256", within=study.models),
     script:
         "../scripts/fetch_gguf.py"
 
 
 rule unpack_gguf:
     input:
-        file=lambda wildcards: gguf_file(wildcards.backbone),
+        file=lambda wildcards: study.gguf_file(wildcards.backbone),
     output:
         backbone=directory(built("backbones/{backbone}")),
     log:
@@ -142,18 +142,18 @@ rule unpack_gguf:
     benchmark:
         built("benchmarks/unpack_gguf/{backbone}.tsv")
     wildcard_constraints:
-        backbone=one_of(having(MODELS, "source", "gguf")),
+        backbone=one_of(study.having("models", "gguf")),
     conda:
         "../../envs/model.yaml"
     threads: 1
     resources:
-        mem_mb=unpacking_memory,
+        mem_mb=lambda wildcards, attempt: attempt * limits.unpacking_memory(wildcards.backbone),
         runtime=60,
         gpu=0,
     params:
         library=library("unpack_gguf"),
         spec=lambda wildcards: {
-            key: MODELS[wildcards.backbone][key] for key in ("id", "revision", "file", "sha256")
+            key: study.models[wildcards.backbone][key] for key in ("id", "revision", "file", "sha256")
         },
         # Encoders of a first stage are not read by the engine.
         decoder=lambda wildcards: wildcards.backbone not in config["encoders"],

@@ -8,7 +8,7 @@ rule synthesize:
     benchmark:
         built("benchmarks/synthesize/{collection}.tsv")
     wildcard_constraints:
-        collection=one_of(having(config["collections"], "source", "synthetic")),
+        collection=one_of(study.having("collections", "synthetic")),
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -31,7 +31,7 @@ rule fetch_collection:
     benchmark:
         built("benchmarks/fetch_collection/{collection}.tsv")
     wildcard_constraints:
-        collection=one_of(having(config["collections"], "source", "ir_datasets")),
+        collection=one_of(study.having("collections", "ir_datasets")),
     retries: 2
     conda:
         "../../envs/retrieve.yaml"
@@ -44,7 +44,7 @@ rule fetch_collection:
     params:
         library=library("fetch_collection"),
         id=lookup("collections/{collection}/id", within=config),
-        official=lambda wildcards: FIRST_STAGES[wildcards.collection] == "official",
+        official=lambda wildcards: study.first_stages[wildcards.collection] == "official",
     script:
         "../scripts/fetch_collection.py"
 
@@ -53,7 +53,7 @@ rule collection:
     input:
         files=files_of("queries.jsonl", "qrels.trec"),
         source=fetched,
-        shares=corpus_shared,
+        shares=lambda wildcards: study.fetched(study.shared_corpus(wildcards.collection)),
     output:
         queries=built("collections/{collection}/queries.jsonl"),
         qrels=built("collections/{collection}/qrels.trec"),

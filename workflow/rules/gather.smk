@@ -1,6 +1,6 @@
 """With `shards: N`, light jobs that put together what the shards of a model job have written."""
 
-if SHARDS > 1:
+if study.shards > 1:
 
     rule gather_frozen:
         input:
@@ -21,8 +21,8 @@ if SHARDS > 1:
             gpu=0,
         params:
             library=library("gather"),
-            parts=expand(built("shards/{shard}/runs"), shard=SHARD_NAMES),
-            queries=ranked,
+            parts=expand(built("shards/{shard}/runs"), shard=study.shard_names),
+            queries=lambda wildcards: study.ranked(wildcards.backbone, wildcards.get("variant", "headrank")),
         script:
             "../scripts/gather.py"
 
@@ -49,7 +49,7 @@ if SHARDS > 1:
             built("benchmarks/gather_generate/{backbone}.tsv")
         params:
             library=library("gather"),
-            parts=expand(built("shards/{shard}/runs"), shard=SHARD_NAMES),
+            parts=expand(built("shards/{shard}/runs"), shard=study.shard_names),
             queries=asked,
 
     use rule gather_generate as gather_judge with:

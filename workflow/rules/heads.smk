@@ -23,7 +23,7 @@ rule lists:
     params:
         library=library("lists"),
         settings=settings("lists"),
-        samples=samples,
+        samples=lambda wildcards: study.samples(wildcards.pool),
         seed=config["seed"],
     script:
         "../scripts/lists.py"
@@ -45,15 +45,15 @@ rule features:
         "../../envs/model.yaml"
     threads: config["threads"]
     resources:
-        mem_mb=memory("features", READ, "pool"),
-        runtime=minutes("features", READ, "pool"),
+        mem_mb=memory("features", READ),
+        runtime=minutes("features", READ),
         gpu=GPU,
         tokens_per_pass=tokens_per_pass,
     params:
         library=library("features"),
         settings=settings("prompt", "query_span", "document_span", "routehead"),
         # RouteHead learns from what the query looks like to the model.
-        states=for_each(READ, lambda wildcards: ROUTED and wildcards.pool == "training", "pool"),
+        states=for_each(READ, lambda _, pool: study.routed and pool == "training"),
         model=MODEL,
         shard=shard_of,
         unfinished=in_parts(built(f"features/{{backbone}}/.unfinished-{title(READ)}")),
@@ -63,10 +63,10 @@ rule features:
 
 rule detect:
     input:
-        features=expand(built("features/{{backbone}}/{p}.safetensors"), p=DETECTED_ON),
-        lists=expand(built("lists/{p}.parquet"), p=DETECTED_ON),
+        features=expand(built("features/{{backbone}}/{p}.safetensors"), p=study.detected_on),
+        lists=expand(built("lists/{p}.parquet"), p=study.detected_on),
     output:
-        expand(built("heads/{{backbone}}/{m}.json"), m=DETECTED or ["none"]),
+        expand(built("heads/{{backbone}}/{m}.json"), m=study.detected or ["none"]),
     log:
         logged("detect/{backbone}.log"),
     benchmark:
@@ -110,7 +110,7 @@ for BATCH in BATCHES:
         params:
             library=library("select"),
             seed=config["seed"],
-            settings=for_each(BATCH, settings("heads", "selection", "mass", "baselines")),
+            settings=for_each(BATCH, settings_of("heads", "selection", "mass", "baselines")),
             queries=for_each(BATCH, training_queries),
         script:
             "../scripts/select.py"

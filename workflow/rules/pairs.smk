@@ -25,6 +25,6 @@ for BATCH in BATCHES:
             library=library("mine"),
             queries=for_each(BATCH, training_queries),
             seed=config["seed"],
-            settings=for_each(BATCH, settings("mass", "loss", "pairs")),
+            settings=for_each(BATCH, settings_of("mass", "loss", "pairs")),
         script:
             "../scripts/mine.py"

@@ -11,7 +11,7 @@ rule provenance:
         models=expand(built("backbones/{b}"), b=USED_MODELS),
         collections=expand(
             built("collections/{c}/{f}"),
-            c=USED,
+            c=study.used,
             f=["queries.jsonl", "qrels.trec", "candidates.trec", "passages.jsonl"],
         ),
     output:

@@ -4,12 +4,14 @@ rule frozen:
         queries=expand(built("collections/{d}/queries.jsonl"), d=config["panel"]),
         candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
         passages=expand(built("collections/{d}/passages.jsonl"), d=config["panel"]),
-        heads=expand(built("heads/{{backbone}}/{m}.json"), m=[*DETECTED, "headrank"]),
-        router=built("routers/{backbone}/router.safetensors") if ROUTED else [],
+        heads=expand(built("heads/{{backbone}}/{m}.json"), m=[*study.detected, "headrank"]),
+        router=built("routers/{backbone}/router.safetensors") if study.routed else [],
         checked=ancient(built("metrics/first-stage.parquet")),
     output:
-        runs=expand(in_parts(built("runs/{{backbone}}/{d}/{m}.trec")), d=config["panel"], m=FROZEN),
-        rankings=expand(in_parts(built("runs/{{backbone}}/{d}/{m}.parquet")), d=config["panel"], m=FROZEN),
+        runs=expand(in_parts(built("runs/{{backbone}}/{d}/{m}.trec")), d=config["panel"], m=study.frozen),
+        rankings=expand(
+            in_parts(built("runs/{{backbone}}/{d}/{m}.parquet")), d=config["panel"], m=study.frozen
+        ),
         masses=expand(in_parts(built("runs/{{backbone}}/{d}/masses.safetensors")), d=config["panel"]),
         routes=expand(in_parts(built("runs/{{backbone}}/{d}/routes.parquet")), d=config["panel"]),
     log:
@@ -27,8 +29,8 @@ rule frozen:
     params:
         library=library("frozen"),
         benchmarks={d: config["collections"][d]["id"] for d in config["panel"]},
-        queries=ranked,
-        methods=FROZEN,
+        queries=lambda wildcards: study.ranked(wildcards.backbone),
+        methods=study.frozen,
         model=MODEL,
         shard=shard_of,
         unfinished=in_parts(built("runs/{backbone}/.unfinished-frozen")),
@@ -69,10 +71,10 @@ for BATCH in BATCHES:
         params:
             library=library("rerank"),
             model=MODEL,
-            queries=for_each(BATCH, ranked),
+            queries=for_each(BATCH, study.ranked),
             shard=shard_of,
             unfinished=in_parts(built(f"runs/{{backbone}}/.unfinished-rerank-{title(BATCH)}")),
-            settings=for_each(BATCH, settings(*RANKED_BY)),
+            settings=for_each(BATCH, settings_of(*RANKED_BY)),
         script:
             "../scripts/rerank.py"
 
@@ -88,17 +90,17 @@ rule generate:
         runs=expand(
             in_parts(built("runs/{{backbone}}/{d}/{m}.trec")),
             d=config["panel"],
-            m=WRITTEN or ["none"],
+            m=study.written or ["none"],
         ),
         rankings=expand(
             in_parts(built("runs/{{backbone}}/{d}/{m}.parquet")),
             d=config["panel"],
-            m=WRITTEN or ["none"],
+            m=study.written or ["none"],
         ),
         calls=expand(
             in_parts(built("runs/{{backbone}}/{d}/{m}.calls.jsonl.gz")),
             d=config["panel"],
-            m=WRITTEN or ["none"],
+            m=study.written or ["none"],
         ),
     log:
         of_shard(logged("generate/{backbone}.log")),
@@ -113,9 +115,9 @@ rule generate:
         gpu=GPU,
     params:
         library=library("generate"),
-        methods=WRITTEN,
+        methods=study.written,
         queries=asked,
-        settings=GENERATIVE_SETTINGS,
+        settings=study.generative_settings,
         depth=lookup("headrank/candidates/depth", within=config),
         model=MODEL,
         shard=shard_of,
@@ -126,7 +128,7 @@ rule generate:
 
 rule judge:
     input:
-        backbone=lambda wildcards: f"{RESULTS}backbones/{reranker_of(wildcards.backbone)}",
+        backbone=lambda wildcards: built(f"backbones/{study.reranker_of(wildcards.backbone)}"),
         queries=expand(built("collections/{d}/queries.jsonl"), d=config["panel"]),
         candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
         passages=expand(built("collections/{d}/passages.jsonl"), d=config["panel"]),
@@ -164,7 +166,7 @@ rule judge:
         library=library("generate"),
         methods=["qwen3-reranker"],
         queries=asked,
-        settings=GENERATIVE_SETTINGS,
+        settings=study.generative_settings,
         depth=lookup("headrank/candidates/depth", within=config),
         model=MODEL,
         shard=shard_of,

@@ -29,7 +29,7 @@ rule embed:
     input:
         source=fetched,
         corpus=files_of("corpus.jsonl"),
-        encoder=f"{RESULTS}backbones/{ENCODER}",
+        encoder=f"{RESULTS}backbones/{study.encoder}",
     output:
         index=directory(built("indexes/{collection}/dense")),
     log:
@@ -46,7 +46,7 @@ rule embed:
     params:
         library=library("embed"),
         spec=collection_spec,
-        encoder=ENCODING,
+        encoder=study.encoding,
         device=config["device"],
     script:
         "../scripts/embed.py"
@@ -57,7 +57,7 @@ rule retrieve:
         queries=built("collections/{collection}/queries.jsonl"),
         source=fetched,
         index=index_of,
-        run=given_run,
+        run=lambda wildcards: study.given_run(wildcards.collection),
     output:
         first_stage=built("collections/{collection}/first-stage.trec"),
         candidates=built("collections/{collection}/candidates.trec"),
@@ -66,7 +66,7 @@ rule retrieve:
     benchmark:
         built("benchmarks/retrieve/{collection}.tsv")
     wildcard_constraints:
-        collection=one_of(staged("bm25", "official", "run")),
+        collection=one_of(study.staged("bm25", "official", "run")),
     conda:
         "../../envs/retrieve.yaml"
     threads: 1
@@ -77,7 +77,7 @@ rule retrieve:
     params:
         library=library("retrieve"),
         spec=collection_spec,
-        stage=first_stage_of,
+        stage=lambda wildcards: study.first_stages[wildcards.collection],
         depth=first_stage_depth,
         check_depth=check_depth,
         drop_same_id=lookup("collections/{collection}/drop_same_id", within=config),
@@ -89,7 +89,7 @@ rule retrieve_dense:
     input:
         queries=built("collections/{collection}/queries.jsonl"),
         index=index_of,
-        encoder=f"{RESULTS}backbones/{ENCODER}",
+        encoder=f"{RESULTS}backbones/{study.encoder}",
     output:
         first_stage=built("collections/{collection}/first-stage.trec"),
         candidates=built("collections/{collection}/candidates.trec"),
@@ -98,7 +98,7 @@ rule retrieve_dense:
     benchmark:
         built("benchmarks/retrieve_dense/{collection}.tsv")
     wildcard_constraints:
-        collection=one_of(staged("dense")),
+        collection=one_of(study.staged("dense")),
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -111,15 +111,15 @@ rule retrieve_dense:
         depth=first_stage_depth,
         check_depth=check_depth,
         drop_same_id=lookup("collections/{collection}/drop_same_id", within=config),
-        encoder=ENCODING,
+        encoder=study.encoding,
     script:
         "../scripts/retrieve_dense.py"
 
 
 rule first_stage:
     input:
-        runs=expand(built("collections/{c}/first-stage.trec"), c=USED),
-        qrels=expand(built("collections/{c}/qrels.trec"), c=USED),
+        runs=expand(built("collections/{c}/first-stage.trec"), c=study.used),
+        qrels=expand(built("collections/{c}/qrels.trec"), c=study.used),
     output:
         measured=built("metrics/first-stage.parquet"),
     log:
@@ -135,9 +135,9 @@ rule first_stage:
         gpu=0,
     params:
         library=library("first_stage"),
-        collections=USED,
-        stages=[FIRST_STAGES[name] for name in USED],
-        published=[config["collections"][name]["published"] for name in USED],
+        collections=study.used,
+        stages=[study.first_stages[name] for name in study.used],
+        published=[config["collections"][name]["published"] for name in study.used],
         tolerance=lookup("first_stage/tolerance", within=config),
     script:
         "../scripts/first_stage.py"
@@ -146,7 +146,7 @@ rule first_stage:
 rule passages:
     input:
         candidates=built("collections/{collection}/candidates.trec"),
-        judged=judged_files,
+        judged=lambda wildcards: study.judgements_of(wildcards.collection),
         source=fetched,
         corpus=files_of("corpus.jsonl"),
     output:

@@ -3,7 +3,7 @@
 
 def in_parts(path):
     """What a model job writes: the file itself or, with shards, its part of it."""
-    if SHARDS == 1:
+    if study.shards == 1:
         return path
     # Within expand() the wildcards that stay are in double braces.
     shard = "{{shard}}" if "{{" in path else "{shard}"
@@ -13,12 +13,12 @@ def in_parts(path):
 def of_shard(path):
     """A log or benchmark file of its own for each shard."""
     folder, name = os.path.split(path)
-    return path if SHARDS == 1 else f"{folder}/{{shard}}/{name}"
+    return path if study.shards == 1 else f"{folder}/{{shard}}/{name}"
 
 
 def shard_of(wildcards):
     """Number of the shard, from 0, and how many there are."""
-    return [SHARD_NAMES.index(wildcards.shard) if SHARDS > 1 else 0, SHARDS]
+    return [study.shard_names.index(wildcards.shard) if study.shards > 1 else 0, study.shards]
 
 
 def run_files(*files):
@@ -27,7 +27,7 @@ def run_files(*files):
 
 
 def parts_of(files):
-    return [in_parts(file).replace("{shard}", name) for name in SHARD_NAMES for file in files]
+    return [in_parts(file).replace("{shard}", name) for name in study.shard_names for file in files]
 
 
 def of_methods(names, *endings):
@@ -35,7 +35,7 @@ def of_methods(names, *endings):
 
 
 RANKING = (".trec", ".parquet")
-FROZEN_FILES = run_files(*of_methods(FROZEN, *RANKING), "masses.safetensors", "routes.parquet")
+FROZEN_FILES = run_files(*of_methods(study.frozen, *RANKING), "masses.safetensors", "routes.parquet")
 RERANKED_FILES = run_files(*of_methods(["{variant}"], *RANKING))
-GENERATED_FILES = run_files(*of_methods(WRITTEN or ["none"], *RANKING, ".calls.jsonl.gz"))
+GENERATED_FILES = run_files(*of_methods(study.written or ["none"], *RANKING, ".calls.jsonl.gz"))
 JUDGED_FILES = run_files(*of_methods(["qwen3-reranker"], *RANKING, ".calls.jsonl.gz"))

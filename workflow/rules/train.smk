@@ -1,6 +1,6 @@
-def unfinished(wildcards):
+def unfinished(backbone, variant):
     """What a killed job has left of an adapter, from which the next one starts: not an output."""
-    return f"{RESULTS}adapters/{wildcards.backbone}/.unfinished-{wildcards.variant}"
+    return built(f"adapters/{backbone}/.unfinished-{variant}")
 
 
 for BATCH in BATCHES:
@@ -31,7 +31,7 @@ for BATCH in BATCHES:
             "../../envs/model.yaml"
         threads: config["threads"]
         resources:
-            mem_mb=memory("train"),
+            mem_mb=memory("train", BATCH),
             runtime=minutes("train", BATCH),
             gpu=GPU,
         params:
@@ -42,7 +42,7 @@ for BATCH in BATCHES:
             seed=config["seed"],
             settings=for_each(
                 BATCH,
-                settings(
+                settings_of(
                     "prompt",
                     "encoding",
                     "query_span",
