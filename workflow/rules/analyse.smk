@@ -1,6 +1,6 @@
 rule claims:
     input:
-        unpack(claimed),
+        **cells.claimed(),
         metrics=built("metrics/main.parquet"),
         costs=built("metrics/cost.parquet"),
         formats=built("metrics/format.parquet"),
@@ -21,7 +21,7 @@ rule claims:
         gpu=0,
     params:
         library=library("claims"),
-        models=models_of_claims(),
+        models=cells.models_of_claims(),
         panels=PANELS,
         synthetic=any(config["collections"][c]["source"] == "synthetic" for c in study.used),
         depth=lookup("headrank/candidates/depth", within=config),
@@ -34,7 +34,7 @@ rule claims:
 
 rule head_map:
     input:
-        heads=heads_of,
+        heads=cells.head_sets(),
     output:
         scores=built("metrics/heads.parquet"),
         criteria=built("metrics/heads-criteria.parquet"),
@@ -53,7 +53,7 @@ rule head_map:
         gpu=0,
     params:
         library=library("head_map"),
-        cells=HEAD_CELLS,
+        cells=cells.heads,
     script:
         "../scripts/head_map.py"
 
@@ -96,7 +96,7 @@ rule controls:
         masses=expand(built("runs/{{backbone}}/{d}/masses.safetensors"), d=study.common),
         rankings=expand(built("runs/{{backbone}}/{d}/headrank-untrained.parquet"), d=study.common),
         qrels=expand(built("collections/{d}/qrels.trec"), d=study.common),
-        references=expand(built("runs/{{backbone}}/{d}/{m}.trec"), d=study.common, m=REFERENCES),
+        references=expand(built("runs/{{backbone}}/{d}/{m}.trec"), d=study.common, m=cells.references),
     output:
         layers=built("metrics/controls/{backbone}-layers.parquet"),
         draws=built("metrics/controls/{backbone}-draws.parquet"),
@@ -153,7 +153,7 @@ rule transfer:
 
 rule routes:
     input:
-        routes=[f"{RESULTS}runs/{b}/{d}/routes.parquet" for b, d in ROUTE_CELLS],
+        routes=[f"{RESULTS}runs/{b}/{d}/routes.parquet" for b, d in cells.routes],
     output:
         routes=built("metrics/routes.parquet"),
     log:
@@ -170,7 +170,7 @@ rule routes:
         gpu=0,
     params:
         library=library("routes"),
-        cells=ROUTE_CELLS,
+        cells=cells.routes,
     script:
         "../scripts/routes.py"
 
@@ -220,7 +220,7 @@ rule query_curve:
         gpu=0,
     params:
         library=library("query_curve"),
-        queries=QUERY_NUMBERS,
+        queries={v: config["variants"][v]["training"]["queries"] for v in config["ablation"]["queries"]},
         backbone=study.ablated,
         resampling=RESAMPLING,
     script:

@@ -48,7 +48,7 @@ rule significance:
         gpu=0,
     params:
         library=library("significance"),
-        pairs=compared,
+        pairs=lambda wildcards: cells.compared(wildcards.scope),
         # What is said of each mean is a family of its own where one method meets all others.
         family=branch(lambda wildcards: wildcards.scope == "rivals", then="benchmark", otherwise="table"),
         averages=config["averages"],
@@ -109,17 +109,17 @@ rule homogenisation:
         cells=cells_of,
         zone=ZONE,
         averages=config["averages"],
-        logarithmic=LOGARITHMIC,
+        logarithmic=cells.logarithmic,
     script:
         "../scripts/homogenisation.py"
 
 
 rule cost:
     input:
-        rankings=told_rankings,
-        calls=told_calls,
+        rankings=cells.rankings(cells.told),
+        calls=cells.calls(cells.told),
         backbones=expand(built("backbones/{b}"), b=config["backbones"]),
-        heads=heads_of,
+        heads=cells.head_sets(),
     output:
         cost=built("metrics/cost.parquet"),
     log:
@@ -136,17 +136,17 @@ rule cost:
         gpu=0,
     params:
         library=library("cost"),
-        cells=told_cells,
-        heads=HEAD_CELLS,
-        independent=INDEPENDENT,
+        cells=cells.told,
+        heads=cells.heads,
+        independent=cells.independent,
     script:
         "../scripts/cost.py"
 
 
 rule formatting:
     input:
-        rankings=told_rankings,
-        calls=told_calls,
+        rankings=cells.rankings(cells.told),
+        calls=cells.calls(cells.told),
         candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
     output:
         counts=built("metrics/format.parquet"),
@@ -164,7 +164,7 @@ rule formatting:
         gpu=0,
     params:
         library=library("formatting"),
-        cells=told_cells,
+        cells=cells.told,
         writing=WRITING,
         depth=lookup("headrank/candidates/depth", within=config),
     script:
@@ -174,8 +174,8 @@ rule formatting:
 rule timing:
     input:
         # What is timed has run when these are there; rankings of part of the queries enter no metrics.
-        metrics=expand(built("metrics/{scope}.parquet"), scope=EVALUATED),
-        rankings=told_rankings,
+        metrics=expand(built("metrics/{scope}.parquet"), scope=cells.scopes),
+        rankings=cells.rankings(cells.told),
     output:
         timing=built("metrics/timing.parquet"),
     log:

@@ -1,6 +1,6 @@
 rule table:
     input:
-        unpack(table_frames),
+        unpack(lambda wildcards: artefacts.frames(TABLES[wildcards.table])),
     output:
         csv=report(
             built("tables/{table}.csv"),
@@ -26,14 +26,14 @@ rule table:
         gpu=0,
     params:
         library=library("table"),
-        options=table_options,
+        options=lambda wildcards: artefacts.table_options(wildcards.table),
     script:
         "../scripts/table.py"
 
 
 rule figure:
     input:
-        unpack(figure_frames),
+        unpack(lambda wildcards: artefacts.frames(FIGURES[wildcards.figure])),
     output:
         pdf=built("figures/{figure}.pdf"),
         png=report(
@@ -58,6 +58,6 @@ rule figure:
         gpu=0,
     params:
         library=library("figure"),
-        options=figure_options,
+        options=lambda wildcards: artefacts.figure_options(wildcards.figure),
     script:
         "../scripts/figure.py"

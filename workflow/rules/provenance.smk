@@ -7,7 +7,7 @@ All of it stands behind the last table and figure, so that a change here reruns 
 rule provenance:
     input:
         # What is timed has run when these are there.
-        artefacts=paper(),
+        artefacts=artefacts.paper(),
         models=expand(built("backbones/{b}"), b=USED_MODELS),
         collections=expand(
             built("collections/{c}/{f}"),
@@ -67,7 +67,7 @@ rule sidecars:
 rule manifest:
     input:
         # Everything else, so that nothing changes behind it.
-        artefacts=paper(),
+        artefacts=artefacts.paper(),
         provenance=built("provenance.json"),
         runs=RUNS,
         sidecars=[f"{run}.yaml" for run in RUNS],
