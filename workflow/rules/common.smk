@@ -69,7 +69,7 @@ def check_depth(wildcards):
 
 
 def index_of(wildcards):
-    return study.index_of(wildcards.collection)
+    return study.index_of(wildcards.collection) or []
 
 
 def asked(wildcards):

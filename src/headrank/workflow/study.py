@@ -243,11 +243,14 @@ class Study:
         other: str | None = self.config["collections"][collection]["corpus"]
         return other
 
-    def index_of(self, collection: str) -> list[str]:
-        """The index that a collection is searched in: its own, or that of the one that has the same documents."""
+    def index_of(self, collection: str) -> str | None:
+        """The index that a collection is searched in: its own, or that of the one that has the same documents.
+
+        None where its candidates come from elsewhere.
+        """
         stage = self.first_stages[collection]
         name = self.shared_corpus(collection) or collection
-        return [f"{self.results}indexes/{name}/{stage}"] if stage in ("bm25", "dense") else []
+        return f"{self.results}indexes/{name}/{stage}" if stage in ("bm25", "dense") else None
 
     def judgements_of(self, collection: str) -> list[str]:
         """Judgements of a training collection, whose judged documents go into training lists."""
