@@ -153,7 +153,7 @@ rule transfer:
 
 rule routes:
     input:
-        routes=[f"{RESULTS}runs/{b}/{d}/routes.parquet" for b, d in cells.routes],
+        routes=[f"{RESULTS}runs/{b}/{d}/routes.parquet" for b, d in cells.places],
     output:
         routes=built("metrics/routes.parquet"),
     log:
@@ -170,7 +170,7 @@ rule routes:
         gpu=0,
     params:
         library=library("routes"),
-        cells=cells.routes,
+        cells=cells.places,
     script:
         "../scripts/routes.py"
 

@@ -62,10 +62,9 @@ class Cells:
     @cached_property
     def told(self) -> list[Cell]:
         """The cells of the main table, and those of generative methods that it leaves out."""
-        places = [(b, d) for b in self.study.backbones for d in self.study.panel_of(b)]
         more = [
             (b, d, m)
-            for b, d in places
+            for b, d in self.places
             for m in self.study.generative
             if self.runs_on(m, b) and not self._compares(m, d)
         ]
@@ -99,8 +98,8 @@ class Cells:
         return [(b, m) for b in self.study.backbones for m in names if self.study.has_baseline(m, b)]
 
     @cached_property
-    def routes(self) -> list[tuple[str, str]]:
-        """(backbone, benchmark) of every ranking by heads that are chosen query by query."""
+    def places(self) -> list[tuple[str, str]]:
+        """(backbone, benchmark) of all that is ranked."""
         return [(b, d) for b in self.study.backbones for d in self.study.panel_of(b)]
 
     @property
@@ -171,7 +170,7 @@ class Cells:
 
     def claimed(self) -> dict[str, list[str]]:
         """Rankings before and after training, of which the claims compare the middle zones."""
-        places = [f"{self.study.results}runs/{b}/{d}" for b, d in self.routes]
+        places = [f"{self.study.results}runs/{b}/{d}" for b, d in self.places]
         return {
             "trained": [f"{place}/headrank.parquet" for place in places],
             "untrained": [f"{place}/headrank-untrained.parquet" for place in places],
