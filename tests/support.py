@@ -23,8 +23,11 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 from headrank.data.collections import Document
 from headrank.engine.backbone import Backbone, load_backbone
 from headrank.engine.features import Features
+from headrank.heads.head_set import HeadSet
+from headrank.heads.judged import Judged
+from headrank.methods.table import CRITERIA
 from headrank.prompts.builder import Prompt, PromptBuilder
-from headrank.settings import Settings
+from headrank.settings import BaselineSettings, Settings
 
 torch.set_num_threads(1)
 transformers.logging.set_verbosity_error()
@@ -192,6 +195,18 @@ def passages(count: int, words: int = 3, seed: int = 0) -> list[Document]:
 def tiny_prompt(kind: str = "qwen3", count: int = 4, query: str = "red oak", seed: int = 0) -> Prompt:
     """A prompt over ``count`` random passages."""
     return builder(kind).build(query, passages(count, seed=seed))
+
+
+def choose_heads(
+    criterion: str,
+    features: Features,
+    lists: pd.DataFrame,
+    provenance: Mapping[str, Any] | None = None,
+    **baselines: Any,
+) -> HeadSet:
+    """Heads by a criterion of the table of methods, with these settings of ``baselines``."""
+    settings = Settings(baselines=BaselineSettings(**baselines))
+    return CRITERIA[criterion].choose(Judged(features, lists, settings, provenance or {}))
 
 
 def lists_frame(grades: Sequence[Sequence[int]], qids: Sequence[str] | None = None) -> pd.DataFrame:

@@ -226,8 +226,7 @@ class InferenceSettings:
 class Settings:
     """All of HeadRank's settings, which with other heads and losses are those of other trained methods.
 
-    heads: whose criterion chooses the heads that are trained (``headrank.heads.detection.CRITERIA``, or HeadRank's
-    own).
+    heads: whose criterion chooses the heads that are trained (``headrank.methods.table.CRITERIA``).
     """
 
     heads: str = "headrank"

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from conftest import REPOSITORY
 
-from headrank.workflow.library import library_files
+from headrank.workflow.library import ENTRIES, library_files
 
 RULES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
 ENVIRONMENTS = sorted((REPOSITORY / "envs").glob("*.yaml"))
@@ -200,27 +200,41 @@ def test_rules_watch_the_library_files_that_their_scripts_load() -> None:
     for name, block, _ in blocks():
         script = re.search(r'script:\s+"\.\./scripts/(\w+)\.py"', block)
         if script:
-            assert f'library=library("{script[1]}")' in block, name
-    watched = watched_files()
+            assert re.search(rf'library=library\("{script[1]}"[,)]', block), name
+    files_of = watched_files()
     for _, script, _ in rules():
         _, files = reached(REPOSITORY / "workflow" / "scripts" / f"{script}.py")
         names = {str(file.relative_to(SOURCE / "headrank")).removesuffix(".py") for file in files}
-        assert names - {"__init__"} <= watched[script], script
-    assert {"rerankers/icr", "rerankers/core", "engine/extract", "engine/backbone", "data/trec"} <= watched[
-        "frozen"
-    ]
-    assert {"tables/names", "tables/write"} <= watched["table"]
-    assert {f"engine/tiles/{name}" for name in ("__init__", "avx2.c", "tiles.h")} <= watched["train"]
-    assert not any(name.startswith("engine/tiles/") for name in watched["table"])
+        assert names - {"__init__"} <= files_of[script], script
+    assert {"engine/extract", "engine/backbone", "data/trec", "rerankers/frozen"} <= files_of["frozen"]
+    assert {"tables/names", "tables/write"} <= files_of["table"]
+    assert {f"engine/tiles/{name}" for name in ("__init__", "avx2.c", "tiles.h")} <= files_of["train"]
+    assert not any(name.startswith("engine/tiles/") for name in files_of["table"])
+
+
+def test_a_job_watches_the_methods_that_it_builds_and_no_others() -> None:
+    """So that a new method, or a change of one, reruns nothing of the others."""
+    few = watched("frozen", "icr", "reattn-core")
+    entries = {name for name in few if name.startswith("methods/entries/")}
+    assert {"rerankers/icr", "rerankers/core", "rerankers/reattn", "methods/entries/icr"} <= few
+    # ReAttn's description names all methods that it can re-weight.
+    assert entries == {f"methods/entries/{name}" for name in ("__init__", "icr", "core", "qrhead", "reattn")}
+    assert not any(name.startswith(("generative/generate", "rerankers/routehead")) for name in few)
+    assert {"heads/detection"} <= watched("detect", "core")
+    assert {"heads/selection", "methods/entries/headrank"} <= watched("select", "headrank")
+    assert {"generative/setwise"} <= watched("generate", "setwise")
+    # A table shows the titles of all, whatever they are made of.
+    shown = watched_files()["table"]
+    assert {f"methods/entries/{path.stem}" for path in ENTRIES.glob("*.py")} <= shown
+    assert not any(name.startswith("rerankers/") for name in shown)
+
+
+def watched(script: str, *methods: str) -> set[str]:
+    """What the workflow finds for a script that builds these methods."""
+    files = library_files(REPOSITORY / "workflow" / "scripts" / f"{script}.py", methods or None)
+    return {file.relative_to(SOURCE / "headrank").as_posix().removesuffix(".py") for file in files}
 
 
 def watched_files() -> dict[str, set[str]]:
-    """What the workflow finds for each script."""
-    scripts = REPOSITORY / "workflow" / "scripts"
-    return {
-        script: {
-            file.relative_to(SOURCE / "headrank").as_posix().removesuffix(".py")
-            for file in library_files(scripts / f"{script}.py")
-        }
-        for _, script, _ in rules()
-    }
+    """What the workflow finds for each script, whatever methods it builds."""
+    return {script: watched(script) for _, script, _ in rules()}

@@ -251,10 +251,8 @@ rule clock:
         runtime=minutes("generate"),
         gpu=GPU,
     params:
-        library=library("clock"),
-        frozen=[
-            m for m in study.frozen if m not in config["clock"]["leave_out"] and not m.endswith("-faithful")
-        ],
+        library=library("clock", [*study.timed, *study.written]),
+        frozen=study.timed,
         generative={"methods": study.written, "settings": study.generative_settings},
         trained=clocked_settings,
         settings=settings(*RANKED_BY, "baselines"),

@@ -79,7 +79,7 @@ rule detect:
         runtime=60,
         gpu=0,
     params:
-        library=library("detect"),
+        library=library("detect", study.detected),
         seed=config["seed"],
         settings=settings("baselines"),
     script:
@@ -108,7 +108,7 @@ for BATCH in BATCHES:
             runtime=60,
             gpu=0,
         params:
-            library=library("select"),
+            library=library("select", study.criteria),
             seed=config["seed"],
             settings=for_each(BATCH, settings_of("heads", "selection", "mass", "baselines")),
             queries=for_each(BATCH, training_queries),

@@ -3,6 +3,9 @@
 from headrank.workflow.library import library_digest
 
 
-def library(script):
-    """The digest that a rule has as a parameter, so that a change in a file which its script loads reruns it."""
-    return library_digest(str(workflow.source_path(f"../scripts/{script}.py")))
+def library(script, methods=None):
+    """The digest that a rule has as a parameter, so that a change in a file which its script loads reruns it.
+
+    methods: those that the script builds, or whose criteria choose heads in it; what other methods do is not its business.
+    """
+    return library_digest(str(workflow.source_path(f"../scripts/{script}.py")), methods)

@@ -27,7 +27,7 @@ rule frozen:
         gpu=GPU,
         tokens_per_pass=tokens_per_pass,
     params:
-        library=library("frozen"),
+        library=library("frozen", study.frozen),
         benchmarks={d: config["collections"][d]["id"] for d in config["panel"]},
         queries=lambda wildcards: study.ranked(wildcards.backbone),
         methods=study.frozen,
@@ -114,7 +114,7 @@ rule generate:
         runtime=minutes("generate"),
         gpu=GPU,
     params:
-        library=library("generate"),
+        library=library("generate", study.written),
         methods=study.written,
         queries=asked,
         settings=study.generative_settings,
@@ -163,7 +163,7 @@ rule judge:
         runtime=minutes("judge"),
         gpu=GPU,
     params:
-        library=library("generate"),
+        library=library("generate", [study.apart] if study.apart else []),
         methods=["qwen3-reranker"],
         queries=asked,
         settings=study.generative_settings,

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-import yaml
+from headrank.workflow.configuration import read_schema
 
 HERE = Path(__file__).parent
 README = HERE.parents[1] / "config" / "README.md"
@@ -18,14 +18,15 @@ def resolved(schema, definitions):
     return {**definitions[name], **schema} if name else schema
 
 
-def kind(schema):
+def kind(schema, definitions):
     """The values that a key takes, in words."""
     if "enum" in schema:
         return " \\| ".join(f"`{'null' if value is None else value}`" for value in schema["enum"])
     kinds = schema.get("type", "any")
     words = " or ".join(kinds) if isinstance(kinds, list) else kinds.replace("array", "list")
-    if "enum" in schema.get("items", {}):
-        words += f" of {', '.join(f'`{item}`' for item in schema['items']['enum'])}"
+    items = resolved(schema.get("items", {}), definitions)
+    if "enum" in items:
+        words += f" of {', '.join(f'`{item}`' for item in items['enum'])}"
     low, high = schema.get("minimum"), schema.get("maximum")
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
     bounds = [f"≥ {low}"] * (low is not None) + [f"> {above}"] * (above is not None)
@@ -45,7 +46,7 @@ def rows(schema, definitions, place=""):
         default = "required" if key in required and not place.endswith("NAME.") else ""
         if "default" in inner and inner["default"] not in ({}, []):
             default = f"`{json.dumps(inner['default'], ensure_ascii=False)}`"
-        yield name, kind(inner), default, description
+        yield name, kind(inner, definitions), default, description
         free = inner.get("additionalProperties")
         if isinstance(free, dict):
             below = f"{name}.NAME"
@@ -66,7 +67,7 @@ def rows(schema, definitions, place=""):
 
 def section():
     """The section as Markdown, between its marks."""
-    schema = yaml.safe_load((HERE / "config.schema.yaml").read_text(encoding="utf-8"))
+    schema = read_schema(HERE / "config.schema.yaml")
     lines = [BEGIN, "", "| key | values | default | meaning |", "|---|---|---|---|"]
     for name, values, default, description in rows(schema, schema["$defs"]):
         lines.append(

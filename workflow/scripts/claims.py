@@ -14,7 +14,7 @@ from headrank.evaluation.verdicts import claim_rows, claims_frame, rows_not_run,
 from headrank.generative.calls import read_calls
 from headrank.heads.head_set import HeadSet
 from headrank.jobs.job import stage
-from headrank.tables.kinds import kind_of
+from headrank.methods.table import kind_of
 
 
 def main(inputs, models, panels, study, zone, resampling, output):

@@ -14,9 +14,10 @@ with uncollected(for_good=True):
     from headrank.heads.head_set import HeadSet
     from headrank.heads.routing.router import Router
     from headrank.jobs.job import stage
+    from headrank.methods.build import build
     from headrank.prompts.builder import PromptBuilder
     from headrank.rerankers import read_candidates_of, trained
-    from headrank.rerankers.registry import Parts, build
+    from headrank.rerankers.parts import Parts
     from headrank.settings import Settings
     from headrank.specs import read_spec
     from headrank.training.adapter import check_adapter

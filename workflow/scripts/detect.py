@@ -9,8 +9,9 @@ import pandas as pd
 
 from headrank import __version__
 from headrank.engine.features import Features
-from headrank.heads.detection import detect
+from headrank.heads.judged import Judged
 from headrank.jobs.job import stage
+from headrank.methods.table import HEAD_SETS
 from headrank.settings import Settings
 
 
@@ -21,16 +22,15 @@ def main(features, lists, given, seed, outputs):
         for path, judged in zip(features, lists, strict=True)
     }
     for path in outputs:
-        # Methods detected on their own kind of data say so in their name.
-        name = Path(path).stem
-        stored, judged = pools["detection" if name.endswith("-own") else "training"]
+        method = HEAD_SETS[Path(path).stem]
+        stored, judged = pools[method.pool]
         provenance = {
             "headrank": __version__,
             "queries": int(judged["qid"].nunique()),
             "seed": seed,
             "settings": given,
         }
-        detect(name.removesuffix("-own"), stored, judged, settings.baselines, provenance).save(path)
+        method.criterion.choose(Judged(stored, judged, settings, provenance)).save(path)
 
 
 if __name__ == "__main__":

@@ -18,13 +18,13 @@ with uncollected(for_good=True):
     from headrank.jobs.finished_blocks import Finished
     from headrank.jobs.job import stage
     from headrank.jobs.shards import join_features, join_frames
+    from headrank.methods.build import build, released, rerank_released
     from headrank.process.progress import whole_job
     from headrank.prompts.builder import PromptBuilder
     from headrank.prompts.templates import beir_name
     from headrank.rerankers import as_run, queries_of_shard, shard_of_candidates
-    from headrank.rerankers.faithful import rerank_faithful
     from headrank.rerankers.frozen import rerank_frozen
-    from headrank.rerankers.registry import FAITHFUL, Parts, build
+    from headrank.rerankers.parts import Parts
     from headrank.settings import Settings
     from headrank.training.adapter import fingerprint
 
@@ -35,8 +35,8 @@ def main(inputs, params, tokens_per_pass, masses_paths):
     builder = PromptBuilder(backbone.tokenizer, settings.prompt)
     heads = {Path(path).stem: HeadSet.load(path) for path in inputs.heads}
     router = Router.load(inputs.router) if inputs.router else None
-    methods = build(params.methods, Parts(backbone, builder, heads, settings, router))
-    faithful = [name for name in params.methods if name in FAITHFUL]
+    parts_of_methods = Parts(backbone, builder, heads, settings, router)
+    methods, faithful = build(params.methods, parts_of_methods), released(params.methods)
     # Name, candidates and how many of them are ranked; the first block goes to another shard each time.
     benchmarks = [
         (name, run, params.queries[name], params.shard, offset)
@@ -46,15 +46,8 @@ def main(inputs, params, tokens_per_pass, masses_paths):
 
     def rank(block, name):
         frames, masses, routes = rerank_frozen(backbone, builder, methods, block, settings, tokens_per_pass)
-        frames |= rerank_faithful(
-            faithful,
-            backbone,
-            heads,
-            block,
-            settings.prompt,
-            beir_name(name, params.benchmarks[name]),
-            tokens_per_pass,
-        )
+        benchmark = beir_name(name, params.benchmarks[name])
+        frames |= rerank_released(faithful, parts_of_methods, block, benchmark, tokens_per_pass)
         return {**frames, "masses": masses, "routes": routes}
 
     count = sum(queries_of_shard(*which) for _, *which in benchmarks)

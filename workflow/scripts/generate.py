@@ -13,11 +13,11 @@ with uncollected(for_good=True):
     from headrank.data.trec import write_run
     from headrank.engine.backbone import load_backbone
     from headrank.generative.calls import write_calls
-    from headrank.generative.rerank import rerank_generative
     from headrank.generative.settings import GenerativeSettings
     from headrank.jobs.finished_blocks import Finished
     from headrank.jobs.job import stage
     from headrank.jobs.shards import join_frames
+    from headrank.methods.ask import rerank_asked
     from headrank.process.progress import whole_job
     from headrank.rerankers import as_run, queries_of_shard, shard_of_candidates
     from headrank.specs import read_spec
@@ -36,7 +36,7 @@ def main(inputs, params, rankings):
     finished = Finished(Path(params.unfinished), owner)
 
     def rank(block, method):
-        ranking, calls = rerank_generative(method, backbone, block, settings)
+        ranking, calls = rerank_asked(method, backbone, block, settings)
         return {"ranking": ranking, "calls": calls}
 
     count = sum(queries_of_shard(*which) for which in benchmarks)

@@ -5,9 +5,9 @@ import pandas as pd
 from headrank import __version__
 from headrank.data.training_lists import subset_queries
 from headrank.engine.features import Features
-from headrank.heads.detection import detect
-from headrank.heads.selection import select_headrank
+from headrank.heads.judged import Judged
 from headrank.jobs.job import stage
+from headrank.methods.table import CRITERIA
 from headrank.settings import Settings
 
 
@@ -20,16 +20,14 @@ def main(inputs, given, queries, seed, outputs):
 
 def choose(features, lists, given, seed):
     settings = Settings.from_mapping(given)
-    used = ["selection", "mass"] if settings.heads == "headrank" else ["baselines"]
+    criterion = CRITERIA[settings.heads]
     provenance = {
         "headrank": __version__,
         "queries": int(lists["qid"].nunique()),
         "seed": seed,
-        "settings": {section: given[section] for section in used},
+        "settings": {section: given[section] for section in criterion.settings},
     }
-    if settings.heads == "headrank":
-        return select_headrank(features, lists, settings.selection, settings.mass, provenance=provenance)
-    return detect(settings.heads, features, lists, settings.baselines, provenance)
+    return criterion.choose(Judged(features, lists, settings, provenance))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas as pd
 
 from headrank.engine.backbone import Backbone
-from headrank.generative.rerank import rerank_generative
 from headrank.generative.settings import GenerativeSettings
+from headrank.methods.ask import rerank_asked
 from headrank.prompts.builder import PromptBuilder
 from headrank.rerankers import Method, rerank_together
 from headrank.rerankers.candidates import Candidates
@@ -35,7 +35,7 @@ def generative_ways(
     """Each generative reference alone; all of them run the whole model."""
 
     def way(name: str) -> Way:
-        return lambda candidates: rerank_generative(name, backbone, [candidates], settings)
+        return lambda candidates: rerank_asked(name, backbone, [candidates], settings)
 
     return {name: (way(name), backbone.n_layers) for name in names}
 

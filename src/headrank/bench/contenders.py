@@ -18,10 +18,10 @@ from headrank.engine.backbone import Backbone
 from headrank.engine.capture import Capture
 from headrank.engine.packing import Segment
 from headrank.generative.chat import Chat
-from headrank.generative.rerank import METHODS
 from headrank.generative.settings import GenerativeSettings
 from headrank.generative.task import Called, Query, hold
 from headrank.heads.head_set import HeadSet
+from headrank.methods.table import ASKED
 from headrank.rerankers import Candidates, rerank_together
 from headrank.rerankers.headrank import headrank
 from headrank.rerankers.icr import icr
@@ -167,7 +167,7 @@ def generative(bench: Bench, name: str, settings: GenerativeSettings | None = No
     query = Query("bench", chat.text(f" {work.query}"), passages, chat, settings)
 
     def go() -> list[Called]:
-        [(_, called)] = hold(bench.backbone, [("bench", METHODS[name](query))], settings.batch_tokens, name)
+        [(_, called)] = hold(bench.backbone, [("bench", ASKED[name].ask(query))], settings.batch_tokens, name)
         return called
 
     return Contender(name, bench.backbone.n_layers, 1.0, 0, 0, 0, go)

@@ -8,8 +8,7 @@ from typing import Any
 
 from headrank.commands.inputs import add_candidates, add_model, count, output_file, read_candidates
 from headrank.errors import InputError
-
-CRITERIA = ("headrank", "qrhead", "qrhead-ndcg", "core", "core-pruned", "selective-icr", "best-layer")
+from headrank.methods.table import CRITERIA
 
 
 def add(commands: Any) -> None:
@@ -28,7 +27,7 @@ def add(commands: Any) -> None:
             " those of training (docs/methods.md, R6)."
         ),
     )
-    detect.add_argument("--criterion", required=True, choices=CRITERIA, help="who chooses")
+    detect.add_argument("--criterion", required=True, choices=list(CRITERIA), help="who chooses")
     detect.add_argument("--backbone", required=True, help="model: folder, GGUF file or hub id")
     detect.add_argument("--revision", help="commit of a hub model")
     add_candidates(detect)
@@ -71,7 +70,7 @@ def run_detect(options: argparse.Namespace) -> None:
     settings = Settings.from_mapping(given)
 
     from headrank.engine.backbone import load_backbone
-    from headrank.rerankers.ready import choose_heads
+    from headrank.methods.ready import choose_heads
 
     backbone = load_backbone(
         options.backbone, dtype=options.dtype, device=options.device, revision=options.revision

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from headrank.methods import CATALOGUE
-from headrank.tables.kinds import KINDS
+from headrank.methods.table import KINDS, METHODS
 
 
 def add(commands: Any) -> None:
@@ -20,12 +19,13 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    listed = [entry for entry in METHODS.values() if not entry.studies_only]
     columns = ("name", "needs", "cost", "about")
-    widths = [max(len(getattr(listing, c)) for listing in CATALOGUE) for c in columns]
+    widths = [max(len(getattr(entry, c)) for entry in listed) for c in columns]
     for kind, title in KINDS.items():
-        listings = [listing for listing in CATALOGUE if listing.kind == kind]
-        if listings:
+        entries = [entry for entry in listed if entry.kind == kind]
+        if entries:
             print(f"{title}")
-        for listing in listings:
-            cells = (getattr(listing, c).ljust(width) for c, width in zip(columns, widths, strict=True))
+        for entry in entries:
+            cells = (getattr(entry, c).ljust(width) for c, width in zip(columns, widths, strict=True))
             print(f"  {'  '.join(cells)}".rstrip())

@@ -15,7 +15,8 @@ from headrank.commands.inputs import (
     read_candidates,
 )
 from headrank.errors import InputError
-from headrank.methods import BY_NAME
+from headrank.methods.entry import NOTHING, Asked, Frozen, Trained
+from headrank.methods.table import METHODS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +70,7 @@ def run(options: argparse.Namespace) -> None:
 
     if options.adapter:
         rank, depth = _trained(options)
-    elif BY_NAME[options.method].kind in ("generative", "supervised"):
+    elif isinstance(METHODS[options.method], Asked):
         rank, depth = _generative(options)
     else:
         rank, depth = _untrained(options)
@@ -81,25 +82,25 @@ def run(options: argparse.Namespace) -> None:
 def check(options: argparse.Namespace) -> None:
     """Refuse options that do not go together, before anything is read."""
     name = options.method or "headrank"
-    if name not in BY_NAME:
+    if name not in METHODS or METHODS[name].studies_only:
         raise InputError(f"--method {name}: unknown; `headrank methods` lists those there are")
-    kind = BY_NAME[name].kind
-    if kind == "trained" and not options.adapter:
+    method = METHODS[name]
+    trained, writes = isinstance(method, Trained), isinstance(method, Asked)
+    if trained and not options.adapter:
         raise InputError(f"--method {name}: needs --adapter, the folder that training wrote")
-    if kind != "trained" and options.adapter:
+    if not trained and options.adapter:
         raise InputError(f"--method {name}: is not trained; leave --adapter out")
-    if kind != "trained" and not options.backbone:
+    if not trained and not options.backbone:
         raise InputError(f"--method {name}: needs --backbone")
-    writes = kind in ("generative", "supervised")
     if options.answers and not writes:
         raise InputError(f"--method {name}: writes no answers; leave --answers out")
     if writes and (options.order or options.family):
         raise InputError(
             f"--method {name}: has an order and a chat template of its own; leave --order and --family out"
         )
-    needs = BY_NAME[name].needs in ("a head set", "a router")
+    needs = isinstance(method, Frozen) and method.needs != NOTHING
     if needs and not options.heads:
-        raise InputError(f"--method {name}: needs --heads, {BY_NAME[name].needs}")
+        raise InputError(f"--method {name}: needs --heads, {method.needs}")
     if options.heads and not needs:
         raise InputError(f"--method {name}: takes no --heads")
 
@@ -119,12 +120,12 @@ def _trained(options: argparse.Namespace) -> tuple[Any, int]:
 def _generative(options: argparse.Namespace) -> tuple[Any, int]:
     from headrank.engine.backbone import load_backbone
     from headrank.generative.calls import write_calls
-    from headrank.generative.rerank import rerank_generative
     from headrank.generative.settings import GenerativeSettings
+    from headrank.methods.ask import rerank_asked
 
     def rank(candidates: list[Candidates]) -> pd.DataFrame:
         backbone = load_backbone(options.backbone, None, options.dtype, options.device, options.revision)
-        ranking, calls = rerank_generative(options.method, backbone, candidates, GenerativeSettings())
+        ranking, calls = rerank_asked(options.method, backbone, candidates, GenerativeSettings())
         if options.answers:
             write_calls(output_file(options.answers), calls)
         return ranking
@@ -133,7 +134,7 @@ def _generative(options: argparse.Namespace) -> tuple[Any, int]:
 
 
 def _untrained(options: argparse.Namespace) -> tuple[Any, int]:
-    from headrank.rerankers.ready import rank_untrained
+    from headrank.methods.ready import rank_untrained
     from headrank.settings import Settings
 
     given: dict[str, Any] = {}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from headrank.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RANDOM_ORDER, BEST_ORDER = "random-order", "best-order"
 
@@ -21,6 +23,9 @@ def ndcg_bounds(
     linear gains and ideal ranking these are too. Columns: method (``random-order``, ``best-order``), qid, value. Raises
     InputError for a cutoff below 1.
     """
+    # Only here, so that the names of these orders can be had at little cost.
+    import pandas as pd
+
     if cutoff < 1:
         raise InputError(f"cutoff: {cutoff} is below 1")
     discounts = [1 / math.log2(rank + 1) for rank in range(1, cutoff + 1)]

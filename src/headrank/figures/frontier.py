@@ -11,8 +11,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from headrank.figures.style import DASHED, DOTTED, DOUBLE, GREY, SERIES, language, legend_above
+from headrank.methods.entries.first_stage import FIRST_STAGE
+from headrank.methods.table import KINDS
 from headrank.tables.frontier import frontier_points
-from headrank.tables.kinds import FIRST_STAGE, KINDS, kind_name
 from headrank.tables.names import backbone_name, method_name
 
 MARKERS = {"frozen": "o", "trained": "*", "generative": "s", "supervised": "D"}
@@ -84,7 +85,7 @@ def frontier_figure(
             for look, backbone in zip(SERIES, shown, strict=False)
         ]
         handles += [
-            Line2D([], [], color=GREY, marker=MARKERS[kind], linestyle="", label=kind_name(kind))
+            Line2D([], [], color=GREY, marker=MARKERS[kind], linestyle="", label=KINDS[kind])
             for kind in KINDS
             if kind in set(reranked["kind"])
         ]

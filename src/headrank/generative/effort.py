@@ -6,9 +6,8 @@ For limits of jobs: nothing is loaded, and where the model's answers decide it i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from headrank.cost.multiply_adds import Shape
 from headrank.cost.predict import Rates, pass_seconds, weight_bytes
@@ -37,11 +36,6 @@ class Effort:
     written: int = 0
 
 
-def effort(method: str, count: int, settings: GenerativeSettings) -> Effort:
-    """What a method of ``headrank.generative.rerank.METHODS`` asks about a query with ``count`` passages."""
-    return _EFFORTS[method](count, settings)
-
-
 def query_seconds(
     asked: Effort,
     settings: GenerativeSettings,
@@ -65,13 +59,15 @@ def query_seconds(
     return reading + asked.turns * asked.written * step / together
 
 
-def _windowed(count: int, settings: GenerativeSettings, writes: bool) -> Effort:
+def windowed(count: int, settings: GenerativeSettings, writes: bool) -> Effort:
+    """A question a window, one after the other, as the next window begins with what the last one found best."""
     passages = min(count, settings.window)
     turns = len(windows(count, settings.window, settings.stride))
     return Effort(turns, 1, passages, written=_permutation(passages, settings) if writes else 0)
 
 
-def _single(count: int, settings: GenerativeSettings) -> Effort:
+def one_answer(count: int, settings: GenerativeSettings) -> Effort:
+    """All passages in one prompt, and a permutation of them written."""
     return Effort(1, 1, count, written=_permutation(count, settings))
 
 
@@ -79,9 +75,10 @@ def _permutation(passages: int, settings: GenerativeSettings) -> int:
     return settings.new_tokens or passages * LABEL
 
 
-def _setwise(count: int, settings: GenerativeSettings) -> Effort:
-    """A sift asks at most once a level below where it begins: all of a heap's, when it is built, and one from the top
-    for each passage taken but the last.
+def heapsort(count: int, settings: GenerativeSettings) -> Effort:
+    """Setwise's: a sift asks at most once a level below where it begins.
+
+    All of a heap's sifts are made when it is built, and one from the top for each passage taken but the last.
     """
     children = settings.children
     building = math.ceil(count / (children - 1))
@@ -90,21 +87,11 @@ def _setwise(count: int, settings: GenerativeSettings) -> Effort:
     return Effort(building + taking, 1, min(count, children + 1), settings.passage_tokens)
 
 
-def _setwise_single(count: int, settings: GenerativeSettings) -> Effort:
+def one_short_answer(count: int, settings: GenerativeSettings) -> Effort:
+    """All passages in one prompt, and one label."""
     return Effort(1, 1, count, settings.passage_tokens)
 
 
-def _each(count: int, settings: GenerativeSettings) -> Effort:
+def each_passage(count: int, settings: GenerativeSettings) -> Effort:
+    """A prompt a passage, all at once."""
     return Effort(1, count, 1)
-
-
-_EFFORTS: Mapping[str, Callable[[int, GenerativeSettings], Effort]] = {
-    "rankgpt": partial(_windowed, writes=True),
-    "rankgpt-single": _single,
-    "first": partial(_windowed, writes=False),
-    "setwise": _setwise,
-    "setwise-single": _setwise_single,
-    "yes-no": _each,
-    "query-likelihood": _each,
-    "qwen3-reranker": _each,
-}

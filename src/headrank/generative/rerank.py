@@ -1,9 +1,8 @@
-"""The generative references by name, over queries with candidates; what the model answered is kept."""
+"""The generative references over queries with candidates; what the model answered is kept."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,31 +11,23 @@ from headrank.engine.backbone import Backbone
 from headrank.errors import InputError
 from headrank.generative.calls import CALL_COLUMNS
 from headrank.generative.chat import Chat
-from headrank.generative.listwise import first, rankgpt
-from headrank.generative.pointwise import query_likelihood, qwen3_reranker, yes_no
 from headrank.generative.settings import GenerativeSettings
-from headrank.generative.setwise import setwise, setwise_single
 from headrank.generative.task import Called, Query, Task, hold
 from headrank.prompts.text_encoder import truncate
 from headrank.rerankers.candidates import Candidates
 from headrank.rerankers.together import COLUMNS
 
-METHODS: Mapping[str, Callable[[Query], Task]] = {
-    "rankgpt": rankgpt,
-    "rankgpt-single": partial(rankgpt, single=True),
-    "first": first,
-    "setwise": setwise,
-    "setwise-single": setwise_single,
-    "yes-no": yes_no,
-    "query-likelihood": query_likelihood,
-    "qwen3-reranker": qwen3_reranker,
-}
-
 
 def rerank_generative(
-    name: str, backbone: Backbone, candidates: Sequence[Candidates], settings: GenerativeSettings
+    name: str,
+    ask: Callable[[Query], Task],
+    backbone: Backbone,
+    candidates: Sequence[Candidates],
+    settings: GenerativeSettings,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A ranking of every query by one of ``METHODS``, and every call to the model.
+    """A ranking of every query by a method that asks the model, and every call to the model.
+
+    name: for the progress bar. ask: what it asks about a query, such as ``headrank.generative.listwise.rankgpt``.
 
     Returns a frame of ``headrank.rerankers.together.COLUMNS`` (position: first-stage rank; score: as the method gives
     it, for list methods a number that falls with the rank; tokens: of all prompts of the query; rows: 0), and a frame
@@ -56,7 +47,7 @@ def rerank_generative(
         bodies = [" ".join(part for part in (d.title.strip(), d.text.strip()) if part) for d in c.documents]
         passages = tuple(chat.text(f" {truncate(body, settings.words)}") if body else () for body in bodies)
         query = Query(c.qid, chat.text(f" {c.query.strip()}"), passages, chat, settings)
-        tasks.append((c.qid, METHODS[name](query)))
+        tasks.append((c.qid, ask(query)))
     rows, calls = [], []
     for c, (scores, called) in zip(
         candidates, hold(backbone, tasks, settings.batch_tokens, name), strict=True

@@ -12,65 +12,42 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from headrank.engine.features import Features
 from headrank.errors import InputError
 from headrank.heads.criteria import Array, contrast, ndcg_of_heads
 from headrank.heads.head_set import HeadSet
+from headrank.heads.judged import Judged
 from headrank.heads.selection import each_list, mean_by_query, top_heads
-from headrank.settings import BaselineSettings
 
 Grades = NDArray[np.int64]
-Provenance = dict[str, Any]
 
 
-def detect(
-    criterion: str,
-    features: Features,
-    lists: pd.DataFrame,
-    settings: BaselineSettings,
-    provenance: Provenance | None = None,
-) -> HeadSet:
-    """The heads that a criterion of ``CRITERIA`` chooses; its name is the head set's method.
-
-    Raises InputError when no list has both relevant and other documents.
-    """
-    return CRITERIA[criterion](criterion, features, lists, settings, dict(provenance or {}))
-
-
-def _gold_mass(
-    name: str, features: Features, lists: pd.DataFrame, settings: BaselineSettings, provenance: Provenance
-) -> HeadSet:
+def relevant_mass(name: str, judged: Judged) -> HeadSet:
     """QRHead: mean mass on the relevant documents, calibrated and masked per head."""
+    settings = judged.settings.baselines
 
     def statistic(values: Array, grades: Grades) -> Array:
         found: Array = values[:, grades >= settings.relevant].sum(axis=1)
         return found
 
-    score = _by_query(name, features, lists, "qrhead", statistic)
-    return _chosen(name, features, score, settings.qrhead_k, provenance)
+    return best_heads(name, judged, mean_statistic(name, judged, "qrhead", statistic), settings.qrhead_k)
 
 
-def _solo_ndcg(
-    name: str, features: Features, lists: pd.DataFrame, settings: BaselineSettings, provenance: Provenance
-) -> HeadSet:
+def own_ndcg(name: str, judged: Judged) -> HeadSet:
     """QRHead as its released code judges heads on BEIR: nDCG@10 of the head alone, calibrated and masked."""
-    score = _by_query(name, features, lists, "qrhead", ndcg_of_heads)
-    return _chosen(name, features, score, settings.qrhead_k, provenance)
+    score = mean_statistic(name, judged, "qrhead", ndcg_of_heads)
+    return best_heads(name, judged, score, judged.settings.baselines.qrhead_k)
 
 
-def _contrast(
-    name: str, features: Features, lists: pd.DataFrame, settings: BaselineSettings, provenance: Provenance
-) -> HeadSet:
+def contrast_of_relevant(name: str, judged: Judged, pruned: bool = False) -> HeadSet:
     """CoRe: softmax contrast of each relevant document against the others, at the temperature that ranks best.
 
     Of several temperatures each chooses heads on part of the queries, which then rank the held-out rest (by their
-    summed, calibrated and masked masses); the winner, the larger of equals, chooses on all queries. ``core-pruned``
-    chooses among the first layers only: what pruning the model and detecting anew would find, since a layer does not
-    depend on those above it.
+    summed, calibrated and masked masses); the winner, the larger of equals, chooses on all queries. pruned: among the
+    first layers only: what pruning the model and detecting anew would find, since a layer does not depend on those
+    above it.
     """
-    layers = features.n_layers
-    if name == "core-pruned":
-        layers = max(1, int(layers * (1 - settings.core_prune)))
+    features, lists, settings = judged.features, judged.lists, judged.settings.baselines
+    layers = max(1, int(features.n_layers * (1 - settings.core_prune))) if pruned else features.n_layers
     allowed = np.arange(features.n_layers * features.n_heads) // features.n_heads < layers
     temperatures = settings.core_temperatures
     if not temperatures:
@@ -83,88 +60,78 @@ def _contrast(
             " share that leaves some queries on either side"
         )
 
-    def judged(part: pd.DataFrame, temperature: float) -> Array:
+    def chosen(part: pd.DataFrame, temperature: float, found: Mapping[str, Any]) -> HeadSet:
         def statistic(values: Array, grades: Grades) -> Array:
             positive = grades >= settings.relevant
             if not positive.any() or positive.all():
                 return np.full(values.shape[0], np.nan)
             return contrast(values[:, positive], values[:, ~positive], temperature)
 
-        return _by_query(name, features, part, "core", statistic)
+        score = mean_statistic(name, judged, "core", statistic, part)
+        return best_heads(name, judged, score, settings.core_k, allowed, found)
 
-    found: dict[float, float] = {}
+    ndcg: dict[float, float] = {}
     if len(temperatures) > 1:
         # Every n-th query of a sorted list: held out without a seed.
         held = set(qids[np.linspace(0, len(qids) - 1, count).round().astype(int)])
         outside = lists["qid"].isin(held)
         for temperature in temperatures:
-            heads = _chosen(
-                name, features, judged(lists[~outside], temperature), settings.core_k, {}, allowed
-            )
-            rows = [layer * features.n_heads + head for layer, head in heads.heads]
+            heads = chosen(lists[~outside], temperature, {}).heads
+            rows = [layer * features.n_heads + head for layer, head in heads]
 
             def together(values: Array, grades: Grades, rows: list[int] = rows) -> Array:
                 return ndcg_of_heads(values[rows].sum(axis=0, keepdims=True), grades)
 
-            found[temperature] = float(_by_query(name, features, lists[outside], "qrhead", together)[0])
-    best = max(temperatures, key=lambda t: (found.get(t, 0.0), t))
-    provenance |= {"temperature": best, "heldout_ndcg": {str(t): value for t, value in found.items()}}
-    return _chosen(name, features, judged(lists, best), settings.core_k, provenance, allowed)
+            ndcg[temperature] = float(mean_statistic(name, judged, "qrhead", together, lists[outside])[0])
+    best = max(temperatures, key=lambda t: (ndcg.get(t, 0.0), t))
+    found = {"temperature": best, "heldout_ndcg": {str(t): value for t, value in ndcg.items()}}
+    return chosen(lists, best, found)
 
 
-def _band(
-    name: str, features: Features, lists: pd.DataFrame, settings: BaselineSettings, provenance: Provenance
-) -> HeadSet:
+def band_of_layers(name: str, judged: Judged) -> HeadSet:
     """Selective-ICR: all heads of the layers round the peak of nDCG@10 per layer, the middle preferred.
 
     Each layer is judged as ICR with its heads alone. The published rule is a window of four layers round the peak of
     a bell-shaped curve; the window here has the largest sum of nDCG weighted by a Gaussian round the middle layer.
     """
-    by_layer = _by_query(name, features, lists, "icr_layers", ndcg_of_heads)
-    layers = features.n_layers
+    settings, layers = judged.settings.baselines, judged.features.n_layers
+    by_layer = mean_statistic(name, judged, "icr_layers", ndcg_of_heads)
     width = min(settings.selective_layers, layers)
     middle, spread = (layers - 1) / 2, settings.selective_spread * layers
     weight = np.exp(-(((np.arange(layers) - middle) / spread) ** 2) / 2)
     sums = np.convolve(by_layer * weight, np.ones(width), mode="valid")
     first = int(sums.argmax())
-    provenance |= {"layers": [first, first + width - 1], "ndcg_by_layer": by_layer.tolist()}
-    return _layers(name, features, by_layer, range(first, first + width), provenance)
+    return _whole_layers(name, judged, by_layer, range(first, first + width))
 
 
-def _best_layer(
-    name: str, features: Features, lists: pd.DataFrame, settings: BaselineSettings, provenance: Provenance
-) -> HeadSet:
+def best_layer(name: str, judged: Judged) -> HeadSet:
     """The layer whose heads together rank best by raw mass: where CompRank points from, as far as one may guess."""
+    layers, heads = judged.features.n_layers, judged.features.n_heads
 
     def statistic(values: Array, grades: Grades) -> Array:
-        return ndcg_of_heads(values.reshape(features.n_layers, features.n_heads, -1).sum(axis=1), grades)
+        return ndcg_of_heads(values.reshape(layers, heads, -1).sum(axis=1), grades)
 
-    by_layer = _by_query(name, features, lists, "headrank", statistic)
+    by_layer = mean_statistic(name, judged, "headrank", statistic)
     best = int(by_layer.argmax())
-    provenance |= {"layers": [best, best], "ndcg_by_layer": by_layer.tolist()}
-    return _layers(name, features, by_layer, range(best, best + 1), provenance)
+    return _whole_layers(name, judged, by_layer, range(best, best + 1))
 
 
-CRITERIA: Mapping[str, Callable[[str, Features, pd.DataFrame, BaselineSettings, Provenance], HeadSet]] = {
-    "qrhead": _gold_mass,
-    "qrhead-ndcg": _solo_ndcg,
-    "core": _contrast,
-    "core-pruned": _contrast,
-    "selective-icr": _band,
-    "best-layer": _best_layer,
-}
-
-
-def _by_query(
+def mean_statistic(
     name: str,
-    features: Features,
-    lists: pd.DataFrame,
+    judged: Judged,
     values: str,
     statistic: Callable[[Array, Grades], Array],
+    lists: pd.DataFrame | None = None,
 ) -> Array:
-    """The mean over queries of a statistic, a value per row of the stored values (heads or layers)."""
+    """The mean over queries of a statistic, a value per row of the stored values (heads or layers).
+
+    values: of those that ``engine.extract`` stores. statistic: of (rows, documents) and the documents' grades. lists:
+    part of the judged ones, None for all. Raises InputError when it is nowhere a number.
+    """
     rows, qids = [], []
-    for qid, grades, stored, _ in each_list(features, lists, values):
+    for qid, grades, stored, _ in each_list(
+        judged.features, judged.lists if lists is None else lists, values
+    ):
         rows.append(statistic(stored, grades))
         qids.append(qid)
     means = mean_by_query(rows, qids)
@@ -174,20 +141,28 @@ def _by_query(
     return found
 
 
-def _chosen(
+def best_heads(
     name: str,
-    features: Features,
+    judged: Judged,
     score: Array,
     k: int,
-    provenance: Provenance,
     allowed: NDArray[np.bool_] | None = None,
+    found: Mapping[str, Any] | None = None,
 ) -> HeadSet:
+    """The k heads of the largest score, best first, as the head set of method ``name``.
+
+    score: one of each head of the model, layer by layer. allowed: those that may be chosen, None for all. found: what
+    the choice found out, for the provenance.
+    """
     finite = np.isfinite(score)
     permitted = finite if allowed is None else finite & allowed
-    return top_heads(name, features, score, permitted, k, {"selection": score}, provenance)
+    provenance = {**judged.provenance, **(found or {})}
+    return top_heads(name, judged.features, score, permitted, k, {"selection": score}, provenance)
 
 
-def _layers(name: str, features: Features, by_layer: Array, layers: range, provenance: Provenance) -> HeadSet:
-    score = np.repeat(by_layer, features.n_heads)
-    permitted = np.isin(np.arange(len(score)) // features.n_heads, list(layers))
-    return _chosen(name, features, score, len(layers) * features.n_heads, provenance, permitted)
+def _whole_layers(name: str, judged: Judged, by_layer: Array, layers: range) -> HeadSet:
+    heads = judged.features.n_heads
+    score = np.repeat(by_layer, heads)
+    allowed = np.isin(np.arange(len(score)) // heads, list(layers))
+    found = {"layers": [layers.start, layers.stop - 1], "ndcg_by_layer": by_layer.tolist()}
+    return best_heads(name, judged, score, len(layers) * heads, allowed, found)

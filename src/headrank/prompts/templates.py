@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from headrank.errors import InputError
-
 QUESTION_ANSWERING = "Please answer the following question based on the information in the paragraphs above."
 INFORMATION = "Please find information that are relevant to the following query in the paragraphs above."
 
@@ -46,8 +44,6 @@ CORE = Wording(
     closing="",
     titles=False,
 )
-# Selective-ICR is ICR with fewer layers, prompt and all.
-FAITHFUL = {"icr": ICR, "selective-icr": ICR, "qrhead": QRHEAD, "core": CORE}
 # Llama and Qwen get a blank before the line breaks; the released code leaves it out for Mistral.
 PLAIN_BREAKS = ("mistral",)
 # Benchmarks, by BEIR's names, for which ICR asks a question instead of looking for information.
@@ -63,20 +59,28 @@ def beir_name(name: str, identifier: str) -> str:
     return path[1] if path[0] == "beir" and len(path) > 1 else name
 
 
-def faithful_wording(method: str, family: str, benchmark: str = "") -> Wording:
-    """The wording of a method's released code, for a chat family and (ICR) a benchmark by BEIR's name."""
-    if method not in FAITHFUL:
-        raise InputError(
-            f"methods: {method!r} has no faithful form; these have: {', '.join(sorted(FAITHFUL))}"
-        )
-    wording = FAITHFUL[method]
-    if method in ("icr", "selective-icr") and benchmark in ICR_QUESTIONS:
-        wording = replace(wording, instruction=QUESTION_ANSWERING)
-    if family in PLAIN_BREAKS:
-        wording = replace(
-            wording,
-            before=wording.before.lstrip(" "),
-            closing=wording.closing.lstrip(" "),
-            query_label=wording.query_label.lstrip(" "),
-        )
-    return wording
+def icr_wording(family: str, benchmark: str = "") -> Wording:
+    """Of ICR's released code; it asks a question on some benchmarks (by BEIR's name)."""
+    question = replace(ICR, instruction=QUESTION_ANSWERING) if benchmark in ICR_QUESTIONS else ICR
+    return _for_family(question, family)
+
+
+def qrhead_wording(family: str, benchmark: str = "") -> Wording:
+    """Of QRHead's released code, on every benchmark."""
+    return _for_family(QRHEAD, family)
+
+
+def core_wording(family: str, benchmark: str = "") -> Wording:
+    """Of CoRe's released code, on every benchmark."""
+    return _for_family(CORE, family)
+
+
+def _for_family(wording: Wording, family: str) -> Wording:
+    if family not in PLAIN_BREAKS:
+        return wording
+    return replace(
+        wording,
+        before=wording.before.lstrip(" "),
+        closing=wording.closing.lstrip(" "),
+        query_label=wording.query_label.lstrip(" "),
+    )

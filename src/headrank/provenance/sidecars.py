@@ -13,7 +13,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from headrank.errors import InputError
-from headrank.methods import BY_NAME
+from headrank.methods.entry import NOTHING, Asked
+from headrank.methods.table import METHODS
 
 SUFFIX = ".yaml"
 PAPER = "https://arxiv.org/abs/2604.17237"
@@ -149,23 +150,24 @@ def _first_stage(collection: str, config: Mapping[str, Any]) -> dict[str, Any]:
 def _reranker(method: str, backbone: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
     config = provenance["configuration"]["values"]
     base, over = _base(method, config)
-    listing = BY_NAME[base]
-    model = config["backbones"][backbone]["reranker"] if base == "qwen3-reranker" else None
+    described = METHODS[base]
+    has_weights = isinstance(described, Asked) and described.weights
+    model = config["backbones"][backbone]["reranker"] if has_weights else None
     stage: dict[str, Any] = {
         "name": method,
-        "method": listing.about,
-        "kind": listing.kind,
+        "method": described.about,
+        "kind": described.kind,
         "backbone": _model(model or backbone, provenance["models"]),
         "rerankCutoff": _depth(over, config["backbones"][backbone], config),
         "reranks": _FIRST_STAGE,
     }
-    if cited := _ARXIV.search(listing.about):
+    if cited := _ARXIV.search(described.about):
         stage["arxiv"] = f"https://arxiv.org/abs/{cited[1]}"
     if over:
         stage["changed settings"] = over
     if base != method:
         stage["variant of"] = base
-    if listing.kind in ("generative", "supervised") and config["generative"]["queries"] is not None:
+    if isinstance(described, Asked) and config["generative"]["queries"] is not None:
         stage["queries"] = f"the first {config['generative']['queries']} only"
     return stage
 
@@ -174,9 +176,9 @@ def _base(method: str, config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any
     """The catalogued method that a run's method is or varies, and the settings in which it differs from HeadRank."""
     over = {**config["trained_baselines"], **config["variants"]}.get(method, {})
     base = method.removesuffix("-own")
-    if base not in BY_NAME and over:
+    if base not in METHODS and over:
         base = "headrank"
-    if base not in BY_NAME:
+    if base not in METHODS:
         raise InputError(
             f"{method}: neither a method nor a variant of the study; is the run from another one?"
         )
@@ -187,8 +189,8 @@ def _learned_from(method: str, config: Mapping[str, Any]) -> list[str]:
     """The collections whose judgements chose the method's heads or trained it."""
     if method in config["methods"] and method.endswith("-own"):
         return list(config["detect_on"])
-    listing = BY_NAME[_base(method, config)[0]]
-    taught = listing.kind in ("frozen", "trained") and listing.needs != "nothing more"
+    described = METHODS[_base(method, config)[0]]
+    taught = not isinstance(described, Asked) and described.needs != NOTHING
     return list(config["train_on"]) if taught else []
 
 

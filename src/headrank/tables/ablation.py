@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from headrank.errors import InputError
+from headrank.methods.table import METHODS
 from headrank.tables.marks import against, key_of_mean, legend, superscript
 from headrank.tables.means import averages_legend, benchmark_means, check_averages, over_benchmarks
 from headrank.tables.names import (
-    METHODS,
     TRAINED,
     UNTRAINED,
     average_name,

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from headrank.tables.kinds import FIRST_STAGE, kind_of
+from headrank.methods.entries.first_stage import FIRST_STAGE
+from headrank.methods.table import kind_of
 from headrank.tables.means import benchmark_means, over_benchmarks
 from headrank.tables.names import backbone_name, benchmark_name, by_method, method_name
 from headrank.tables.table import MISSING, Cell, Column, Table, count_cell, number_cell, text_cell

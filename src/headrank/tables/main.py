@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from headrank.tables.kinds import KINDS, kind_name, kind_of
+from headrank.methods.table import KINDS, kind_of
 from headrank.tables.marks import MEAN, against, key_of_mean, legend, superscript
 from headrank.tables.means import averages_legend, benchmark_means, check_averages, over_benchmarks
 from headrank.tables.names import average_name, backbone_name, benchmark_name, by_method, method_name
@@ -56,7 +56,7 @@ def main_table(
             first = not before or kind_of(before) != kind
             row = [
                 text_cell(backbone, backbone_name(backbone) or MISSING),
-                text_cell(kind, kind_name(kind) if first else ""),
+                text_cell(kind, KINDS[kind] if first else ""),
                 text_cell(method, method_name(method)),
             ]
             values = {name: means.get((backbone, name, method)) for name in shown_benchmarks}

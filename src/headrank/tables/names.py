@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from headrank.tables.kinds import FAITHFUL, FIRST_STAGE, METHODS, TRAINED, UNTRAINED
+from headrank.methods.entries.first_stage import FIRST_STAGE
+from headrank.methods.entries.headrank import TRAINED, UNTRAINED
+from headrank.methods.entry import RELEASED
+from headrank.methods.table import METHODS
 
 __all__ = [
     "FIRST_STAGE",
-    "METHODS",
     "TRAINED",
     "UNTRAINED",
     "average_name",
@@ -71,10 +73,10 @@ _AVERAGES = {"core14": "CoRe 14", "open14": "Open 14", "dl": "DL 2019–20"}
 def method_name(method: str) -> str:
     """``icr`` -> ``ICR``; a variant gets its variant name."""
     if method in METHODS:
-        return METHODS[method]
-    bare = method.removesuffix(FAITHFUL)
+        return METHODS[method].title
+    bare = method.removesuffix(RELEASED)
     if bare != method and bare in METHODS:
-        return f"{METHODS[bare]} (as released)"
+        return f"{METHODS[bare].title} (as released)"
     return variant_name(method)
 
 
@@ -112,7 +114,7 @@ def by_method(methods: Iterable[str]) -> list[str]:
     """Methods in the paper's order, ``X-faithful`` after X; others after them, in order of appearance."""
     order = []
     for method in METHODS:
-        faithful = method + FAITHFUL
+        faithful = method + RELEASED
         order += [method] if faithful in METHODS else [method, faithful]
     return _canonical(methods, order)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from headrank.tables.kinds import kind_name, kind_of
+from headrank.methods.table import KINDS, kind_of
 from headrank.tables.marks import MEAN
 from headrank.tables.names import average_name, backbone_name, benchmark_name, by_method, method_name
 from headrank.tables.table import Cell, Column, Table, number_cell, p_cell, text_cell
@@ -49,7 +49,7 @@ def rivals_table(
                     (
                         text_cell(backbone, backbone_name(backbone)),
                         text_cell(panel, _panel(panel, averages)),
-                        text_cell(kind, "" if same else kind_name(kind)),
+                        text_cell(kind, "" if same else KINDS[kind]),
                         text_cell(rival, method_name(rival)),
                         number_cell(row["baseline_value"], 3),
                         number_cell(row["value"], 3),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from headrank.errors import InputError
-from headrank.tables.kinds import DECODING
+from headrank.methods.table import WRITING
 from headrank.tables.names import backbone_name, by_method, method_name
 from headrank.tables.table import MISSING, Cell, Column, Table, count_cell, number_cell, text_cell
 from headrank.tables.tidy import in_order, records, require, require_finite
@@ -143,6 +143,6 @@ def _answers(method: str, sums: dict[str, float]) -> list[Cell]:
     calls = sums["calls"]
     if math.isnan(calls):
         # A method that writes answers and did not count them has no success by construction.
-        text = MISSING if method in DECODING else "(100)"
+        text = MISSING if method in WRITING else "(100)"
         return [number_cell(None, 0), Cell(None, text), Cell(None, text)]
     return [count_cell(int(calls)), *(number_cell(sums[rule] / calls, 1, scale=100) for rule in RULES)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from headrank.methods.table import WRITING
 from headrank.workflow.cells import Cells
 from headrank.workflow.study import Study
 
@@ -54,8 +55,6 @@ FIGURES: dict[str, Frames] = {
 }
 # Of the machine, not of the study.
 MEASURED = ("speed", "growth")
-# Methods that write an answer which a program has to read.
-WRITING = ("rankgpt", "rankgpt-single", "setwise", "setwise-single")
 # Rules that have all run once the runs are evaluated, in the order of the graph.
 TIMED = (
     *("synthesize", "fetch_collection", "collection", "index", "embed", "retrieve", "retrieve_dense"),

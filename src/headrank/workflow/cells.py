@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
+from headrank.methods.entries.pointwise import JUDGE
 from headrank.workflow.study import Study
 
 Cell = tuple[str, str, str]
@@ -72,7 +73,7 @@ class Cells:
 
     def runs_on(self, method: str, backbone: str) -> bool:
         """Whether a method runs on a backbone at all."""
-        if method == "qwen3-reranker":
+        if method == JUDGE:
             return backbone in self.study.judged
         return self.study.has_baseline(method, backbone)
 

@@ -5,7 +5,7 @@ Whatever is wrong is an ``InputError`` of one line that names the key and, where
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import jsonschema
 import yaml
 
 from headrank.errors import InputError, suggestion
+from headrank.methods.entries.first_stage import FIRST_STAGE
+from headrank.methods.table import ASKED, CRITERIA, FROZEN
 from headrank.workflow.names import faults_of_names
 from headrank.workflow.places import faults_of_places
 
@@ -21,8 +23,16 @@ Schema = Mapping[str, Any]
 
 
 def read_schema(path: str | Path) -> dict[str, Any]:
-    """The schema as it stands in its file."""
+    """The schema of a file, with the names of methods and of criteria of heads from the table of methods."""
     schema: dict[str, Any] = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    names: dict[str, Iterable[str]] = {
+        "frozen_method": FROZEN,
+        "asked_method": ASKED,
+        "baseline": [FIRST_STAGE, *FROZEN],
+        "heads": CRITERIA,
+    }
+    for definition, enum in names.items():
+        schema["$defs"][definition]["enum"] = [*enum]
     return schema
 
 
@@ -32,7 +42,7 @@ def complete(config: Config, files: Sequence[str | Path], schema: Schema) -> Non
         _check_repeated(yaml.compose(Path(file).read_text(encoding="utf-8")))
     _check_keys(config, schema)
     _fill_defaults(schema, config, schema["$defs"])
-    for fault in faults_of_names(config, schema):
+    for fault in faults_of_names(config):
         raise InputError(fault)
 
 

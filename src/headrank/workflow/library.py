@@ -1,5 +1,9 @@
 """Which files of the library decide what a script writes.
 
+What the table of methods describes is loaded when a method is built, and a job builds some of them only: those decide
+with all that they load, and the others not at all. Where no methods are named, all descriptions decide (a table shows
+their titles), but not what they would load.
+
 A rule has their digest as a parameter, so that a change in one of them reruns the rule, and a new date or another place
 of the same files does not.
 """
@@ -8,28 +12,50 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
 import headrank
 from headrank.data.digests import file_digest
+from headrank.methods.table import modules_of
 
 ROOT = Path(headrank.__file__).parent
+TABLE, ENTRIES = ROOT / "methods" / "table.py", ROOT / "methods" / "entries"
 
 
-def library_digest(script: str | Path) -> str:
-    """One digest of the names and contents of all files of the library that a script loads."""
-    lines = [f"{file.relative_to(ROOT).as_posix()} {_digest(file)}" for file in library_files(Path(script))]
+def library_digest(script: str | Path, methods: Sequence[str] | None = None) -> str:
+    """One digest of the names and contents of all files of the library that a script loads.
+
+    methods: those that it builds, or whose criteria choose heads in it.
+    """
+    files = library_files(Path(script), None if methods is None else tuple(methods))
+    lines = [f"{file.relative_to(ROOT).as_posix()} {_digest(file)}" for file in files]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 @cache
-def library_files(script: Path) -> tuple[Path, ...]:
-    """The files that a script loads, itself apart, wherever it loads them from; sorted."""
+def library_files(script: Path, methods: tuple[str, ...] | None = None) -> tuple[Path, ...]:
+    """The files that a script loads, itself apart, wherever it loads them from; sorted. methods: that it builds."""
+    found = _loaded([script], built=False)
+    if TABLE in found:
+        described = (
+            list(map(_file_of, modules_of(methods))) if methods is not None else [*ENTRIES.glob("*.py")]
+        )
+        found |= {*described, *_loaded(described, built=methods is not None)}
+    return tuple(sorted(found))
+
+
+def _loaded(files: Iterable[Path], built: bool) -> set[Path]:
+    """The library's files that these files load, directly or not.
+
+    built: with what a method's description loads when the method is built.
+    """
     found: set[Path] = set()
-    todo = [script]
+    todo = list(files)
     while todo:
-        for name in _imported(todo.pop()):
+        file = todo.pop()
+        for name in _imported(file, built or file.parent != ENTRIES):
             parts = name.split(".")
             # A package's own file is run before its modules; what a module defines has no file.
             for place in (ROOT.joinpath(*parts[: i + 1]) for i in range(len(parts))):
@@ -39,17 +65,26 @@ def library_files(script: Path) -> tuple[Path, ...]:
                         todo.append(file)
             # What a package has in C is compiled at its installation.
             found.update(_sources_in_c(ROOT.joinpath(*parts)))
-    return tuple(sorted(found))
+    return found
+
+
+def _file_of(module: str) -> Path:
+    return ROOT.joinpath(*module.split(".")[1:]).with_suffix(".py")
 
 
 @cache
-def _imported(path: Path) -> frozenset[str]:
-    """Names of the library's modules that a Python file imports, within functions too, but not for type checking."""
+def _imported(path: Path, when_called: bool) -> frozenset[str]:
+    """Names of the library's modules that a Python file imports, but not for type checking.
+
+    when_called: within functions too.
+    """
     todo: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     names: set[str] = set()
     while todo:
         node = todo.pop()
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            continue
+        if isinstance(node, ast.FunctionDef) and not when_called:
             continue
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)

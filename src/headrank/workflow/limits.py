@@ -17,8 +17,10 @@ from headrank.cost.gguf_sizes import gguf_shape
 from headrank.cost.model_shapes import published_shape
 from headrank.cost.multiply_adds import Shape
 from headrank.errors import InputError
-from headrank.generative.effort import effort, query_seconds
+from headrank.generative.effort import query_seconds
 from headrank.generative.settings import GenerativeSettings
+from headrank.methods.entries.pointwise import JUDGE
+from headrank.methods.table import ASKED
 from headrank.workflow.study import Study
 
 # Where nothing is known of a model: more than any job of a 4B model has taken.
@@ -171,9 +173,9 @@ class Limits:
         device = "gpu" if self.gpu else "cpu"
         return queries * sum(
             query_seconds(
-                effort(name, count, given), given, shape, self.rates, passage_tokens, self.width, device
+                ASKED[name].effort(count, given), given, shape, self.rates, passage_tokens, self.width, device
             )
-            for name in (["qwen3-reranker"] if stage == "judge" else study.written)
+            for name in ([JUDGE] if stage == "judge" else study.written)
         )
 
     def _pass_bytes(self, stage: str, shape: Shape, backbone: str, name: str) -> float:

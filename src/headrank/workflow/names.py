@@ -9,19 +9,23 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from headrank.errors import suggestion
+from headrank.methods.entries.first_stage import FIRST_STAGE
+from headrank.methods.entries.headrank import TRAINED, UNTRAINED
+from headrank.methods.entry import Trained
+from headrank.methods.table import FROZEN, METHODS
 
 Config = Mapping[str, Any]
 # Letters that FIRST's prompt has for the passages of a window.
 LETTERS = 26
 
 
-def faults_of_names(config: Config, schema: Mapping[str, Any]) -> Iterator[str]:
+def faults_of_names(config: Config) -> Iterator[str]:
     """All faults of a configuration whose keys and types are right and whose defaults are filled in."""
     yield from _undefined(config)
-    yield from _methods(config, schema)
+    yield from _methods(config)
     yield from _models(config)
     yield from _first_stage(config)
-    yield from _variants(config, schema)
+    yield from _variants(config)
     yield from _columns(config)
     yield from _overridden(config)
     yield from _windows(config)
@@ -53,24 +57,18 @@ def _undefined(config: Config) -> Iterator[str]:
 _CLOCK = (("average", "averages"), ("benchmark", "panel"))
 
 
-def _known_methods(schema: Mapping[str, Any]) -> list[str]:
-    known = schema["properties"]
-    return [
-        *("bm25", "headrank"),
-        *known["methods"]["items"]["enum"],
-        *known["generative"]["properties"]["methods"]["items"]["enum"],
-    ]
+# What trained ones but HeadRank are called is a study's business.
+_KNOWN = [name for name, entry in METHODS.items() if name == TRAINED or not isinstance(entry, Trained)]
 
 
-def _methods(config: Config, schema: Mapping[str, Any]) -> Iterator[str]:
-    known = _known_methods(schema)
+def _methods(config: Config) -> Iterator[str]:
     for name in config["clock"]["leave_out"]:
-        if name not in known:
-            yield f"clock.leave_out: {name!r} is not among the methods; {suggestion(name, known)}"
-    if "headrank-untrained" not in config["methods"]:
-        yield "methods: 'headrank-untrained' is missing, with which training is compared; add it"
+        if name not in _KNOWN:
+            yield f"clock.leave_out: {name!r} is not among the methods; {suggestion(name, _KNOWN)}"
+    if UNTRAINED not in config["methods"]:
+        yield f"methods: {UNTRAINED!r} is missing, with which training is compared; add it"
     for name in config["methods"]:
-        if name.endswith("-own") and not config["detect_on"]:
+        if FROZEN[name].pool == "detection" and not config["detect_on"]:
             yield f"methods: {name!r} needs collections to detect its heads on; set detect_on"
 
 
@@ -120,14 +118,13 @@ def _first_stage(config: Config) -> Iterator[str]:
             yield f"{place}.corpus: synthetic collections have documents of their own; leave it out"
 
 
-def _variants(config: Config, schema: Mapping[str, Any]) -> Iterator[str]:
+def _variants(config: Config) -> Iterator[str]:
     baseline = config["evaluation"]["baseline"]
-    if baseline not in ["bm25", *config["methods"]]:
+    if baseline not in [FIRST_STAGE, *config["methods"]]:
         yield f"evaluation.baseline: {baseline!r} is not among the methods of this study"
-    known = _known_methods(schema)
     for section in ("variants", "trained_baselines"):
         for name in config[section]:
-            if name in known:
+            if name in _KNOWN:
                 yield f"{section}.{name}: the name belongs to a method; choose another"
     for name in config["variants"]:
         if name in config["trained_baselines"]:

@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from headrank.engine.gguf.find import find_gguf
+from headrank.methods.entries.headrank import TRAINED
+from headrank.methods.entries.pointwise import JUDGE
+from headrank.methods.entry import Released
+from headrank.methods.table import FROZEN, HEAD_SETS, head_sets
 
 Config = Mapping[str, Any]
 
 # The settings that a ranking by a trained adapter depends on.
 RANKED_BY = ("prompt", "encoding", "query_span", "document_span", "candidates", "mass", "loss", "inference")
 _ENCODING = ("pooling", "query_prefix", "document_prefix", "max_tokens", "batch")
-_DETECTED = ("qrhead", "qrhead-ndcg", "qrhead-own", "core", "core-pruned", "core-own", "selective-icr")
 _NOT_SETTINGS = ("methods", "queries", "whole")
 
 
@@ -55,21 +58,23 @@ class Study:
     @cached_property
     def detected(self) -> list[str]:
         """Head sets of other methods that some method of this study needs."""
-        needed = {
-            name.removeprefix("reattn-").removesuffix("-faithful").removesuffix("-ratio")
-            for name in self.frozen
-        }
-        return [name for name in _DETECTED if name in needed]
+        needed = head_sets(self.frozen)
+        return [name for name in HEAD_SETS if name in needed and name != TRAINED]
+
+    @property
+    def timed(self) -> list[str]:
+        """Frozen methods that are timed by themselves; those with a prompt of their own are not."""
+        left_out = self.config["clock"]["leave_out"]
+        return [m for m in self.frozen if m not in left_out and not isinstance(FROZEN[m], Released)]
 
     @property
     def detected_on(self) -> list[str]:
         """Pools of queries that heads are detected on."""
-        own = any(name.endswith("-own") for name in self.detected)
-        return ["training", *(["detection"] if own else [])]
+        return list(dict.fromkeys(["training", *(HEAD_SETS[name].pool for name in self.detected)]))
 
     @property
     def routed(self) -> bool:
-        return "routehead" in self.frozen
+        return any(FROZEN[name].routed for name in self.frozen)
 
     @property
     def seeded(self) -> dict[str, Config]:
@@ -80,6 +85,14 @@ class Study:
     def trained(self) -> dict[str, Config]:
         """Everything that is trained, by the keys in which it differs from HeadRank."""
         return {"headrank": {}, **self.seeded, **self.config["trained_baselines"], **self.config["variants"]}
+
+    @cached_property
+    def criteria(self) -> list[str]:
+        """Whose criteria choose the heads that are trained."""
+        chosen = [
+            self.settings(("heads",), b, name)["heads"] for b in self.backbones for name in self.trained
+        ]
+        return list(dict.fromkeys(chosen))
 
     @property
     def ablated(self) -> str:
@@ -105,7 +118,7 @@ class Study:
         Of backbones without such weights there is no row, unless the study has none at all and runs the prompt on the
         backbones themselves, in the job of the other methods.
         """
-        return "qwen3-reranker" if self.config["rerankers"] else None
+        return JUDGE if self.config["rerankers"] else None
 
     @property
     def written(self) -> list[str]:
@@ -115,7 +128,7 @@ class Study:
     @cached_property
     def judged(self) -> list[str]:
         """Backbones beside which a pointwise reranker judges."""
-        if "qwen3-reranker" not in self.generative:
+        if JUDGE not in self.generative:
             return []
         specs = self.config["backbones"].items()
         return [name for name, spec in specs if spec["reranker"] or not self.config["rerankers"]]

@@ -10,16 +10,11 @@ import torch
 from support import checkpoint, passages
 
 from headrank.cli import main
-from headrank.commands.heads import CRITERIA
 from headrank.data.trec import read_run
 from headrank.generative.calls import read_calls
-from headrank.generative.rerank import METHODS as GENERATIVE
-from headrank.heads.detection import CRITERIA as DETECTION
 from headrank.heads.head_set import HeadSet
 from headrank.heads.routing.router import Router
-from headrank.methods import BY_NAME, CATALOGUE
-from headrank.rerankers.registry import FAIR, FAITHFUL, head_sets
-from headrank.tables.kinds import kind_of
+from headrank.methods.table import ASKED, CRITERIA, FROZEN, METHODS, head_sets
 
 HEADS = ((2, 1), (0, 3))
 
@@ -60,7 +55,7 @@ def rerank(files: Path, method: str, *more: str, form: str = "jsonl") -> dict[st
 
 
 @pytest.mark.parametrize(
-    "method", [name for name in [*FAIR, *FAITHFUL] if name in BY_NAME and name != "routehead"]
+    "method", [name for name, entry in FROZEN.items() if not (entry.studies_only or entry.routed)]
 )
 def test_every_frozen_method_reranks_files(files: Path, method: str) -> None:
     heads = ("--heads", str(files / "heads.json")) if head_sets([method]) else ()
@@ -70,7 +65,7 @@ def test_every_frozen_method_reranks_files(files: Path, method: str) -> None:
     }
 
 
-@pytest.mark.parametrize("method", list(GENERATIVE))
+@pytest.mark.parametrize("method", list(ASKED))
 def test_every_generative_method_reranks_files_and_keeps_its_answers(files: Path, method: str) -> None:
     found = rerank(files, method, "--answers", str(files / "answers.jsonl.gz"))
     assert {qid: len(ranked) for qid, ranked in found.items()} == {"q0": 6, "q1": 6, "q2": 6}
@@ -94,7 +89,7 @@ def test_depth_and_order_reach_the_method(files: Path) -> None:
     assert rerank(files, "icr", "--order", "best-last") != rerank(files, "icr")
 
 
-@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize("criterion", list(CRITERIA))
 def test_heads_are_detected_on_files(files: Path, criterion: str, capsys: pytest.CaptureFixture[str]) -> None:
     out = files / "found.json"
     arguments = [
@@ -133,23 +128,14 @@ def test_head_sets_are_shown_and_compared(files: Path, capsys: pytest.CaptureFix
     ]
 
 
-def test_criteria_on_the_command_line_are_those_of_the_library() -> None:
-    assert set(CRITERIA) == {"headrank", *DETECTION}
-
-
-def test_every_method_is_listed_with_its_kind(capsys: pytest.CaptureFixture[str]) -> None:
-    # Names of methods that differ from another by the data of detection alone are the pipeline's.
-    known = [name for name in [*FAIR, *FAITHFUL] if not name.endswith("-own")]
-    assert set(known) <= set(BY_NAME)
-    assert set(GENERATIVE) <= set(BY_NAME)
-    assert len(BY_NAME) == len(CATALOGUE)
-    for listing in CATALOGUE:
-        assert listing.kind == kind_of(listing.name), listing.name
-        if listing.name in known and listing.needs in ("nothing more", "a head set"):
-            assert (listing.needs == "a head set") == bool(head_sets([listing.name])), listing.name
+def test_every_method_is_listed_unless_it_makes_sense_in_a_study_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["methods"]) == 0
     printed = capsys.readouterr().out
-    assert all(f"  {listing.name} " in printed for listing in CATALOGUE)
+    for name, entry in METHODS.items():
+        assert (f"  {name} " in printed) != entry.studies_only, name
+        assert entry.studies_only or (entry.about and entry.cost), name
 
 
 def test_runs_are_fused_by_reciprocal_rank(files: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,9 +12,10 @@ from support import checkpoint, passages
 from headrank.cost.model_shapes import SHAPES
 from headrank.cost.predict import Rates
 from headrank.engine.backbone import Backbone, load_backbone
-from headrank.generative.effort import Effort, effort, query_seconds
-from headrank.generative.rerank import METHODS, rerank_generative
+from headrank.generative.effort import Effort, query_seconds
 from headrank.generative.settings import GenerativeSettings
+from headrank.methods.ask import rerank_asked
+from headrank.methods.table import ASKED
 from headrank.planted.tokenizer import CHAT_TEMPLATE
 from headrank.rerankers import Candidates
 
@@ -31,13 +32,13 @@ def backbone() -> Backbone:
 
 def calls_of(name: str, count: int) -> pd.DataFrame:
     candidates = [Candidates(f"q{seed}", "red oak", tuple(passages(count, seed=seed))) for seed in range(3)]
-    return rerank_generative(name, backbone(), candidates, SETTINGS)[1]
+    return rerank_asked(name, backbone(), candidates, SETTINGS)[1]
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name != "setwise"])
+@pytest.mark.parametrize("name", [name for name in ASKED if name != "setwise"])
 @pytest.mark.parametrize("count", [1, 4, 7, 12])
 def test_calls_are_as_many_and_as_large_as_foretold(name: str, count: int):
-    calls, asked = calls_of(name, count), effort(name, count, SETTINGS)
+    calls, asked = calls_of(name, count), ASKED[name].effort(count, SETTINGS)
     assert set(calls.groupby("qid").size()) == {asked.turns * asked.prompts}
     assert calls["documents"].max() == asked.passages
     # Where logits are read, the most probable token is counted as written.
@@ -46,15 +47,15 @@ def test_calls_are_as_many_and_as_large_as_foretold(name: str, count: int):
 
 @pytest.mark.parametrize("count", [1, 2, 5, 9, 12])
 def test_setwise_asks_no_more_than_foretold(count: int):
-    calls, asked = calls_of("setwise", count), effort("setwise", count, SETTINGS)
+    calls, asked = calls_of("setwise", count), ASKED["setwise"].effort(count, SETTINGS)
     most = calls.groupby("qid").size().max() if len(calls) else 0
     assert most <= asked.turns <= 3 * most + 2
     assert calls.empty or calls["documents"].max() == asked.passages
 
 
 def test_every_method_is_known():
-    for name in METHODS:
-        assert effort(name, 40, SETTINGS).passages > 0
+    for name in ASKED:
+        assert ASKED[name].effort(40, SETTINGS).passages > 0
 
 
 def test_answers_cost_their_weights_once_a_token_and_batch():
@@ -78,6 +79,6 @@ def test_estimates_are_of_the_size_of_what_was_measured(name: str, n: int):
     rate = 3.5e11
     settings = GenerativeSettings(batch_tokens=1)
     found = query_seconds(
-        effort(name, n, settings), settings, SHAPES["qwen3-0.6b"], Rates(rate, rate, ""), 138
+        ASKED[name].effort(n, settings), settings, SHAPES["qwen3-0.6b"], Rates(rate, rate, ""), 138
     )
     assert seconds / 2 < found < 2 * seconds

@@ -23,10 +23,11 @@ from headrank.generative.chat import Chat, mark
 from headrank.generative.generate import Ask, ask_model
 from headrank.generative.listwise import conversation
 from headrank.generative.parse import read_order
-from headrank.generative.rerank import METHODS, rerank_generative
 from headrank.generative.settings import GenerativeSettings
 from headrank.generative.setwise import heapsort
 from headrank.generative.windows import windows
+from headrank.methods.ask import rerank_asked
+from headrank.methods.table import ASKED
 from headrank.planted.tokenizer import CHAT_TEMPLATE
 from headrank.rerankers import Candidates
 from headrank.rerankers.together import COLUMNS
@@ -242,9 +243,9 @@ def test_logits_and_likelihoods_are_a_plain_forward_s() -> None:
 # --- rankings ---
 
 
-@pytest.mark.parametrize("name", list(METHODS))
+@pytest.mark.parametrize("name", list(ASKED))
 def test_every_method_ranks_every_candidate_and_keeps_every_call(name: str) -> None:
-    ranking, calls = rerank_generative(name, backbone(), some_candidates(), SETTINGS)
+    ranking, calls = rerank_asked(name, backbone(), some_candidates(), SETTINGS)
     assert ranking.columns.tolist() == COLUMNS
     assert calls.columns.tolist() == CALL_COLUMNS
     for c in some_candidates():
@@ -255,7 +256,7 @@ def test_every_method_ranks_every_candidate_and_keeps_every_call(name: str) -> N
         called = calls[calls["qid"] == c.qid]
         assert called["call"].tolist() == list(range(len(called)))
         assert mine["tokens"].iloc[0] == called["prompt_tokens"].sum()
-    again, _ = rerank_generative(name, backbone(), some_candidates(), SETTINGS)
+    again, _ = rerank_asked(name, backbone(), some_candidates(), SETTINGS)
     assert ranking.equals(again)
     expected = {"rankgpt": 2, "rankgpt-single": 1, "first": 2, "setwise-single": 1}.get(name)
     if name in ("yes-no", "query-likelihood", "qwen3-reranker"):
@@ -266,7 +267,7 @@ def test_every_method_ranks_every_candidate_and_keeps_every_call(name: str) -> N
 
 def test_yes_no_orders_by_the_probability_of_yes() -> None:
     (c, *_) = some_candidates()
-    ranking, calls = rerank_generative("yes-no", backbone(), [c], SETTINGS)
+    ranking, calls = rerank_asked("yes-no", backbone(), [c], SETTINGS)
     tokenizer = backbone().tokenizer
     probability = {}
     for d in c.documents:
@@ -289,8 +290,8 @@ def test_yes_no_orders_by_the_probability_of_yes() -> None:
 def test_empty_passages_come_last_and_long_ones_are_cut() -> None:
     documents = (Document("none", "", " "), Document("long", "", "oak " * 50), Document("short", "", "oak"))
     c = Candidates("q", "oak", documents)
-    for name in METHODS:
-        ranking, calls = rerank_generative(name, backbone(), [c], GenerativeSettings(words=5))
+    for name in ASKED:
+        ranking, calls = rerank_asked(name, backbone(), [c], GenerativeSettings(words=5))
         assert ranking["docid"].iloc[-1] == "none"
         assert calls["prompt_tokens"].max() < 900, name
 
@@ -300,20 +301,20 @@ def test_what_is_refused() -> None:
     with pytest.raises(
         InputError, match=r"query 'q7': a prompt of \d+ tokens, answer included, does not fit the 4096"
     ):
-        rerank_generative("rankgpt", backbone(), [long], GenerativeSettings(words=2000))
+        rerank_asked("rankgpt", backbone(), [long], GenerativeSettings(words=2000))
     with pytest.raises(InputError, match="query 'q' has no text"):
-        rerank_generative("yes-no", backbone(), [Candidates("q", " ", tuple(passages(2)))], SETTINGS)
+        rerank_asked("yes-no", backbone(), [Candidates("q", " ", tuple(passages(2)))], SETTINGS)
     with pytest.raises(InputError, match="FIRST has letters for 26 passages, not for 30"):
-        rerank_generative("first", backbone(), some_candidates(), GenerativeSettings(window=30))
+        rerank_asked("first", backbone(), some_candidates(), GenerativeSettings(window=30))
     with pytest.raises(InputError, match="query 'q0': setwise has labels for 52 passages, not for 60"):
-        rerank_generative("setwise-single", backbone(), some_candidates(1, 60), SETTINGS)
+        rerank_asked("setwise-single", backbone(), some_candidates(1, 60), SETTINGS)
     cut = load_backbone(checkpoint("qwen3"), depth=2)
     with pytest.raises(InputError, match="need the whole model, not 2 layers"):
-        rerank_generative("yes-no", cut, some_candidates(), SETTINGS)
+        rerank_asked("yes-no", cut, some_candidates(), SETTINGS)
 
 
 def test_calls_come_back_from_their_file(tmp_path: Path) -> None:
-    _, calls = rerank_generative("rankgpt", backbone(), some_candidates(), SETTINGS)
+    _, calls = rerank_asked("rankgpt", backbone(), some_candidates(), SETTINGS)
     write_calls(tmp_path / "a.jsonl.gz", calls)
     write_calls(tmp_path / "b.jsonl.gz", calls)
     assert (tmp_path / "a.jsonl.gz").read_bytes() == (tmp_path / "b.jsonl.gz").read_bytes()

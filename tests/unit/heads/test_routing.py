@@ -19,9 +19,10 @@ from headrank.heads.criteria import ndcg_of_heads
 from headrank.heads.head_set import HeadSet
 from headrank.heads.routing.labels import candidate_heads, label_lists, search_label
 from headrank.heads.routing.router import Router, train_router
+from headrank.methods.build import build
 from headrank.rerankers import Candidates, icr
 from headrank.rerankers.frozen import rerank_frozen
-from headrank.rerankers.registry import FAIR, Parts
+from headrank.rerankers.parts import Parts
 from headrank.rerankers.routehead import routehead
 from headrank.settings import RouteSettings, Settings
 
@@ -201,8 +202,7 @@ def test_states_are_stored_beside_the_masses():
 def test_a_study_without_a_router_cannot_route():
     parts = Parts(tiny_backbone("qwen3"), builder(), {}, Settings())
     with pytest.raises(InputError, match="'routehead' needs a trained router"):
-        FAIR["routehead"].build(parts)
+        build(["routehead"], parts)
+    parts = Parts(tiny_backbone("qwen3", depth=2), builder(), {}, Settings(), made_router())
     with pytest.raises(InputError, match="routehead's router: head 2-3 is outside the model"):
-        FAIR["routehead"].build(
-            Parts(tiny_backbone("qwen3", depth=2), builder(), {}, Settings(), made_router())
-        )
+        build(["routehead"], parts)

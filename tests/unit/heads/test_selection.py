@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import lists_frame, made_up_features
+from support import choose_heads, lists_frame, made_up_features
 
 from headrank.errors import InputError
 from headrank.heads.criteria import (
@@ -20,10 +20,9 @@ from headrank.heads.criteria import (
     ndcg_of_heads,
     normalised_entropy,
 )
-from headrank.heads.detection import detect
 from headrank.heads.head_set import HeadSet
 from headrank.heads.selection import select_headrank
-from headrank.settings import BaselineSettings, MassSettings, SelectionSettings
+from headrank.settings import MassSettings, SelectionSettings
 
 MASS = MassSettings()
 
@@ -319,7 +318,7 @@ def test_of_equal_heads_the_shallower_is_taken():
     row = [3.0, 2.0, 1.0, 0.5]
     features, lists = made_up_features([[row] * 6], 3, 2), lists_frame([[3, 2, 1, 0]])
     assert select(features, lists, k=3).heads == ((0, 0), (0, 1), (1, 0))
-    assert detect("core", features, lists, BaselineSettings(core_k=2, core_temperatures=(0.1,))).heads == (
+    assert choose_heads("core", features, lists, core_k=2, core_temperatures=(0.1,)).heads == (
         (0, 0),
         (0, 1),
     )

@@ -17,10 +17,10 @@ from support import tiny_backbone
 
 from headrank.data.collections import Document
 from headrank.engine.features import Features
-from headrank.generative.rerank import rerank_generative
 from headrank.generative.settings import GenerativeSettings
 from headrank.heads.head_set import HeadSet
 from headrank.jobs.finished_blocks import Finished, Part
+from headrank.methods.ask import rerank_asked
 from headrank.prompts.builder import PromptBuilder
 from headrank.rerankers import Candidates, headrank
 from headrank.rerankers.frozen import rerank_frozen
@@ -45,7 +45,7 @@ def rank(block: Sequence[Candidates]) -> Mapping[str, Part]:
     frames, masses, routes = rerank_frozen(
         backbone, builder, [headrank(heads, settings, "h")], block, settings
     )
-    ranking, calls = rerank_generative("first", backbone, block, GenerativeSettings())
+    ranking, calls = rerank_asked("first", backbone, block, GenerativeSettings())
     return {**frames, "masses": masses, "routes": routes, "first": ranking, "calls": calls}
 
 

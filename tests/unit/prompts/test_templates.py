@@ -10,19 +10,28 @@ from support import byte_tokenizer, tiny_backbone
 from headrank.data.collections import Document
 from headrank.errors import InputError
 from headrank.heads.head_set import HeadSet
+from headrank.methods.build import rerank_released
+from headrank.methods.entry import Released
+from headrank.methods.table import FROZEN
 from headrank.prompts.builder import PromptBuilder
-from headrank.prompts.templates import INFORMATION, QUESTION_ANSWERING, beir_name, faithful_wording
+from headrank.prompts.templates import INFORMATION, QUESTION_ANSWERING, Wording, beir_name
 from headrank.rerankers.candidates import Candidates
-from headrank.rerankers.faithful import rerank_faithful
-from headrank.settings import PromptSettings
+from headrank.rerankers.parts import Parts
+from headrank.settings import PromptSettings, Settings
 
 DOCUMENTS = (Document("a", "Oak", "a tree " * 150), Document("b", "", "a stone"))
 FRAME, END = "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"
 
 
+def wording_of(method: str, family: str = "qwen3", benchmark: str = "") -> Wording:
+    entry = FROZEN[f"{method}-faithful"]
+    assert isinstance(entry, Released)
+    return entry.wording(family, benchmark)
+
+
 def text_of(method: str, family: str = "qwen3", benchmark: str = "") -> str:
     """The whole prompt as text; the wording does not depend on the frame that the tokenizer knows."""
-    wording = faithful_wording(method, family, benchmark)
+    wording = wording_of(method, family, benchmark)
     prompt = PromptBuilder(byte_tokenizer(), PromptSettings(), wording).build("which tree", DOCUMENTS)
     return byte_tokenizer().decode([*prompt.prefix, *prompt.query.ids], skip_special_tokens=False)
 
@@ -46,9 +55,7 @@ def test_the_full_study_asks_questions_where_icr_does() -> None:
     """Whatever the configuration calls them."""
     config = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text(encoding="utf-8"))
     names = {d: beir_name(d, config["collections"][d].get("id", "")) for d in config["panel"]}
-    asked = {
-        d for d, name in names.items() if faithful_wording("icr", "", name).instruction == QUESTION_ANSWERING
-    }
+    asked = {d for d, name in names.items() if wording_of("icr", "", name).instruction == QUESTION_ANSWERING}
     assert asked == {"trec-covid", "fiqa", "touche", "dbpedia", "nq"}
     assert beir_name("mine", "") == beir_name("mine", "beir") == "mine"
     assert beir_name("mine", "msmarco-passage/trec-dl-2019/judged") == "mine"
@@ -57,7 +64,7 @@ def test_the_full_study_asks_questions_where_icr_does() -> None:
 def test_qrhead_keeps_more_words_and_never_asks() -> None:
     long = (Document("a", "", "w " * 500),)
     for method, kept in [("icr", 300), ("qrhead", 400)]:
-        wording = faithful_wording(method, "qwen3", "")
+        wording = wording_of(method)
         prompt = PromptBuilder(byte_tokenizer(), PromptSettings(), wording).build("q", long)
         start, stop = prompt.text[0]
         assert byte_tokenizer().decode(prompt.prefix[start:stop]).split() == ["w"] * kept
@@ -71,13 +78,6 @@ def test_core() -> None:
     )
 
 
-def test_other_methods_have_no_faithful_form() -> None:
-    with pytest.raises(
-        InputError, match="'headrank' has no faithful form; these have: core, icr, qrhead, selective-icr"
-    ):
-        faithful_wording("headrank", "qwen3")
-
-
 def test_faithful_rankings_have_prompts_and_orders_of_their_own() -> None:
     backbone = tiny_backbone("qwen3")
     heads = HeadSet("x", "tiny", 4, 4, ((2, 1), (0, 3)), (1.0, 0.5))
@@ -85,10 +85,13 @@ def test_faithful_rankings_have_prompts_and_orders_of_their_own() -> None:
     candidates = [Candidates("q", "stone 2", documents)]
     names = ["icr-faithful", "selective-icr-faithful", "qrhead-faithful", "core-faithful"]
     sets = dict.fromkeys(("qrhead", "core", "selective-icr"), heads)
-    frames = rerank_faithful(names, backbone, sets, candidates, PromptSettings())
+    parts = Parts(backbone, PromptBuilder(backbone.tokenizer, PromptSettings()), sets, Settings())
+    frames = rerank_released(names, parts, candidates)
     assert list(frames) == names
     for name, first in zip(names, ["d3", "d3", "d3", "d0"], strict=True):
         assert frames[name].set_index("position")["docid"][1] == first
         assert sorted(frames[name]["docid"]) == ["d0", "d1", "d2", "d3"]
-    with pytest.raises(InputError, match="'headrank' has no faithful form"):
-        rerank_faithful(["headrank-faithful"], backbone, {}, candidates, PromptSettings())
+    with pytest.raises(InputError, match="'core' has no form of its authors' own"):
+        rerank_released(["core"], parts, candidates)
+    with pytest.raises(InputError, match="'core-fathful' is unknown; known: icr, "):
+        rerank_released(["core-fathful"], parts, candidates)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from headrank.errors import InputError
-from headrank.tables.kinds import DECODING, KINDS, METHODS, METHODS_BY_KIND, kind_of
+from headrank.methods.table import KINDS, METHODS, WRITING, kind_of
 from headrank.tables.names import (
     backbone_name,
     benchmark_name,
@@ -83,10 +83,10 @@ def test_names_are_readable_and_methods_in_order() -> None:
 
 
 def test_every_method_has_one_kind_and_variants_are_trained() -> None:
-    assert [kind_of(method) for method in METHODS] == [kind for kind in KINDS for _ in METHODS_BY_KIND[kind]]
-    assert len(METHODS) == sum(map(len, METHODS_BY_KIND.values()))
-    assert len(set(METHODS.values())) == len(METHODS)
-    assert set(DECODING) <= set(METHODS_BY_KIND["generative"])
+    order = [list(KINDS).index(kind_of(method)) for method in METHODS]
+    assert order == sorted(order)
+    assert len({entry.title for entry in METHODS.values()}) == len(METHODS)
+    assert {kind_of(method) for method in WRITING} == {"generative"}
     ids = ["bm25", "core-own", "headrank-untrained", "core-trained", "yes-no", "qwen3-reranker"]
     kinds = ["lexical", "frozen", "frozen", "trained", "generative", "supervised"]
     assert [kind_of(method) for method in ids] == kinds

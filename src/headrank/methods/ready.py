@@ -13,14 +13,14 @@ from headrank.data.training_lists import build_lists, by_list
 from headrank.engine.backbone import Backbone, load_backbone, read_config
 from headrank.engine.extract import collect_features
 from headrank.errors import InputError
-from headrank.heads.detection import detect
 from headrank.heads.head_set import HeadSet
+from headrank.heads.judged import Judged
 from headrank.heads.routing.router import Router
-from headrank.heads.selection import select_headrank
+from headrank.methods.build import build, released, rerank_released
+from headrank.methods.table import CRITERIA, FROZEN, head_sets
 from headrank.prompts.builder import PromptBuilder
 from headrank.rerankers.candidates import Candidates
-from headrank.rerankers.faithful import rerank_faithful
-from headrank.rerankers.registry import FAIR, FAITHFUL, Parts, head_sets
+from headrank.rerankers.parts import Parts
 from headrank.rerankers.together import rerank_together
 from headrank.settings import Settings
 
@@ -47,7 +47,9 @@ def rank_untrained(
     faithful form.
     """
     chosen: HeadSet | None = None
-    router = Router.load(heads) if heads is not None and name == "routehead" else None
+    if name not in FROZEN:
+        raise InputError(f"--method {name}: not a method on a frozen backbone")
+    router = Router.load(heads) if heads is not None and FROZEN[name].routed else None
     if heads is not None:
         chosen = router.heads if router else HeadSet.load(heads)
         config = read_config(model, revision)
@@ -55,12 +57,11 @@ def rank_untrained(
     depth = chosen.depth if chosen else None
     backbone = load_backbone(model, depth, dtype, device, revision)
     sets = {needed: chosen for needed in head_sets([name]) if chosen}
-    if name in FAITHFUL:
-        return rerank_faithful([name], backbone, sets, candidates, settings.prompt, benchmark)[name]
-    if name not in FAIR:
-        raise InputError(f"--method {name}: not a method on a frozen backbone")
     builder = PromptBuilder(backbone.tokenizer, settings.prompt)
-    method = FAIR[name].build(Parts(backbone, builder, sets, settings, router))
+    parts = Parts(backbone, builder, sets, settings, router)
+    if released([name]):
+        return rerank_released([name], parts, candidates, benchmark)[name]
+    (method,) = build([name], parts)
     order = settings.candidates.order
     return rerank_together(backbone, builder, [method], candidates, order)[method.name]
 
@@ -75,8 +76,7 @@ def choose_heads(
     settings: Settings,
     seed: int = 0,
 ) -> HeadSet:
-    """A head set by a criterion (HeadRank's or one of ``headrank.heads.detection``), on lists of judged candidates
-    (R6).
+    """A head set by one of ``CRITERIA``, on lists of judged candidates (R6).
 
     Judged documents without a text in ``passages`` are left out, as are queries whose lists have one grade.
     """
@@ -92,6 +92,4 @@ def choose_heads(
         "queries": int(lists["qid"].nunique()),
         "seed": seed,
     }
-    if criterion == "headrank":
-        return select_headrank(features, lists, settings.selection, settings.mass, provenance=provenance)
-    return detect(criterion, features, lists, settings.baselines, provenance)
+    return CRITERIA[criterion].choose(Judged(features, lists, settings, provenance))

@@ -1,0 +1,26 @@
+"""What a criterion of heads chooses on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from headrank.engine.features import Features
+from headrank.settings import Settings
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The stored features of judged lists, and the settings of the study.
+
+    lists: as of ``headrank.data.training_lists``. provenance: what is known of the choice so far; it goes into the head
+    set.
+    """
+
+    features: Features
+    lists: pd.DataFrame
+    settings: Settings
+    provenance: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,57 @@
+"""Methods put together: the fair ones, which share a prompt and a pass, and those that their authors' code has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from headrank.errors import InputError
+from headrank.methods.entry import Released
+from headrank.methods.table import FROZEN, frozen
+from headrank.prompts.builder import PromptBuilder
+from headrank.rerankers.together import rerank_together
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from headrank.rerankers.candidates import Candidates
+    from headrank.rerankers.method import Method
+    from headrank.rerankers.parts import Parts
+
+
+def released(names: Sequence[str]) -> list[str]:
+    """Those of the methods that have a prompt of their own."""
+    return [name for name in names if isinstance(FROZEN.get(name), Released)]
+
+
+def build(names: Sequence[str], parts: Parts) -> list[Method]:
+    """The methods that share one prompt, in the order of ``names``; released ones are left out.
+
+    Raises InputError for an unknown method.
+    """
+    return [frozen(name).build(parts) for name in names if not isinstance(frozen(name), Released)]
+
+
+def rerank_released(
+    names: Sequence[str],
+    parts: Parts,
+    candidates: Sequence[Candidates],
+    benchmark: str = "",
+    tokens_per_pass: int = 0,
+) -> dict[str, pd.DataFrame]:
+    """Rankings by name of methods as their authors' code runs them: wording, order and spans; a pass for each.
+
+    parts: of ``settings`` the prompt's chat family is used; words, titles and instruction are the method's own.
+    benchmark: by BEIR's name; ICR asks a question on some of them. The comparison on one prompt is the other, fair
+    form.
+    """
+    frames = {}
+    for entry in map(frozen, names):
+        if not isinstance(entry, Released):
+            raise InputError(f"methods: {entry.name!r} has no form of its authors' own")
+        prompt = parts.settings.prompt
+        builder = PromptBuilder(parts.backbone.tokenizer, prompt, entry.wording(prompt.family, benchmark))
+        method = entry.build(parts)
+        ranked = rerank_together(parts.backbone, builder, [method], candidates, entry.order, tokens_per_pass)
+        frames[entry.name] = ranked[method.name]
+    return frames

@@ -1,0 +1,1 @@
+"""What the table holds: one file a family of methods, found by itself."""
