@@ -16,6 +16,7 @@ import pytest
 import yaml
 from conftest import REPOSITORY
 
+from headrank.workflow.artefacts import TABLES
 from headrank.workflow.library import ENTRIES, library_files
 
 RULES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
@@ -200,14 +201,14 @@ def test_rules_watch_the_library_files_that_their_scripts_load() -> None:
     for name, block, _ in blocks():
         script = re.search(r'script:\s+"\.\./scripts/(\w+)\.py"', block)
         if script:
-            assert re.search(rf'library=library\("{script[1]}"[,)]', block), name
+            assert re.search(rf'library=(lambda wildcards: )?library\("{script[1]}"[,)]', block), name
     files_of = watched_files()
     for _, script, _ in rules():
         _, files = reached(REPOSITORY / "workflow" / "scripts" / f"{script}.py")
         names = {str(file.relative_to(SOURCE / "headrank")).removesuffix(".py") for file in files}
         assert names - {"__init__"} <= files_of[script], script
     assert {"engine/extract", "engine/backbone", "data/trec", "rerankers/frozen"} <= files_of["frozen"]
-    assert {"tables/names", "tables/write"} <= files_of["table"]
+    assert {"tables/table", "tables/write"} <= files_of["table"]
     assert {f"engine/tiles/{name}" for name in ("__init__", "avx2.c", "tiles.h")} <= files_of["train"]
     assert not any(name.startswith("engine/tiles/") for name in files_of["table"])
 
@@ -224,14 +225,17 @@ def test_a_job_watches_the_methods_that_it_builds_and_no_others() -> None:
     assert {"heads/selection", "methods/entries/headrank"} <= watched("select", "headrank")
     assert {"generative/setwise"} <= watched("generate", "setwise")
     # A table shows the titles of all, whatever they are made of.
-    shown = watched_files()["table"]
+    shown = watched("table", loads=TABLES["main"].module)
+    assert "tables/main" in shown
+    assert "tables/claims" not in shown
     assert {f"methods/entries/{path.stem}" for path in ENTRIES.glob("*.py")} <= shown
     assert not any(name.startswith("rerankers/") for name in shown)
 
 
-def watched(script: str, *methods: str) -> set[str]:
-    """What the workflow finds for a script that builds these methods."""
-    files = library_files(REPOSITORY / "workflow" / "scripts" / f"{script}.py", methods or None)
+def watched(script: str, *methods: str, loads: str = "") -> set[str]:
+    """What the workflow finds for a script that builds these methods, or loads a module by its name."""
+    path = REPOSITORY / "workflow" / "scripts" / f"{script}.py"
+    files = library_files(path, methods or None, (loads,) if loads else ())
     return {file.relative_to(SOURCE / "headrank").as_posix().removesuffix(".py") for file in files}
 
 

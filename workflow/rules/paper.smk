@@ -1,6 +1,6 @@
 rule table:
     input:
-        unpack(lambda wildcards: artefacts.frames(TABLES[wildcards.table])),
+        unpack(lambda wildcards: artefacts.frames(TABLES[wildcards.table].frames)),
     output:
         csv=report(
             built("tables/{table}.csv"),
@@ -25,15 +25,17 @@ rule table:
         runtime=10,
         gpu=0,
     params:
-        library=library("table"),
-        options=lambda wildcards: artefacts.table_options(wildcards.table),
+        library=lambda wildcards: library("table", loads=[TABLES[wildcards.table].module]),
+        module=lambda wildcards: TABLES[wildcards.table].module,
+        caption=lambda wildcards: TABLES[wildcards.table].caption,
+        options=lambda wildcards: artefacts.options(TABLES[wildcards.table]),
     script:
         "../scripts/table.py"
 
 
 rule figure:
     input:
-        unpack(lambda wildcards: artefacts.frames(FIGURES[wildcards.figure])),
+        unpack(lambda wildcards: artefacts.frames(FIGURES[wildcards.figure].frames)),
     output:
         pdf=built("figures/{figure}.pdf"),
         png=report(
@@ -57,7 +59,9 @@ rule figure:
         runtime=10,
         gpu=0,
     params:
-        library=library("figure"),
-        options=lambda wildcards: artefacts.figure_options(wildcards.figure),
+        library=lambda wildcards: library("figure", loads=[FIGURES[wildcards.figure].module]),
+        module=lambda wildcards: FIGURES[wildcards.figure].module,
+        caption=lambda wildcards: FIGURES[wildcards.figure].caption,
+        options=lambda wildcards: artefacts.options(FIGURES[wildcards.figure]),
     script:
         "../scripts/figure.py"

@@ -2,7 +2,7 @@
 
 from headrank.data.atomic import write_parquet
 from headrank.jobs.job import stage
-from headrank.tables import read_benchmarks
+from headrank.tables.timing import read_benchmarks
 
 
 def main(directory, rules, output):

@@ -27,6 +27,14 @@ from headrank.tables.controls import common_benchmarks, control_means, own_value
 from headrank.tables.names import UNTRAINED, backbone_name, by_method, method_name
 from headrank.tables.tidy import in_order, require_finite
 
+CAPTION = "nDCG of each layer alone and of random heads, beside the chosen ones."
+FRAMES = {
+    "layers": "controls/{backbone}-layers",
+    "draws": "controls/{backbone}-draws",
+    "references": "controls/{backbone}-references",
+}
+OPTIONS = {"metric": "metric", "backbones": "backbones", "benchmarks": "common"}
+
 _LOOKS = {
     "icr": Look(PURPLE, "none", (0, (1, 1))),
     "qrhead": Look(GREEN, "none", (0, (5, 1.5, 1, 1.5))),

@@ -25,6 +25,10 @@ from headrank.figures.style import (
 from headrank.tables.names import backbone_name
 from headrank.tables.tidy import in_order, records, require, require_finite, require_shares, require_unique
 
+CAPTION = "nDCG against the share of layers kept."
+FRAMES = {"curves": "depth/{backbone}", "marks": "depth/{backbone}-marks"}
+OPTIONS = {"backbones": "backbones", "metric": "metric"}
+
 DEEPEST, TRAINED_POINT = "deepest", "trained"
 
 

@@ -16,6 +16,11 @@ from headrank.methods.table import KINDS
 from headrank.tables.frontier import frontier_points
 from headrank.tables.names import backbone_name, method_name
 
+CAPTION = "nDCG against seconds per query, of each method by itself, and the Pareto front."
+FRAMES = {"metrics": "main", "seconds": "seconds/{backbone}"}
+OPTIONS = {"metric": "metric", "benchmarks": "clocked", "backbones": "backbones"}
+NEEDS = ("clock",)
+
 MARKERS = {"frozen": "o", "trained": "*", "generative": "s", "supervised": "D"}
 
 

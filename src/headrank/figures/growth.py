@@ -14,6 +14,13 @@ from headrank.figures.style import BLACK, DASHED, DOUBLE, SERIES, language, lege
 from headrank.tables.names import backbone_name
 from headrank.tables.tidy import require, require_finite
 
+CAPTION = "Time and memory of a pass against each of its sizes, measured and by arithmetic."
+FRAMES = {"rounds": "growth/{shape}"}
+NEEDS = (
+    "bench",
+    "growth",
+)
+
 
 def growth_figure(rounds: pd.DataFrame) -> Figure:
     """Two rows, seconds and memory, with a panel for each size that was varied; both axes are logarithmic.

@@ -19,6 +19,10 @@ from headrank.figures.style import BLACK, language, legend_above, panels
 from headrank.tables.names import backbone_name, by_method, method_name
 from headrank.tables.tidy import in_order, require, require_finite, require_unique
 
+CAPTION = "Every criterion's score of every head."
+FRAMES = {"scores": "heads-criteria", "selected": "heads-selected"}
+OPTIONS = {"backbones": "first_backbones", "methods": "criteria"}
+
 Scaling = Literal["zscore", "rank"]
 
 # Label of the colour scale.

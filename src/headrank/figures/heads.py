@@ -17,6 +17,10 @@ from headrank.figures.style import BLACK, language, legend_above, panels
 from headrank.tables.names import TRAINED, backbone_name, method_name
 from headrank.tables.tidy import in_order, require, require_finite, require_unique
 
+CAPTION = "Selection score of every head, with the heads that each method chose."
+FRAMES = {"scores": "heads", "selected": "heads-selected"}
+OPTIONS = {"backbones": "backbones"}
+
 # Nested, so that a head that several methods chose shows all of their marks; size relative to the cell.
 _SHAPES = {"qrhead": ("s", 0.92, "none"), "core": ("D", 0.62, "none"), TRAINED: ("o", 0.34, "white")}
 
@@ -25,8 +29,8 @@ def heads_figure(
     scores: pd.DataFrame,
     selected: pd.DataFrame,
     *,
-    statistic: str | None = None,
-    label: str = "head score",
+    statistic: str = "selection",
+    label: str = "selection score",
     backbones: Sequence[str] | None = None,
 ) -> Figure:
     """One panel per backbone on a common colour scale, layer 0 at the bottom.
@@ -39,16 +43,14 @@ def heads_figure(
     what = "head scores"
     require(scores, ["backbone", "layer", "head", "statistic", "value"], what)
     require(selected, ["backbone", "method", "layer", "head"], "selected heads")
-    kinds = in_order(scores["statistic"], None if statistic is None else [statistic], what)
-    if len(kinds) > 1:
-        raise InputError(f"{what}: several statistics ({', '.join(kinds)}); name the one to draw")
-    rows = scores[scores["statistic"] == kinds[0]]
+    in_order(scores["statistic"], [statistic], what)
+    rows = scores[scores["statistic"] == statistic]
     require_unique(rows, ["backbone", "layer", "head"], what)
     require_finite(rows, ["layer", "head"], what)
     finite = rows["value"].to_numpy(dtype=float)
     finite = finite[np.isfinite(finite)]
     if finite.size == 0:
-        raise InputError(f"{what}: {kinds[0]} has no finite value")
+        raise InputError(f"{what}: {statistic} has no finite value")
     strange = sorted(set(selected["method"]) - set(_SHAPES))
     selected = selected[selected["method"].isin(list(_SHAPES))]
     if selected.empty:

@@ -26,6 +26,10 @@ from headrank.figures.style import (
 from headrank.tables.names import TRAINED, UNTRAINED, backbone_name
 from headrank.tables.tidy import in_order, require, require_finite, require_unique
 
+CAPTION = "List-normalised score against position in the prompt, before and after training."
+FRAMES = {"scores": "homogenisation"}
+OPTIONS = {"backbones": "backbones"}
+
 Normalisation = Literal["share", "minmax", "zscore"]
 
 # Axis label; the value of a list whose scores are all alike, and its name (min-max has no such value).

@@ -15,6 +15,11 @@ from headrank.figures.style import BLACK, language, panels
 from headrank.tables.names import backbone_name, by_method, method_name
 from headrank.tables.tidy import in_order, require, require_finite, require_unique
 
+CAPTION = "How many heads the criteria share."
+FRAMES = {"selected": "heads-selected"}
+OPTIONS = {"backbones": "backbones", "methods": "criteria"}
+NEEDS = ("several_criteria",)
+
 _ACROSS = 3  # matrices side by side
 
 

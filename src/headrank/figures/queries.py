@@ -16,6 +16,11 @@ from headrank.figures.style import BLACK, BLUE, DASHED, DOTTED, GREY, language, 
 from headrank.tables.names import FIRST_STAGE, UNTRAINED, backbone_name, method_name
 from headrank.tables.tidy import in_order, records, require, require_finite, require_unique
 
+CAPTION = "nDCG against the number of training queries."
+FRAMES = {"curves": "query-curve", "references": "query-references"}
+OPTIONS = {"metric": "metric"}
+NEEDS = ("queries",)
+
 _REFERENCES = {UNTRAINED: (BLACK, DASHED), FIRST_STAGE: (GREY, DOTTED)}
 
 

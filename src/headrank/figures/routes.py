@@ -14,6 +14,11 @@ from headrank.figures.style import DOUBLE, language
 from headrank.tables.names import backbone_name, benchmark_name
 from headrank.tables.tidy import in_order, require, require_finite, require_unique
 
+CAPTION = "How often RouteHead's router chose each head, per benchmark."
+FRAMES = {"routes": "routes"}
+OPTIONS = {"backbones": "backbones", "benchmarks": "panel"}
+NEEDS = ("routes",)
+
 _LABEL = 0.027  # room of a layer's number, as a share of the panel's width
 
 

@@ -22,6 +22,10 @@ from headrank.figures.style import (
 from headrank.tables.names import TRAINED, UNTRAINED, backbone_name
 from headrank.tables.tidy import in_order, records, require_shares
 
+CAPTION = "Promotion of relevant and irrelevant middle-zone documents to the top quartile, per backbone."
+FRAMES = {"selectivity": "selectivity-main"}
+OPTIONS = {"backbones": "backbones"}
+
 _COLORS = {"relevant": RELEVANT, "irrelevant": IRRELEVANT}
 _HATCH = {"relevant": "////", "irrelevant": "...."}
 _BAR = 0.19

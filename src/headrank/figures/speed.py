@@ -29,6 +29,10 @@ from headrank.figures.style import (
 from headrank.tables.names import backbone_name
 from headrank.tables.tidy import require, require_finite
 
+CAPTION = "Time of every way to score a list, against its length and against the depth."
+FRAMES = {"rounds": "speed/{shape}"}
+NEEDS = ("bench",)
+
 LOOKS = {
     "headrank": Look(BLUE, "o", "-"),
     "forward": Look(BLACK, "s", DASHED),

@@ -11,9 +11,14 @@ from matplotlib.lines import Line2D
 
 from headrank.errors import InputError
 from headrank.figures.style import DOTTED, DOUBLE, GREY, PALE, SERIES, language, legend_above
+from headrank.tables.format import RULES, answer_shares
 from headrank.tables.names import backbone_name, by_method, method_name
-from headrank.tables.success import RULES, answer_shares
 from headrank.tables.tidy import in_order
+
+CAPTION = "Share of answers that keep to the format, per generative method and backbone."
+FRAMES = {"counts": "format"}
+OPTIONS = {"backbones": "backbones"}
+NEEDS = ("written_answers",)
 
 _TITLES = {"complete": "Complete: every id exactly once", "well_formed": "Well-formed: the format asked for"}
 
@@ -23,7 +28,7 @@ def success_figure(
 ) -> Figure:
     """A panel per rule, a row per backbone in the order given (of scale, say), a marker per method.
 
-    counts: columns backbone, method, calls, complete, well_formed, as for ``tables.success.format_table``; rows of
+    counts: columns backbone, method, calls, complete, well_formed, as for ``tables.format.format_table``; rows of
     several benchmarks are added up, and methods that write no answers (calls NaN) are the line at 100 %.
     """
     what = "formatting counts"

@@ -25,6 +25,10 @@ from headrank.figures.style import (
 from headrank.tables.names import TRAINED, backbone_name
 from headrank.tables.tidy import in_order, require, require_finite
 
+CAPTION = "Loss and pair accuracy over the optimiser steps, on training and held-out queries."
+FRAMES = {"curves": "training"}
+OPTIONS = {"backbones": "backbones"}
+
 _SPLITS = {"train": Look(BLUE, "none", "-"), "heldout": Look(VERMILION, "s", DASHED)}
 # Column, factor and label of each row of panels.
 _VALUES = (

@@ -23,6 +23,11 @@ from headrank.tables.selectivity import promotion_gaps
 from headrank.tables.table import Cell, Column, Table, bold_best, number_cell, p_cell, text_cell
 from headrank.tables.tidy import in_order
 
+CAPTION = "Ablations: what changes when one part of the method is changed or left out."
+FRAMES = {"metrics": "ablation", "marks": "significance-ablation", "selectivity": "selectivity-ablation"}
+OPTIONS = {"metric": "metric", "benchmarks": "panel", "averages": "averages", "alpha": "alpha"}
+NEEDS = ("ablation",)
+
 _BASELINES = set(METHODS) - {TRAINED, UNTRAINED}
 
 

@@ -15,6 +15,10 @@ from headrank.tables.names import average_name, backbone_name, method_name
 from headrank.tables.table import MISSING, Cell, Column, Table, count_cell, number_cell, text_cell
 from headrank.tables.tidy import in_order, require, require_unique
 
+CAPTION = "The paper's claims, each beside what this study found, with a verdict."
+FRAMES = {"claims": "claims"}
+OPTIONS = {"backbones": "backbones", "alpha": "alpha"}
+
 _WHAT = "claims"
 _COLUMNS = (
     Column("backbone", "Backbone", numeric=False),

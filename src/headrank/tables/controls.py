@@ -13,6 +13,14 @@ from headrank.tables.names import UNTRAINED, average_name, backbone_name, by_met
 from headrank.tables.table import Cell, Column, Table, bold_best, count_cell, number_cell, text_cell
 from headrank.tables.tidy import in_order, require, require_finite, require_unique
 
+CAPTION = "Controls of the choice of heads: random heads, each layer alone, and the heads of other methods."
+FRAMES = {
+    "layers": "controls/{backbone}-layers",
+    "draws": "controls/{backbone}-draws",
+    "references": "controls/{backbone}-references",
+}
+OPTIONS = {"metric": "metric", "backbones": "backbones", "benchmarks": "common", "averages": "averages"}
+
 RANDOM, BEST_LAYER = "random", "best-layer"
 
 

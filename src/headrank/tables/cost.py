@@ -13,6 +13,9 @@ from headrank.tables.names import backbone_name, by_method, method_name
 from headrank.tables.table import Cell, Column, Table, bold_best, count_cell, number_cell, text_cell
 from headrank.tables.tidy import in_order, records, require_finite
 
+CAPTION = "Depth and cost: how much of the backbone each method runs per query."
+FRAMES = {"costs": "cost"}
+
 _ALWAYS = ["layers_run", "layers_total", "forward_passes", "prompt_tokens", "new_tokens"]
 _PERHAPS = ["heads", "share"]
 

@@ -9,6 +9,9 @@ import pandas as pd
 from headrank.tables.table import Cell, Column, Table, count_cell, number_cell, text_cell
 from headrank.tables.tidy import require, require_finite
 
+CAPTION = "The first stage's nDCG@10 and recall@100 beside published figures."
+FRAMES = {"measured": "first-stage"}
+
 _KEYS = {"nDCG@10": "ndcg", "recall@100": "recall"}
 _STAGES = {"bm25": "BM25", "dense": "dense", "official": "official", "run": "given run"}
 

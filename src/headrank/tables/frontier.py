@@ -13,6 +13,11 @@ from headrank.tables.names import backbone_name, benchmark_name, by_method, meth
 from headrank.tables.table import MISSING, Cell, Column, Table, count_cell, number_cell, text_cell
 from headrank.tables.tidy import in_order, require, require_finite
 
+CAPTION = "nDCG and seconds per query of each method by itself."
+FRAMES = {"metrics": "main", "seconds": "seconds/{backbone}"}
+OPTIONS = {"metric": "metric", "benchmarks": "clocked", "backbones": "backbones"}
+NEEDS = ("clock",)
+
 
 def frontier_points(
     metrics: pd.DataFrame,

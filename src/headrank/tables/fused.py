@@ -14,6 +14,20 @@ from headrank.tables.means import averages_legend
 from headrank.tables.names import method_name
 from headrank.tables.table import Table
 
+CAPTION = (
+    "Every method fused with the first stage by reciprocal rank: what it knows that the first stage does not."
+)
+FRAMES = {"metrics": "fused", "marks": "significance-fused"}
+OPTIONS = {
+    "k": "fusion",
+    "metric": "metric",
+    "backbones": "backbones",
+    "benchmarks": "panel",
+    "averages": "averages",
+    "alpha": "alpha",
+}
+NEEDS = ("fused",)
+
 
 def fused_table(
     metrics: pd.DataFrame,

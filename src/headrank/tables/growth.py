@@ -13,6 +13,13 @@ from headrank.tables.names import backbone_name
 from headrank.tables.table import Cell, Column, Table, number_cell, text_cell
 from headrank.tables.tidy import require, require_finite
 
+CAPTION = "With what power of its sizes a pass grows in time and memory."
+FRAMES = {"rounds": "growth/{shape}"}
+NEEDS = (
+    "bench",
+    "growth",
+)
+
 
 def growth_table(rounds: pd.DataFrame) -> Table:
     """One row per backbone and size that was varied.

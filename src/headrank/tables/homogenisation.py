@@ -11,6 +11,10 @@ from headrank.tables.names import average_name, backbone_name, by_method, method
 from headrank.tables.table import Cell, Column, Table, bold_best, count_cell, number_cell, text_cell
 from headrank.tables.tidy import in_order, records, require_finite
 
+CAPTION = "How alike the scores of the middle zone are, before and after training."
+FRAMES = {"measures": "homogenisation-measures"}
+OPTIONS = {"backbones": "backbones", "averages": "averages"}
+
 _VALUES = ["zone_cv", "adjacent_ratio", "zone_tau"]
 
 

@@ -15,6 +15,17 @@ from headrank.tables.names import average_name, backbone_name, benchmark_name, b
 from headrank.tables.table import MISSING, Cell, Column, Table, bold_best, number_cell, text_cell
 from headrank.tables.tidy import in_order
 
+CAPTION = "Main results: nDCG of every method on every benchmark, per backbone, with significance marks."
+FRAMES = {"metrics": "main", "marks": "significance-main"}
+OPTIONS = {
+    "metric": "metric",
+    "baseline": "baseline",
+    "backbones": "backbones",
+    "benchmarks": "panel",
+    "averages": "averages",
+    "alpha": "alpha",
+}
+
 
 def main_table(
     metrics: pd.DataFrame,

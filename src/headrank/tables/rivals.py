@@ -12,6 +12,16 @@ from headrank.tables.names import average_name, backbone_name, benchmark_name, b
 from headrank.tables.table import Cell, Column, Table, number_cell, p_cell, text_cell
 from headrank.tables.tidy import in_order, require, require_finite, require_unique
 
+CAPTION = "HeadRank against every other method: differences, intervals and tests."
+FRAMES = {"tests": "significance-rivals"}
+OPTIONS = {
+    "metric": "metric",
+    "backbones": "backbones",
+    "panels": "compared_panels",
+    "averages": "average_names",
+    "alpha": "alpha",
+}
+
 
 def rivals_table(
     tests: pd.DataFrame,

@@ -13,6 +13,17 @@ from headrank.tables.names import TRAINED, UNTRAINED, average_name, backbone_nam
 from headrank.tables.table import Column, Table, count_cell, number_cell, text_cell
 from headrank.tables.tidy import in_order
 
+CAPTION = "Mean and standard deviation over seeds of training."
+FRAMES = {"metrics": "seeds"}
+OPTIONS = {
+    "seeds": "seeds",
+    "metric": "metric",
+    "backbones": "backbones",
+    "benchmarks": "panel",
+    "averages": "averages",
+}
+NEEDS = ("seeds",)
+
 
 def seeds_table(
     metrics: pd.DataFrame,

@@ -23,6 +23,10 @@ from headrank.tables.table import (
 )
 from headrank.tables.tidy import in_order, records, require, require_shares
 
+CAPTION = "Shares of relevant and of irrelevant documents of the middle zone that reach the top quartile."
+FRAMES = {"selectivity": "selectivity-main"}
+OPTIONS = {"backbones": "backbones", "averages": "averages"}
+
 RELEVANT, IRRELEVANT = "relevant", "irrelevant"
 _COLUMNS = (
     Column("backbone", "Backbone", numeric=False),

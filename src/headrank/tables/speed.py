@@ -12,6 +12,10 @@ from headrank.tables.names import backbone_name
 from headrank.tables.table import MISSING, Cell, Column, Table, count_cell, number_cell, text_cell
 from headrank.tables.tidy import require, require_finite
 
+CAPTION = "Time and memory of every way to score a list, as ratios within one run."
+FRAMES = {"rounds": "speed/{shape}"}
+NEEDS = ("bench",)
+
 
 def speed_table(rounds: pd.DataFrame) -> Table:
     """One row per backbone, list length and contender.

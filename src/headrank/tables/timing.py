@@ -12,6 +12,9 @@ from headrank.errors import InputError
 from headrank.tables.table import Cell, Column, Table, count_cell, number_cell, text_cell
 from headrank.tables.tidy import in_order, require, require_finite
 
+CAPTION = "Measured time and memory per rule, from Snakemake's benchmark files."
+FRAMES = {"benchmarks": "timing"}
+
 _NUMBERS = ["s", "max_rss", "cpu_time", "mean_load"]
 
 

@@ -10,6 +10,11 @@ from headrank.tables.names import backbone_name, benchmark_name
 from headrank.tables.table import Cell, Column, Table, bold_best, number_cell, text_cell
 from headrank.tables.tidy import in_order, require, require_finite, require_unique
 
+CAPTION = "Whether heads that were found on one benchmark rank the queries of another."
+FRAMES = {"transfer": "transfer/{backbone}"}
+OPTIONS = {"metric": "metric", "backbones": "backbones", "benchmarks": "common"}
+NEEDS = ("several_benchmarks",)
+
 
 def transfer_table(
     transfer: pd.DataFrame,

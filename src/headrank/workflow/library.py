@@ -24,20 +24,28 @@ ROOT = Path(headrank.__file__).parent
 TABLE, ENTRIES = ROOT / "methods" / "table.py", ROOT / "methods" / "entries"
 
 
-def library_digest(script: str | Path, methods: Sequence[str] | None = None) -> str:
+def library_digest(
+    script: str | Path, methods: Sequence[str] | None = None, loads: Sequence[str] = ()
+) -> str:
     """One digest of the names and contents of all files of the library that a script loads.
 
-    methods: those that it builds, or whose criteria choose heads in it.
+    methods: those that it builds, or whose criteria choose heads in it. loads: modules that it loads by their names.
     """
-    files = library_files(Path(script), None if methods is None else tuple(methods))
+    files = library_files(Path(script), None if methods is None else tuple(methods), tuple(loads))
     lines = [f"{file.relative_to(ROOT).as_posix()} {_digest(file)}" for file in files]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 @cache
-def library_files(script: Path, methods: tuple[str, ...] | None = None) -> tuple[Path, ...]:
-    """The files that a script loads, itself apart, wherever it loads them from; sorted. methods: that it builds."""
-    found = _loaded([script], built=False)
+def library_files(
+    script: Path, methods: tuple[str, ...] | None = None, loads: tuple[str, ...] = ()
+) -> tuple[Path, ...]:
+    """The files that a script loads, itself apart, wherever it loads them from; sorted.
+
+    methods: that it builds. loads: modules that it loads by their names.
+    """
+    named = list(map(_file_of, loads))
+    found = {*named, *_loaded([script, *named], built=False)}
     if TABLE in found:
         described = (
             list(map(_file_of, modules_of(methods))) if methods is not None else [*ENTRIES.glob("*.py")]

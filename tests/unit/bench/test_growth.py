@@ -17,8 +17,8 @@ from headrank.cost.exponents import exponents, medians
 from headrank.cost.measured import GROWTH_COLUMNS, SIZES
 from headrank.cost.predict import Rates, seconds_of
 from headrank.errors import InputError
-from headrank.figures import growth_figure
-from headrank.tables import growth_table
+from headrank.figures.growth import growth_figure
+from headrank.tables.growth import growth_table
 
 RATES = Rates(4e11, 1e11, "made up")
 

@@ -28,7 +28,7 @@ from headrank.evaluation.verdicts import (
     verdict,
 )
 from headrank.methods.table import kind_of
-from headrank.tables import claims_table
+from headrank.tables.claims import claims_table
 from headrank.tables.write import to_csv, to_latex, to_markdown
 
 SETTINGS = Resampling(n_resamples=400, seed=3)

@@ -13,14 +13,12 @@ import pytest
 from matplotlib.figure import Figure
 
 from headrank.errors import InputError
-from headrank.figures import (
-    controls_figure,
-    head_maps_figure,
-    overlap_figure,
-    routes_figure,
-    save_figure,
-    success_figure,
-)
+from headrank.figures.controls import controls_figure
+from headrank.figures.head_maps import head_maps_figure
+from headrank.figures.overlap import overlap_figure
+from headrank.figures.routes import routes_figure
+from headrank.figures.style import save_figure
+from headrank.figures.success import success_figure
 
 NAN = float("nan")
 

@@ -9,7 +9,7 @@ import pytest
 from headrank.errors import InputError
 from headrank.heads.replay import Stored
 from headrank.heads.transfer import _half, transfer
-from headrank.tables import transfer_table
+from headrank.tables.transfer import transfer_table
 
 # Ids of either half.
 HALVES = {half: [f"q{i}" for i in range(40) if _half(f"q{i}") == half][:2] for half in (0, 1)}

@@ -10,7 +10,7 @@ import pytest
 from headrank.data.trec import read_qrels, read_run
 from headrank.errors import InputError
 from headrank.retrieval.published_check import check_first_stage, measure_first_stage
-from headrank.tables import first_stage_table
+from headrank.tables.first_stage import first_stage_table
 
 # nDCG@10 and recall@100 of Pyserini's two-click reproductions of BM25 over flat indexes.
 PUBLISHED = {

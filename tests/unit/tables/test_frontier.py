@@ -11,14 +11,14 @@ from support import tiny_backbone
 from headrank.bench.alone import COLUMNS, attention_ways, generative_ways, time_alone
 from headrank.data.collections import Document
 from headrank.engine.scoring import Kernel
-from headrank.figures import frontier_figure, save_figure
+from headrank.figures.frontier import frontier_figure
+from headrank.figures.style import save_figure
 from headrank.generative.settings import GenerativeSettings
 from headrank.prompts.builder import PromptBuilder
 from headrank.rerankers import Method
 from headrank.rerankers.candidates import Candidates
 from headrank.settings import PromptSettings
-from headrank.tables import frontier_table
-from headrank.tables.frontier import frontier_points
+from headrank.tables.frontier import frontier_points, frontier_table
 
 VALUES = {
     ("", "bm25"): (0.50, 0.40),

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from headrank.errors import InputError
-from headrank.tables import controls_table
+from headrank.tables.controls import controls_table
 
 BENCHMARKS = ("dl19", "dl20")
 LAYERS = pd.DataFrame(

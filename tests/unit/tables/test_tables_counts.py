@@ -8,14 +8,11 @@ import pandas as pd
 import pytest
 
 from headrank.errors import InputError
-from headrank.tables import (
-    cost_table,
-    format_table,
-    homogenisation_table,
-    read_benchmarks,
-    selectivity_table,
-    timing_table,
-)
+from headrank.tables.cost import cost_table
+from headrank.tables.format import format_table
+from headrank.tables.homogenisation import homogenisation_table
+from headrank.tables.selectivity import selectivity_table
+from headrank.tables.timing import read_benchmarks, timing_table
 
 NAN = float("nan")
 

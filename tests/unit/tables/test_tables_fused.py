@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from headrank.evaluation.significance import compare
-from headrank.tables import fused_table
+from headrank.tables.fused import fused_table
 
 VALUES = {("", "bm25"): 0.3, ("small", "icr"): 0.3, ("small", "headrank"): 0.5}
 METRICS = pd.DataFrame(

@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from headrank.errors import InputError
-from headrank.tables import Table, ablation_table, main_table
-from headrank.tables.table import Cell
+from headrank.tables.ablation import ablation_table
+from headrank.tables.main import main_table
+from headrank.tables.table import Cell, Table
 from headrank.tables.write import to_latex
 
 METRICS = ["backbone", "benchmark", "method", "qid", "metric", "value"]

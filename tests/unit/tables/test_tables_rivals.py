@@ -7,7 +7,7 @@ import pytest
 
 from headrank.errors import InputError
 from headrank.evaluation.significance import compare
-from headrank.tables import rivals_table
+from headrank.tables.rivals import rivals_table
 
 VALUES = {"bm25": 0.3, "icr": 0.4, "rankgpt": 0.2, "headrank": 0.5}
 METRICS = pd.DataFrame(

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from headrank.errors import InputError
-from headrank.tables import seeds_table
+from headrank.tables.seeds import seeds_table
 
 SEEDS = {"headrank": 0, "headrank-seed-1": 1, "headrank-seed-2": 2}
 VALUES = {

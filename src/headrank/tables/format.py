@@ -13,6 +13,9 @@ from headrank.tables.names import backbone_name, by_method, method_name
 from headrank.tables.table import MISSING, Cell, Column, Table, count_cell, number_cell, text_cell
 from headrank.tables.tidy import in_order, records, require, require_finite
 
+CAPTION = "Formatting success: rankings that hold every candidate exactly once."
+FRAMES = {"counts": "format"}
+
 _KEYS = ["backbone", "method"]
 _COUNTS = ["queries", "permutations", "ties", "empty_documents"]
 RULES = ("complete", "well_formed")
