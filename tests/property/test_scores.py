@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from support import lists_frame, made_up_features
 
 from headrank.data.training_lists import by_list
-from headrank.engine.scoring import document_index, list_normalise, score_tokens
+from headrank.engine.list_scores import list_shares
+from headrank.engine.scoring import document_index, score_tokens
 from headrank.heads.criteria import adjacent_auc, contrast
 from headrank.settings import PairSettings
 from headrank.training.pairs import mine_list
@@ -50,7 +51,7 @@ def test_scores_scale_and_do_not_depend_on_other_documents(
 @given(masses=st.lists(st.floats(-10, 10), min_size=1, max_size=40), epsilon=st.floats(1e-9, 1))
 def test_shares_are_a_distribution_in_the_order_of_the_masses(masses: list[float], epsilon: float) -> None:
     values = torch.tensor(masses, dtype=torch.float64)
-    shares = list_normalise(values, epsilon)
+    shares = list_shares(values, epsilon)
     assert (shares > 0).all()
     assert abs(shares.sum().item() - 1) < 1e-9
     assert (shares[values.argsort()].diff() >= -1e-15).all()

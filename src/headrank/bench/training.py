@@ -16,13 +16,11 @@ from headrank.bench.contenders import Bench, Contender, layers_at, spread_heads
 from headrank.engine.backbone import Backbone
 from headrank.engine.forward import Reading, prompt_states
 from headrank.engine.layer_entry import Entrance
-from headrank.engine.readout import read_out
-from headrank.engine.scoring import head_scores
+from headrank.engine.readout import trained_scores
 from headrank.heads.head_set import HeadSet
 from headrank.settings import Settings
 from headrank.training.adapter import attach_lora
 from headrank.training.examples import Example
-from headrank.training.losses import list_scores
 from headrank.training.objective import list_loss, score_list
 from headrank.training.pairs import mine_list
 
@@ -89,7 +87,7 @@ def plain_scores(backbone: Backbone, heads: HeadSet, example: Example, settings:
         [found[layer][0, head, rows, :prefix].float().mean(dim=0) for layer, head in heads.heads]
     )
     reading = Reading(prompt, {("query", settings.query_span): mass})
-    return list_scores(head_scores(reading, read_out(settings)), settings.loss.score)
+    return trained_scores(reading, settings)
 
 
 def _settings(settings: Settings) -> Settings:

@@ -14,7 +14,7 @@ from torch import Tensor
 from headrank.engine.backbone import Backbone
 from headrank.engine.features import Features, stack_lists
 from headrank.engine.forward import PromptTooLong, Reading, read_prompts
-from headrank.engine.scoring import Kernel, document_index, head_scores, head_tokens, tokens_to_scores
+from headrank.engine.scoring import Kernel, document_index, document_masses, head_scores, head_tokens
 from headrank.errors import InputError
 from headrank.process.progress import counted
 from headrank.prompts.builder import PromptBuilder
@@ -107,7 +107,7 @@ def stack_all(parts: Mapping[str, Sequence[NDArray[np.float32]]]) -> dict[str, N
 def layer_scores(reading: Reading, kernel: Kernel, n_heads: int) -> Tensor:
     """(layers, documents): the kernel's scores by each layer's heads alone; reading: of all heads, layer by layer."""
     tokens = head_tokens(reading, kernel)
-    return tokens_to_scores(tokens.unflatten(0, (-1, n_heads)).sum(dim=1), reading, kernel)
+    return document_masses(tokens.unflatten(0, (-1, n_heads)).sum(dim=1), reading, kernel)
 
 
 def token_entropy(reading: Reading, kernel: Kernel) -> Tensor:

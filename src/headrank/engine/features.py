@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headrank.data.atomic import whole_file
+from headrank.engine.list_scores import list_shares, over_length
 from headrank.errors import InputError
 from headrank.settings import MassSettings
 
@@ -51,11 +52,8 @@ class Features:
         """(heads, documents) float64 of one list, divided by the documents' token counts to a power (R4)."""
         if name not in self.values:
             raise InputError(f"features of {self.model}: no masses {name!r}; make them again")
-        values = self.values[name][row][:, :documents].astype(np.float64)
-        if length_alpha:
-            values = values / np.maximum(self.values["lengths"][row][:documents], 1) ** length_alpha
-        masses: Array = values
-        return masses
+        masses = self.values[name][row][:, :documents].astype(np.float64)
+        return over_length(masses, self.values["lengths"][row][:documents], length_alpha)
 
     def shares(self, row: int, documents: int, settings: MassSettings) -> Array:
         """(heads, documents) float64: R4's shares of one list, calibrated where the settings say so."""
@@ -96,17 +94,3 @@ def stack_lists(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     for row, part in zip(out, parts, strict=True):
         row[:, : part.shape[1]] = part
     return out
-
-
-def list_shares(values: Array, epsilon: float, null: Array | None = None) -> Array:
-    """p_h(i) of R4: (heads, documents) masses as shares of the list.
-
-    null: masses under the null query; shares are then divided by theirs (``scoring.list_ratio``).
-    """
-    positive = values.clip(min=0) + epsilon
-    shares: Array = positive / positive.sum(axis=1, keepdims=True)
-    if null is None:
-        return shares
-    ratio: Array = shares / list_shares(null, epsilon)
-    ratio /= ratio.sum(axis=1, keepdims=True)
-    return ratio

@@ -1,8 +1,12 @@
-"""What HeadRank reads of each head: the kernel that training differentiates and inference ranks by (R4, R11)."""
+"""What HeadRank reads of each head: the kernel that training differentiates and inference ranks by (R4, R8, R11)."""
 
 from __future__ import annotations
 
-from headrank.engine.scoring import Kernel
+from torch import Tensor
+
+from headrank.engine.forward import Reading
+from headrank.engine.list_scores import list_scores
+from headrank.engine.scoring import Kernel, head_scores
 from headrank.errors import InputError
 from headrank.settings import Settings
 
@@ -29,5 +33,11 @@ def read_out(settings: Settings) -> Kernel:
         normalise=settings.loss.score != "mass",
         length_alpha=settings.mass.length_alpha,
         epsilon=settings.mass.epsilon,
+        logarithm=settings.loss.score == "mean-log",
         ratio=ratio,
     )
+
+
+def trained_scores(reading: Reading, settings: Settings) -> Tensor:
+    """f of R8, (documents,), of what a pass read for ``read_out``; differentiable."""
+    return list_scores(head_scores(reading, read_out(settings)), settings.loss.score)

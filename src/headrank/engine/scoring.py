@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from headrank.engine.forward import Reading, Source
+from headrank.engine.list_scores import add_heads, list_shares, over_length
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class Kernel:
     outlier_mask: leave out tokens at or below mean - 2 std of their document (K4). normalise: each head's document
     masses are divided by their sum over the list before heads are added (R4), with ``epsilon`` added to each;
     length_alpha: document masses are divided by the document's token count to this power first (R4). logarithm: heads
-    are added as logarithms of their shares (R8's mean-log). ratio: each head's normalised masses are divided by those
-    under the null query and add up to 1 again (R4).
+    are added as logarithms of their shares (R8's mean-log). ratio: with ``normalise``, each head's shares are divided
+    by those under the null query and add up to 1 again (R4).
     """
 
     query_span: str = "instruction+query+suffix"
@@ -98,18 +99,20 @@ def score_tokens(tokens: Tensor, index: Tensor, n_documents: int, outlier_mask: 
 
 def head_scores(reading: Reading, kernel: Kernel) -> Tensor:
     """(n_heads, n_documents): each head's own document scores, mask (if any) and normalisation per head."""
-    scores = tokens_to_scores(head_tokens(reading, kernel), reading, kernel)
-    if not kernel.ratio:
-        return scores
-    return list_ratio(scores, tokens_to_scores(reading.mass[("null", kernel.query_span)], reading, kernel))
+    mass = document_masses(head_tokens(reading, kernel), reading, kernel)
+    if not kernel.normalise:
+        return mass
+    null = None
+    if kernel.ratio:
+        null = document_masses(reading.mass[("null", kernel.query_span)], reading, kernel)
+    return list_shares(mass, kernel.epsilon, null)
 
 
 def document_scores(reading: Reading, kernel: Kernel) -> Tensor:
     """(n_documents,): the method's scores, heads added before the mask (K3), or after normalisation (R11)."""
     if kernel.normalise:
-        shares = head_scores(reading, kernel)
-        return (shares.log() if kernel.logarithm else shares).sum(dim=0)
-    return tokens_to_scores(head_tokens(reading, kernel).sum(dim=0), reading, kernel)
+        return add_heads(head_scores(reading, kernel), kernel.logarithm)
+    return document_masses(head_tokens(reading, kernel).sum(dim=0), reading, kernel)
 
 
 def head_tokens(reading: Reading, kernel: Kernel) -> Tensor:
@@ -118,33 +121,10 @@ def head_tokens(reading: Reading, kernel: Kernel) -> Tensor:
     return mass - reading.mass[("null", kernel.query_span)] if kernel.calibrate else mass
 
 
-def tokens_to_scores(tokens: Tensor, reading: Reading, kernel: Kernel) -> Tensor:
-    """(..., prefix tokens) token scores to (..., documents) scores, by the kernel's document span and switches."""
+def document_masses(tokens: Tensor, reading: Reading, kernel: Kernel) -> Tensor:
+    """(..., prefix tokens) token masses to (..., documents) masses, by the kernel's document span, mask and length."""
     spans = reading.prompt.documents(kernel.document_span)
     index = document_index(spans, tokens.shape[-1], tokens.device)
-    scores = score_tokens(tokens, index, len(spans), kernel.outlier_mask)
-    if kernel.length_alpha:
-        lengths = torch.tensor([max(stop - start, 1) for start, stop in spans], device=scores.device)
-        scores = scores / lengths.to(scores.dtype) ** kernel.length_alpha
-    if kernel.normalise:
-        scores = list_normalise(scores, kernel.epsilon)
-    return scores
-
-
-def list_ratio(shares: Tensor, null: Tensor) -> Tensor:
-    """(..., n_documents) shares over those under the null query, to add up to 1 again.
-
-    Their logarithm is, but for a constant of the list, the pointwise mutual information of query and document under the
-    head's attention: what a document draws whatever is asked, its place in the prompt above all, cancels.
-    """
-    ratio = shares / null
-    return ratio / ratio.sum(dim=-1, keepdim=True)
-
-
-def list_normalise(mass: Tensor, epsilon: float) -> Tensor:
-    """p_h(i) of R4: (..., n_documents) masses to shares of the list that add up to 1.
-
-    Calibrated masses can be negative; they count as nothing here.
-    """
-    positive = mass.clamp(min=0) + epsilon
-    return positive / positive.sum(dim=-1, keepdim=True)
+    mass = score_tokens(tokens, index, len(spans), kernel.outlier_mask)
+    lengths = [stop - start for start, stop in spans]
+    return over_length(mass, torch.tensor(lengths, dtype=mass.dtype, device=mass.device), kernel.length_alpha)

@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from headrank.data.training_lists import by_list
-from headrank.engine.features import Features, list_shares
+from headrank.engine.features import Features
+from headrank.engine.list_scores import list_shares, of_the_sum
 from headrank.errors import InputError
 from headrank.heads.criteria import Array, adjacent_auc, adjacent_contrast, normalised_entropy
 from headrank.heads.head_set import HeadSet
@@ -56,8 +57,7 @@ def select_headrank(
         qids.append(qid)
         disc_rows.append(statistic)
         ent_rows.append(normalised_entropy(share) if selection.entropy == "list" else token_entropy)
-        flat = share / positional[:, : share.shape[1]]
-        debiased.append(normalised_entropy(flat / flat.sum(axis=1, keepdims=True)))
+        debiased.append(normalised_entropy(of_the_sum(share / positional[:, : share.shape[1]])))
     by_query = mean_by_query(disc_rows, qids)
     disc = np.nanmean(by_query, axis=0)
     entropy = mean_by_query(ent_rows, qids).mean(axis=0)

@@ -17,6 +17,5 @@ def headrank(heads: HeadSet, settings: Settings, name: str = "headrank") -> Meth
         calibrate=settings.inference.calibrate,
         outlier_mask=settings.inference.outlier_mask,
         normalise=True,
-        logarithm=settings.loss.score == "mean-log",
     )
     return Method(name, heads.heads, kernel)

@@ -19,4 +19,4 @@ def ratio(heads: Sequence[Head], settings: Settings, name: str) -> Method:
         loss=replace(settings.loss, score="mean-log"),
         inference=InferenceSettings(),
     )
-    return Method(name, tuple(heads), replace(read_out(calibrated), logarithm=True))
+    return Method(name, tuple(heads), read_out(calibrated))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from headrank.engine.forward import Reading
+from headrank.engine.list_scores import add_heads
 from headrank.engine.scoring import Kernel, head_scores
 from headrank.heads.head_set import Head
 from headrank.heads.routing.router import Router
@@ -34,7 +35,7 @@ class RouteHead(Method):
         return self.router.layer
 
     def scores(self, reading: Reading, query: str, documents: Sequence[Document]) -> Tensor:
-        return head_scores(reading, self.kernel)[self._routed(reading)].sum(dim=0)
+        return add_heads(head_scores(reading, self.kernel)[self._routed(reading)], self.kernel.logarithm)
 
     def chosen(self, reading: Reading) -> tuple[Head, ...]:
         return tuple(

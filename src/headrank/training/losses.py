@@ -9,17 +9,6 @@ from torch.nn.functional import logsigmoid
 from headrank.settings import LossSettings, RegulariserSettings
 
 
-def list_scores(shares: Tensor, form: str) -> Tensor:
-    """f of R8: (heads, documents) list shares to (documents,) scores.
-
-    ``log-mean``: log of the mean share over heads; ``mean-log``: mean over heads of the log share; ``mass``: the sum
-    over heads, of raw masses in place of shares.
-    """
-    if form == "mass":
-        return shares.sum(dim=0)
-    return shares.mean(dim=0).log() if form == "log-mean" else shares.log().mean(dim=0)
-
-
 def group_contrastive_loss(scores: Tensor, grades: Tensor, settings: LossSettings) -> Tensor:
     """QRRanker: each relevant document against all irrelevant ones, on scores stretched to 0..scale.
 

@@ -14,8 +14,7 @@ from torch import Tensor
 from headrank.engine.backbone import Backbone
 from headrank.engine.forward import read_prompts
 from headrank.engine.layer_entry import Entrance
-from headrank.engine.readout import read_out
-from headrank.engine.scoring import head_scores
+from headrank.engine.readout import read_out, trained_scores
 from headrank.evaluation.metrics import evaluate
 from headrank.heads.head_set import HeadSet
 from headrank.process.progress import counted
@@ -24,7 +23,6 @@ from headrank.settings import Settings
 from headrank.training.examples import Example
 from headrank.training.losses import (
     group_contrastive_loss,
-    list_scores,
     pair_accuracy,
     pointer_loss,
     preference_loss,
@@ -53,9 +51,9 @@ def score_lists(
     entrances: Sequence[Entrance] | None = None,
 ) -> Iterator[Tensor]:
     """``score_list`` of several prompts, read in one pass where the memory suffices."""
-    kernel = read_out(settings)
-    for reading in read_prompts(backbone, prompts, heads.heads, kernel.sources, ALL, entrances=entrances):
-        yield list_scores(head_scores(reading, kernel), settings.loss.score)
+    sources = read_out(settings).sources
+    for reading in read_prompts(backbone, prompts, heads.heads, sources, ALL, entrances=entrances):
+        yield trained_scores(reading, settings)
 
 
 def score_examples(

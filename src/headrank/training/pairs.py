@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from headrank.data.training_lists import by_list
 from headrank.engine.features import Features
+from headrank.engine.list_scores import list_scores
 from headrank.errors import InputError
 from headrank.heads.criteria import adjacent_levels
 from headrank.heads.head_set import HeadSet
@@ -65,11 +66,10 @@ def frozen_scores(
     for list_id, group in by_list(lists).items():
         at = features.rows([str(list_id)])[0]
         if form == "mass":
-            score = features.masses("headrank", at, len(group), mass.length_alpha)[rows].sum(axis=0)
+            values = features.masses("headrank", at, len(group), mass.length_alpha)
         else:
-            shares = features.shares(at, len(group), mass)[rows]
-            score = np.log(shares.mean(axis=0)) if form == "log-mean" else np.log(shares).mean(axis=0)
-        yield list_id, group["grade"].to_numpy(dtype=np.int64), score
+            values = features.shares(at, len(group), mass)
+        yield list_id, group["grade"].to_numpy(dtype=np.int64), list_scores(values[rows], form)
 
 
 def mine_pairs(

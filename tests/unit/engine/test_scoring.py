@@ -18,8 +18,6 @@ from headrank.engine.scoring import (
     document_index,
     document_scores,
     head_scores,
-    list_normalise,
-    list_ratio,
     outlier_threshold,
     score_tokens,
     sum_by_document,
@@ -174,24 +172,6 @@ def test_small_masses_keep_their_variance():
     exact = outlier_threshold(values, index, 1)
     single = outlier_threshold(values.float(), index, 1)
     assert abs(single.item() - exact.item()) < 1e-6
-
-
-def test_shares_add_up_to_one_and_negative_masses_count_as_nothing():
-    shares = list_normalise(torch.tensor([[0.3, -0.4, 0.1], [0.0, 0.0, 0.0]]), 0.1)
-    torch.testing.assert_close(
-        shares, torch.tensor([[0.4, 0.1, 0.2], [0.1, 0.1, 0.1]]) / torch.tensor([[0.7], [0.3]])
-    )
-
-
-def test_ratios_take_out_what_a_document_draws_whatever_is_asked():
-    null = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]])
-    query = torch.tensor([[0.5, 0.4, 0.1], [0.1, 0.1, 0.8]])
-    found = list_ratio(query, null)
-    expected = torch.tensor([[5 / 7, 2.0, 1.0], [1.0, 1.0, 1.0]])
-    torch.testing.assert_close(found, expected / expected.sum(dim=1, keepdim=True))
-    # Whatever one prior multiplies in both cancels.
-    prior = torch.tensor([9.0, 1.0, 3.0])
-    torch.testing.assert_close(list_ratio(query * prior, null * prior), found)
 
 
 def test_the_ratio_kernel_is_the_quotient_of_two_readings_of_shares():

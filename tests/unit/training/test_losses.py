@@ -12,7 +12,6 @@ from torch import Tensor
 from headrank.settings import LossSettings, RegulariserSettings
 from headrank.training.losses import (
     group_contrastive_loss,
-    list_scores,
     pair_accuracy,
     pointer_loss,
     preference_loss,
@@ -39,15 +38,6 @@ def gradient(loss: Tensor, f: Tensor) -> list[float]:
     loss.backward()
     assert f.grad is not None
     return f.grad.tolist()
-
-
-def test_list_scores():
-    shares = torch.tensor([[0.5, 0.25, 0.25], [0.1, 0.8, 0.1]], dtype=torch.float64)
-    expected = [math.log(0.3), math.log(0.525), math.log(0.175)]
-    assert list_scores(shares, "log-mean").tolist() == pytest.approx(expected)
-    expected = [(math.log(a) + math.log(b)) / 2 for a, b in [(0.5, 0.1), (0.25, 0.8), (0.25, 0.1)]]
-    assert list_scores(shares, "mean-log").tolist() == pytest.approx(expected)
-    assert list_scores(shares, "mass").tolist() == pytest.approx([0.6, 1.05, 0.35])
 
 
 # --- QRRanker and CompRank ---
