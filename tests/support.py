@@ -213,7 +213,7 @@ def lists_frame(grades: Sequence[Sequence[int]], qids: Sequence[str] | None = No
     """Training lists with the given grades by position; one sample each of its own query unless ``qids`` says else."""
     names = list(qids) if qids is not None else [f"q{i}" for i in range(len(grades))]
     rows = [
-        (i, names[i], names[:i].count(names[i]), position, f"d{position}", grade, position + 1)
+        (i, names[i], names[:i].count(names[i]), position, f"d{position}", grade, position)
         for i, row in enumerate(grades)
         for position, grade in enumerate(row)
     ]

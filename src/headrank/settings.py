@@ -109,13 +109,21 @@ class ListSettings:
 
 @dataclass(frozen=True)
 class PairSettings:
-    """R7: hard adjacent-level preference pairs."""
+    """R7: hard adjacent-level preference pairs.
+
+    middle_zone: its first and last prompt position, counted from 1 as people do; ``middle`` has it from 0.
+    """
 
     strategy: Literal["adjacent-hard", "adjacent", "random"] = "adjacent-hard"
     per_list: int = 64
     middle_share: float = 0.5
     middle_zone: tuple[int, int] = (11, 30)
     remine: Literal["never", "epoch", "step"] = "never"
+
+    @property
+    def middle(self) -> slice:
+        """The middle zone as a slice of a list's documents."""
+        return slice(self.middle_zone[0] - 1, self.middle_zone[1])
 
 
 @dataclass(frozen=True)

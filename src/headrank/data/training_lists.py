@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from headrank.data.trec import Qrels, Run
 
 UNJUDGED = -1
+NOT_RETRIEVED = -1
 
 
 def build_lists(
@@ -42,7 +43,7 @@ def build_lists(
     ``dedupe`` keeps one document of each normalised text. Queries whose normalised text is in ``exclude`` (test
     queries) are left out, and samples whose judged documents all have one grade.
 
-    Columns: list_id, qid, sample, position (from 0), docid, grade (-1 = unjudged), rank (first stage, from 1; 0 = not
+    Columns: list_id, qid, sample, position (from 0), docid, grade (-1 = unjudged), rank (first stage, from 0; -1 = not
     retrieved). The same seed gives the same lists, whatever other queries there are.
     """
     if settings.size - settings.spread < 2:
@@ -57,7 +58,7 @@ def build_lists(
             raise InputError(f"training query {qid!r} has judgements but no text")
         if normalise(queries[qid]) in excluded:
             continue
-        ranks = {docid: rank for rank, (docid, _) in enumerate(run.get(qid, []), start=1)}
+        ranks = {docid: rank for rank, (docid, _) in enumerate(run.get(qid, []))}
         for sample in range(samples):
             # Seeded by the query's own id, so that adding or leaving out a query changes no other's lists.
             rng = np.random.default_rng([seed, zlib.crc32(qid.encode()), sample])
@@ -75,9 +76,9 @@ def build_lists(
                 continue
             shuffled = [chosen[i] for i in rng.permutation(len(chosen))]
             if settings.order == "first-stage":
-                shuffled.sort(key=lambda document: ranks.get(document[0], len(ranks) + 1))
+                shuffled.sort(key=lambda document: ranks.get(document[0], len(ranks)))
             for position, (docid, grade) in enumerate(shuffled):
-                rows.append((list_id, qid, sample, position, docid, grade, ranks.get(docid, 0)))
+                rows.append((list_id, qid, sample, position, docid, grade, ranks.get(docid, NOT_RETRIEVED)))
             list_id += 1
     if not rows:
         raise InputError("training lists: no query has judged documents of two grades")

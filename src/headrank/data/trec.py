@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from headrank.data.atomic import whole_file
+from headrank.data.rankings import best_first
 from headrank.errors import InputError
 
 Run = dict[str, list[tuple[str, float]]]
@@ -138,8 +139,8 @@ def read_tag(path: str | os.PathLike[str]) -> str:
 
 def by_score(scores: Mapping[str, float]) -> list[tuple[str, float]]:
     """Order one query's documents as trec_eval does: float32 score, then document id, both descending."""
-    with np.errstate(over="ignore"):
-        return sorted(scores.items(), key=lambda item: (np.float32(item[1]), item[0]), reverse=True)
+    falling_ids = sorted(scores.items(), key=lambda item: item[0], reverse=True)
+    return [falling_ids[i] for i in best_first([score for _, score in falling_ids])]
 
 
 def strictly_decreasing(scores: Sequence[float]) -> list[np.float32]:

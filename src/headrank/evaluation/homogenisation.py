@@ -59,7 +59,7 @@ def profile(
 ) -> pd.DataFrame:
     """Mean normalised score by prompt position and group, for all positions: the homogenisation figure's input.
 
-    Columns ``position``, ``group``, ``mean``, ``low``, ``high`` (mean -+ 1.96 standard errors; equal to the
+    Columns ``position`` (from 0), ``group``, ``mean``, ``low``, ``high`` (mean -+ 1.96 standard errors; equal to the
     mean for a single document), ``n`` (documents). Scores are normalised within each list: ``minmax`` to
     0..1 (0.5 where all are equal), ``share`` to N * score / sum (1 = uniform; scores must not be negative),
     ``zscore`` to mean 0 and standard deviation 1. Lists of different lengths are averaged position by
@@ -92,9 +92,9 @@ def profile(
 
 def _adjacent_ratio(falling: npt.NDArray[np.float64]) -> float | None:
     steps = np.abs(np.diff(falling))
-    first, last = zone_bounds(len(falling))
-    ranks = np.arange(1, len(falling))  # step r leads from rank r to rank r + 1
-    inside = (ranks >= first) & (ranks <= last)
+    start, stop = zone_bounds(len(falling))
+    ranks = np.arange(len(falling) - 1)  # step r leads from rank r to rank r + 1
+    inside = (ranks >= start) & (ranks < stop)
     if not inside.any() or inside.all() or steps[~inside].mean() == 0:
         return None
     return float(steps[inside].mean() / steps[~inside].mean())

@@ -1,21 +1,23 @@
 """The middle zone of ranked lists (R12): which documents lie in it, and which of them are relevant.
 
-The middle zone of a list of N documents is the prompt positions ceil(N/4)+1 to floor(3N/4) (11 to 30 of 40). A
-ranking is a data frame with a row per candidate: ``qid``, ``docid``, ``position`` (in the prompt, from 1), ``score``,
-``rank`` (from 1).
+The middle zone of a list of N documents is the prompt positions ceil(N/4)+1 to floor(3N/4), counted from 1 (11 to 30 of
+40). A ranking is a data frame with a row per candidate: ``qid``, ``docid``, ``position`` (in the prompt), ``score``,
+``rank``; positions and ranks count from 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from headrank.errors import InputError
 
+# Of one list, or of each row's.
+Size = TypeVar("Size", int, pd.Series)
 _COLUMNS = ["qid", "docid", "position", "score", "rank"]
 
 
@@ -33,9 +35,9 @@ class ZoneSettings:
     irrelevant: Literal["judged", "judged+unjudged"] = "judged"
 
 
-def zone_bounds(size: int) -> tuple[int, int]:
-    """First and last position (from 1, both included) of the middle zone of a list; empty when first > last."""
-    return -(-size // 4) + 1, 3 * size // 4
+def zone_bounds(size: Size) -> tuple[Size, Size]:
+    """First position of the middle zone of a list of so many documents, and the first behind it; from 0."""
+    return -(-size // 4), 3 * size // 4
 
 
 def annotate(
@@ -63,9 +65,8 @@ def annotate(
         irrelevant |= grade.isna()
     group = np.select([grade >= settings.relevant_from, irrelevant], ["relevant", "irrelevant"], default="")
     place = frame["position"] if settings.zone == "position" else _untrained_rank(frame, untrained)
-    first = (-(-frame["size"] // 4)) + 1
-    last = frame["size"] * 3 // 4
-    return frame.assign(grade=grade, group=group, in_zone=(place >= first) & (place <= last))
+    start, stop = zone_bounds(frame["size"])
+    return frame.assign(grade=grade, group=group, in_zone=(place >= start) & (place < stop))
 
 
 def _untrained_rank(frame: pd.DataFrame, untrained: pd.DataFrame | None) -> pd.Series:
@@ -97,9 +98,9 @@ def _checked(ranking: pd.DataFrame, name: str) -> pd.DataFrame:
     frame["size"] = frame.groupby("qid")["docid"].transform("size")
     for column in ("position", "rank"):
         ordered = frame.sort_values(["qid", column])
-        wrong = ordered[column] != ordered.groupby("qid").cumcount() + 1
+        wrong = ordered[column] != ordered.groupby("qid").cumcount()
         if wrong.any():
             raise InputError(
-                f"{name}: query {ordered.loc[wrong, 'qid'].iloc[0]}: {column} does not count from 1 to N"
+                f"{name}: query {ordered.loc[wrong, 'qid'].iloc[0]}: {column} does not count from 0 to N - 1"
             )
     return frame

@@ -1,6 +1,6 @@
 """Middle-zone selectivity (R12): does training lift the relevant documents of the middle, and them alone?
 
-A zone document is promoted when its final rank is at most N/4. A ranker that ignores relevance promotes a quarter of
+A zone document is promoted when it ends among the first N/4. A ranker that ignores relevance promotes a quarter of
 the relevant and of the irrelevant documents alike (for N divisible by 4): the gap between the two shares is the
 selectivity. Frames of zone documents of several benchmarks may be put together under a further column ``benchmark``,
 which then tells equal query ids apart.
@@ -69,7 +69,7 @@ def zone_documents(
     settings = settings or ZoneSettings()
     frame = annotate(ranking, qrels, settings, untrained)
     frame = frame[frame["in_zone"] & (frame["group"] != "")]
-    promoted = frame["rank"] * 4 <= frame["size"]
+    promoted = (frame["rank"] + 1) * 4 <= frame["size"]
     return frame[["qid", "docid", "group"]].assign(promoted=promoted).reset_index(drop=True)
 
 

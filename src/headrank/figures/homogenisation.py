@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -12,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from headrank.errors import InputError
+from headrank.evaluation.middle_zone import zone_bounds
 from headrank.figures.style import (
     DASHED,
     DOTTED,
@@ -53,13 +53,13 @@ def homogenisation_figure(
 ) -> Figure:
     """One panel per backbone; relevant and irrelevant documents, ``before`` dashed, ``after`` solid.
 
-    scores: columns backbone, method, position (in the prompt, from 1), group (``relevant``, ``irrelevant``),
+    scores: columns backbone, method, position (in the prompt, from 0), group (``relevant``, ``irrelevant``),
     mean (of the score normalised within its list), low and high (confidence limits, may be NaN). normalise: how
     the scores were normalised, ``share`` (times the list's length over its sum: 1 is uniform), ``minmax`` (0 to
     1) or ``zscore``; it names the axis and the line that a list without contrast would follow. zone:
-    first and last middle position to shade; default ceil(N/4) + 1 to floor(3N/4), N the last position (R12 of
-    docs/methods.md). log: logarithmic score axis, for lists whose first positions dwarf the rest. A group
-    that is absent is left out.
+    first middle position to shade and the first behind them, by default the middle zone (R12 of docs/methods.md) of the
+    longest list; the axis counts from 1. log: logarithmic score axis, for lists whose first positions dwarf the rest. A
+    group that is absent is left out.
     """
     what = "homogenisation scores"
     keys = ["backbone", "method", "group", "position"]
@@ -78,9 +78,9 @@ def homogenisation_figure(
         figure, grid = panels(len(shown), 2.3)
         for number, (backbone, (axes,)) in enumerate(zip(shown, grid, strict=True)):
             here = rows[rows["backbone"] == backbone]
-            last = int(here["position"].max())
-            first_middle, last_middle = zone or (math.ceil(last / 4) + 1, math.floor(3 * last / 4))
-            axes.axvspan(first_middle - 0.5, last_middle + 0.5, color=PALE, linewidth=0, zorder=0)
+            last = int(here["position"].max()) + 1
+            start, stop = zone or zone_bounds(last)
+            axes.axvspan(start + 0.5, stop + 0.5, color=PALE, linewidth=0, zorder=0)
             if level is not None:
                 axes.axhline(level, color=GREY, linewidth=0.7, linestyle=DOTTED, zorder=1)
             for group, (color, marker) in _GROUPS.items():
@@ -88,7 +88,7 @@ def homogenisation_figure(
                     line = here[(here["group"] == group) & (here["method"] == method)].sort_values("position")
                     if line.empty:
                         continue
-                    position = line["position"].to_numpy(dtype=float)
+                    position = line["position"].to_numpy(dtype=float) + 1
                     low, high = (line[limit].to_numpy(dtype=float) for limit in ("low", "high"))
                     axes.fill_between(position, low, high, color=color, alpha=0.15, linewidth=0, zorder=2)
                     axes.plot(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from headrank.data.rankings import COLUMNS, rank_documents
 from headrank.engine.backbone import Backbone
 from headrank.errors import InputError
 from headrank.generative.calls import CALL_COLUMNS
@@ -15,7 +16,6 @@ from headrank.generative.settings import GenerativeSettings
 from headrank.generative.task import Called, Query, Task, hold
 from headrank.prompts.text_encoder import truncate
 from headrank.rerankers.candidates import Candidates
-from headrank.rerankers.together import COLUMNS
 
 
 def rerank_generative(
@@ -29,7 +29,7 @@ def rerank_generative(
 
     name: for the progress bar. ask: what it asks about a query, such as ``headrank.generative.listwise.rankgpt``.
 
-    Returns a frame of ``headrank.rerankers.together.COLUMNS`` (position: first-stage rank; score: as the method gives
+    Returns a frame of ``headrank.data.rankings.COLUMNS`` (position: first-stage rank; score: as the method gives
     it, for list methods a number that falls with the rank; tokens: of all prompts of the query; rows: 0), and a frame
     of qid, call (from 0), documents, prompt_tokens, new_tokens, answer, complete, well_formed. Passages without text
     come last; ties are broken by first-stage rank. Raises InputError for a prompt that the model has no room for,
@@ -70,8 +70,6 @@ def rerank_generative(
 def _ranked(c: Candidates, scores: Sequence[float], called: Sequence[Called]) -> list[tuple[Any, ...]]:
     tokens = sum(one.prompt_tokens for one in called)
     empty = [not (document.title.strip() or document.text.strip()) for document in c.documents]
-    best = sorted(range(len(scores)), key=lambda i: (empty[i], -scores[i], i))
-    return [
-        (c.qid, c.documents[i].docid, i + 1, float(scores[i]), rank, empty[i], tokens, 0)
-        for rank, i in enumerate(best, start=1)
-    ]
+    docids = [document.docid for document in c.documents]
+    ranked = rank_documents(docids, scores, range(len(docids)), empty)
+    return [(c.qid, *row, tokens, 0) for row in ranked]

@@ -10,9 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from headrank.data.rankings import rank_documents, run_of
 from headrank.engine.features import Features
+from headrank.engine.list_scores import add_heads
 from headrank.errors import InputError
 from headrank.heads.head_set import Head, HeadSet
+from headrank.prompts.candidate_order import prompt_order
 from headrank.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,11 +26,11 @@ if TYPE_CHECKING:
 class Stored:
     """One benchmark's masses on a frozen backbone, as ``rerank_frozen`` leaves them, ready to be ranked again.
 
-    queries: per query its id, documents by prompt position, which of them are empty, and the order that breaks ties.
+    queries: per query its id, and by prompt position documents, their first-stage ranks, and which of them are empty.
     shares: per query (heads, documents), list-normalised (R4).
     """
 
-    queries: Sequence[tuple[str, list[str], NDArray[np.bool_], NDArray[np.int64]]]
+    queries: Sequence[tuple[str, list[str], list[int], list[bool]]]
     shares: Sequence[NDArray[np.float64]]
     n_layers: int
     n_heads: int
@@ -39,27 +42,21 @@ class Stored:
         queries, shares = [], []
         for qid, group in ranking.groupby("qid", sort=False):
             group = group.sort_values("position", kind="stable")
-            count = len(group)
-            # Prompt position stands in for first-stage rank as the tie rule, which it is in every unshuffled order.
-            tie = np.arange(count) * (-1 if settings.candidates.order == "best-last" else 1)
-            queries.append(
-                (str(qid), group["docid"].astype(str).tolist(), group["empty"].to_numpy(bool), tie)
-            )
+            docids = group["docid"].astype(str).tolist()
+            first_stage = prompt_order(str(qid), len(docids), settings.candidates.order)
+            queries.append((str(qid), docids, first_stage, group["empty"].astype(bool).tolist()))
             row = masses.rows([str(qid)])[0]
-            shares.append(masses.shares(row, count, settings.mass))
+            shares.append(masses.shares(row, len(docids), settings.mass))
         return cls(queries, shares, masses.n_layers, masses.n_heads, settings.loss.score == "mean-log")
 
     def run(self, heads: Sequence[Head]) -> Run:
         """The run of HeadRank over these heads, untrained."""
         rows = [layer * self.n_heads + head for layer, head in heads]
         run = {}
-        for (qid, docids, empty, tie), shares in zip(self.queries, self.shares, strict=True):
-            chosen = shares[rows]
-            score = (np.log(chosen) if self.logarithm else chosen).sum(axis=0)
-            order = np.lexsort((tie, -score, empty))
-            # Documents without text come last whatever their score; a run's scores must not rise.
-            lowest = score[~empty].min() if not empty.all() else 0.0
-            run[qid] = [(docids[i], float(min(score[i], lowest) if empty[i] else score[i])) for i in order]
+        for (qid, docids, first_stage, empty), shares in zip(self.queries, self.shares, strict=True):
+            scores = add_heads(shares[rows], self.logarithm)
+            ranked = rank_documents(docids, scores.tolist(), first_stage, empty)
+            run[qid] = run_of((docid, score) for docid, _, score, *_ in ranked)
         return run
 
 

@@ -1,5 +1,6 @@
 """Reranking methods on the shared engine, one file each."""
 
+from headrank.data.rankings import as_run
 from headrank.rerankers.candidates import (
     Candidates,
     gather_candidates,
@@ -14,7 +15,7 @@ from headrank.rerankers.icr import icr
 from headrank.rerankers.method import Method
 from headrank.rerankers.qrhead import qrhead
 from headrank.rerankers.qrranker import qrranker
-from headrank.rerankers.together import as_run, rerank_together
+from headrank.rerankers.together import rerank_together
 from headrank.rerankers.trained import trained
 
 __all__ = [

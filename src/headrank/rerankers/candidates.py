@@ -1,13 +1,10 @@
-"""Candidates: a query, the documents that the first stage found for it, and their order in the prompt (R3)."""
+"""Candidates: a query and the documents that the first stage found for it."""
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from headrank.data.collections import Document, open_collection, read_passages
 from headrank.data.trec import Run, read_run
@@ -45,21 +42,6 @@ def gather_candidates(
             )
         gathered.append(Candidates(qid, queries[qid], tuple(passages[docid] for docid in docids)))
     return gathered
-
-
-def prompt_order(qid: str, count: int, order: str) -> list[int]:
-    """Which candidate (by first-stage rank from 0) stands at each prompt position (R3).
-
-    ``shuffled`` is a permutation that depends on the query id alone.
-    """
-    if order == "best-first":
-        return list(range(count))
-    if order == "best-last":
-        return list(range(count))[::-1]
-    if order == "shuffled":
-        found: list[int] = np.random.default_rng(zlib.crc32(qid.encode())).permutation(count).tolist()
-        return found
-    raise InputError(f"candidates.order: unknown order {order!r}; known: best-first, best-last, shuffled")
 
 
 def read_candidates_of(folder: str | Path, depth: int) -> list[Candidates]:

@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from headrank.data.rankings import COLUMNS
 from headrank.engine.backbone import Backbone
 from headrank.engine.extract import headrank_kernel, null_kernel, stack_all
 from headrank.engine.features import Features
@@ -21,7 +22,7 @@ from headrank.engine.scoring import head_scores
 from headrank.prompts.builder import PromptBuilder
 from headrank.rerankers.candidates import Candidates
 from headrank.rerankers.method import Method
-from headrank.rerankers.together import COLUMNS, rank_documents, read_candidates
+from headrank.rerankers.together import rank_candidates, read_candidates
 from headrank.settings import Settings
 
 
@@ -52,7 +53,7 @@ def rerank_frozen(
         backbone, builder, [*every, *methods], candidates, settings.candidates.order, tokens_per_pass
     ):
         for method in methods:
-            rows[method.name] += rank_documents(c, places, reading, heads, method)
+            rows[method.name] += rank_candidates(c, places, reading, heads, method)
             chosen = method.chosen(reading)
             routes += [(c.qid, method.name, *head) for head in chosen or ()]
         # ``every`` comes first, so the reading's heads are all heads, layer by layer.

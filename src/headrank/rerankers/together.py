@@ -9,20 +9,19 @@ import numpy as np
 import pandas as pd
 import torch
 
+from headrank.data.rankings import COLUMNS, rank_documents
 from headrank.engine.backbone import Backbone
 from headrank.engine.forward import PromptTooLong, Reading, read_prompts
 from headrank.errors import InputError
 from headrank.heads.head_set import Head
 from headrank.process.progress import counted
 from headrank.prompts.builder import Prompt, PromptBuilder
-from headrank.rerankers.candidates import Candidates, prompt_order
+from headrank.prompts.candidate_order import prompt_order
+from headrank.rerankers.candidates import Candidates
 from headrank.rerankers.method import Method
 
 if TYPE_CHECKING:
     from headrank.data.collections import Document
-    from headrank.data.trec import Run
-
-COLUMNS = ["qid", "docid", "position", "score", "rank", "empty", "tokens", "rows"]
 
 
 @torch.no_grad()
@@ -74,13 +73,14 @@ def reading_of(reading: Reading, heads: Sequence[Head], method: Method) -> Readi
 
 def method_scores(
     reading: Reading, heads: Sequence[Head], method: Method, query: str, documents: Sequence[Document]
-) -> np.ndarray:
+) -> list[float]:
     """(documents,) scores of one method by prompt position, from a reading of a superset of its heads."""
     own = reading_of(reading, heads, method)
-    return method.scores(own, query, documents).double().cpu().numpy()
+    found: list[float] = method.scores(own, query, documents).tolist()
+    return found
 
 
-def rank_documents(
+def rank_candidates(
     c: Candidates, places: Sequence[int], reading: Reading, heads: Sequence[Head], method: Method
 ) -> list[tuple[Any, ...]]:
     """One query's ranking by one method: rows of ``COLUMNS`` in final order.
@@ -100,11 +100,8 @@ def rank_documents(
     read = sum(stop - start for start, stop in spans)
     # As the prompt has it: a passage may hold a title that the prompt leaves out, or nothing that has a token.
     empty = [start == stop for start, stop in prompt.text]
-    best = sorted(range(len(places)), key=lambda p: (empty[p], -scores[p], places[p]))
-    return [
-        (c.qid, documents[p].docid, p + 1, float(scores[p]), rank, empty[p], tokens, read)
-        for rank, p in enumerate(best, start=1)
-    ]
+    ranked = rank_documents([document.docid for document in documents], scores, places, empty)
+    return [(c.qid, *row, tokens, read) for row in ranked]
 
 
 def rerank_together(
@@ -115,23 +112,11 @@ def rerank_together(
     order: str,
     tokens_per_pass: int = 0,
 ) -> dict[str, pd.DataFrame]:
-    """Rank every query's candidates with every method: method name -> frame of ``COLUMNS`` in ranked order.
-
-    position: in the prompt, from 1; rank: from 1; score: raw; empty: the passage has no text.
-    """
+    """Rank every query's candidates with every method: method name -> frame of ``COLUMNS`` in ranked order."""
     rows: dict[str, list[tuple[Any, ...]]] = {method.name: [] for method in methods}
     for c, places, reading, heads in read_candidates(
         backbone, builder, methods, candidates, order, tokens_per_pass
     ):
         for method in methods:
-            rows[method.name] += rank_documents(c, places, reading, heads, method)
+            rows[method.name] += rank_candidates(c, places, reading, heads, method)
     return {name: pd.DataFrame(part, columns=COLUMNS) for name, part in rows.items()}
-
-
-def as_run(frame: pd.DataFrame) -> Run:
-    """The ranking as a run, best first."""
-    ordered = frame.sort_values(["rank"], kind="stable")
-    return {
-        str(qid): list(zip(group["docid"], group["score"].astype(float), strict=True))
-        for qid, group in ordered.groupby("qid", sort=False)
-    }

@@ -55,11 +55,11 @@ def preference_loss(scores: Tensor, base: Tensor, pairs: Tensor, settings: LossS
 
 
 def regulariser(
-    scores: Tensor, base: Tensor, grades: Tensor, zone: tuple[int, int], settings: RegulariserSettings
+    scores: Tensor, base: Tensor, grades: Tensor, middle: slice, settings: RegulariserSettings
 ) -> Tensor:
     """The distribution term L_dist of R9, without its weight.
 
-    grades: (documents,) int64, -1 = unjudged; zone: first and last prompt position (from 1) of the middle.
+    grades: (documents,) int64, -1 = unjudged; middle: the list's middle zone.
     ``soft-grades``: KL(y || softmax f) over judged documents, y ~ exp(grade / tau). ``variance``: squared shortfall of
     the standard deviation of f in the middle zone below sigma. ``entropy``: squared distance of the normalised list
     entropy of softmax f from its target. ``base``: KL(softmax f0 || softmax f). ``none``: zero.
@@ -69,11 +69,11 @@ def regulariser(
         target = torch.log_softmax(grades[judged].to(scores.dtype) / settings.tau, dim=0)
         return (target.exp() * (target - torch.log_softmax(scores[judged], dim=0))).sum()
     if settings.form == "variance":
-        middle = scores[zone[0] - 1 : zone[1]]
-        if len(middle) < 2:
+        inside = scores[middle]
+        if len(inside) < 2:
             return scores.sum() * 0
         # The variance under the root keeps the gradient finite when all scores agree.
-        std = (middle.var() + 1e-12).sqrt()
+        std = (inside.var() + 1e-12).sqrt()
         return (settings.sigma - std).clamp(min=0) ** 2
     if settings.form == "entropy":
         log_share = torch.log_softmax(scores, dim=0)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from headrank.data.rankings import best_first
 from headrank.engine.backbone import Backbone
 from headrank.engine.forward import read_prompts
 from headrank.engine.layer_entry import Entrance
@@ -84,7 +85,7 @@ def list_loss(scores: Tensor, example: Example, settings: Settings) -> tuple[Ten
         preference = pointer_loss(scores, grades, settings.loss)
     else:
         preference = preference_loss(scores, base, pairs, settings.loss)
-    term = regulariser(scores, base, grades, settings.pairs.middle_zone, settings.regulariser)
+    term = regulariser(scores, base, grades, settings.pairs.middle, settings.regulariser)
     weight = 0.0 if settings.regulariser.form == "none" else settings.regulariser.weight
     loss = preference + weight * term
     row = {
@@ -134,8 +135,8 @@ def measure(
     scored = _frozen_scores(backbone, heads, examples, settings, lower)
     for example, scores in counted(scored, len(examples), "held-out", "list"):
         rows.append(list_loss(scores, example, settings)[1])
-        values, name = scores.double().cpu().numpy(), str(example.list_id)
-        run[name] = [(str(i), float(values[i])) for i in np.argsort(-values, kind="stable")]
+        values, name = scores.tolist(), str(example.list_id)
+        run[name] = [(str(i), values[i]) for i in best_first(values)]
         qrels[name] = {str(i): int(g) for i, g in enumerate(example.grades) if g >= 0}
     return {**mean_row(rows), "ndcg": float(evaluate(run, qrels, ["ndcg@10"])["value"].mean())}
 

@@ -26,8 +26,8 @@ def mine_list(
 
     grades: by position, -1 = unjudged, which never enters a pair. scores: f of R8, by position.
     ``adjacent-hard`` keeps the ``per_list`` pairs with the smallest margin f(better) - f(worse), inversions first; at
-    least ``middle_share`` of them, as far as there are any, have the worse document in the middle zone (prompt
-    positions from 1). ``adjacent`` draws from the same pairs at random, ``random`` from all pairs of unequal grade.
+    least ``middle_share`` of them, as far as there are any, have the worse document in the middle zone.
+    ``adjacent`` draws from the same pairs at random, ``random`` from all pairs of unequal grade.
     """
     if settings.strategy == "random":
         judged = np.flatnonzero(grades >= 0)
@@ -46,9 +46,9 @@ def mine_list(
         return pool[rng.permutation(len(pool))[: settings.per_list]]
     margin = scores[pool[:, 0]] - scores[pool[:, 1]]
     hardest = np.argsort(margin, kind="stable")
-    first, last = settings.middle_zone
-    middle = (pool[hardest, 1] + 1 >= first) & (pool[hardest, 1] + 1 <= last)
-    reserved = hardest[middle][: int(np.ceil(settings.middle_share * settings.per_list))]
+    in_zone = np.zeros(len(grades), dtype=bool)
+    in_zone[settings.middle] = True
+    reserved = hardest[in_zone[pool[hardest, 1]]][: int(np.ceil(settings.middle_share * settings.per_list))]
     taken = np.zeros(len(pool), dtype=bool)
     taken[reserved] = True
     rest = hardest[~taken[hardest]][: settings.per_list - len(reserved)]

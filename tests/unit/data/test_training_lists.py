@@ -44,11 +44,9 @@ def test_strata():
         assert all(GRADES[d] == g for d, g in zip(group["docid"], group["grade"], strict=True))
         # Grade 0: those that the first stage ranks highest.
         zeros = group[group["grade"] == 0]
-        assert sorted(zeros["rank"]) == [2 * i for i in range(1, 17)]
-        assert all(
-            RANKED[rank - 1] == docid for docid, rank in zip(zeros["docid"], zeros["rank"], strict=True)
-        )
-        assert (group.loc[group["grade"] > 0, "rank"] == 0).all()
+        assert sorted(zeros["rank"]) == [2 * i + 1 for i in range(16)]
+        assert all(RANKED[rank] == docid for docid, rank in zip(zeros["docid"], zeros["rank"], strict=True))
+        assert (group.loc[group["grade"] > 0, "rank"] == -1).all()
 
 
 def test_random_irrelevant_documents_come_from_all_that_are_judged():
@@ -104,19 +102,19 @@ def test_candidates_as_they_are_tested():
     first, *others = (group for _, group in lists.groupby("sample"))
     assert first["docid"].tolist() == [*[*GRADES][:4], *RANKED[:6]]
     assert first["grade"].tolist() == [3, 3, 3, 3, -1, 0, -1, 0, -1, 0]
-    assert first["rank"].tolist() == list(range(1, 11))
+    assert first["rank"].tolist() == list(range(10))
     assert all(GRADES.get(d, -1) == g for d, g in zip(lists["docid"], lists["grade"], strict=True))
     drawn = {tuple(group["docid"]) for group in others}
     assert len(drawn) == 2
     for group in others:
         assert group["rank"].is_monotonic_increasing
-        assert group["rank"].between(1, 20).all()
-        assert group["rank"].tolist() != list(range(1, 11))
+        assert group["rank"].between(0, 19).all()
+        assert group["rank"].tolist() != list(range(10))
 
 
 def test_judged_documents_in_first_stage_order_those_not_found_last():
     (group,) = (g for _, g in build(samples=1, order="first-stage").groupby("list_id"))
-    ranks = [rank or 99 for rank in group["rank"]]
+    ranks = [99 if rank < 0 else rank for rank in group["rank"]]
     assert ranks == sorted(ranks)
     assert ranks.count(99) == 24
     assert group["grade"].value_counts().to_dict() == {3: 8, 2: 8, 1: 8, 0: 16}
@@ -236,7 +234,7 @@ def test_sizes_are_spread_evenly_and_the_same_seed_draws_the_same():
     pd.testing.assert_frame_equal(lists, build(samples=300, size=30, spread=10, **options))
     # The first list still holds the best candidates, as many as it has room for.
     first = lists[lists["sample"] == 0]
-    assert sorted(first["rank"]) == list(range(1, len(first) + 1))
+    assert sorted(first["rank"]) == list(range(len(first)))
     even = build(samples=3, size=30, spread=0, **options)
     assert set(even.groupby("list_id").size()) == {30}
 

@@ -17,21 +17,21 @@ from headrank.evaluation.significance import Resampling
 
 
 def ranking(orders: dict[str, list[int]], scores: dict[str, list[float]] | None = None) -> pd.DataFrame:
-    """Documents d1..dN stand at prompt positions 1..N; ``orders`` lists document numbers, best first."""
+    """Documents d1..dN stand in this order in the prompt; ``orders`` lists document numbers, best first."""
     rows = []
     for qid, order in orders.items():
         values = (scores or {}).get(qid, [float(-i) for i in range(len(order))])
-        rows += [(qid, f"d{d}", d, s, r) for r, (d, s) in enumerate(zip(order, values, strict=True), start=1)]
+        rows += [(qid, f"d{d}", d - 1, s, r) for r, (d, s) in enumerate(zip(order, values, strict=True))]
     return pd.DataFrame(rows, columns=["qid", "docid", "position", "score", "rank"])
 
 
 def test_bounds():
-    assert zone_bounds(40) == (11, 30)
+    assert zone_bounds(40) == (10, 30)  # positions 11 to 30, counted from 1
     for size in range(1, 200):
-        assert zone_bounds(size) == (math.ceil(0.25 * size) + 1, math.floor(0.75 * size))
+        assert zone_bounds(size) == (math.ceil(0.25 * size), math.floor(0.75 * size))
 
 
-# Eight documents: the zone is positions 3 to 6, the top quartile ranks 1 and 2.
+# Eight documents: the zone is d3 to d6, the top quartile the first two of the ranking.
 ORDER = [3, 5, 1, 2, 4, 6, 7, 8]
 GRADES = {"d1": 3, "d3": 2, "d4": 1, "d5": 0, "d6": -1, "d8": 0}
 
@@ -204,7 +204,7 @@ def test_homogenisation_by_hand():
     found = values(homogenisation(frame, {"q": GRADES}))
     zone = np.array([9, 3, 7, 3])  # d3 d4 d5 d6
     assert found["zone_cv"] == pytest.approx(zone.std() / zone.mean())
-    # Steps 2 1 2 1 0 2 1 lead from rank 1 .. 7; those from ranks 3 to 6 are inside: 2 1 0 2.
+    # Steps 2 1 2 1 0 2 1 lead from rank 0 .. 6; those from ranks 2 to 5 are inside: 2 1 0 2.
     assert found["adjacent_ratio"] == pytest.approx(np.mean([2, 1, 0, 2]) / np.mean([2, 1, 1]))
     # Scores 9 3 7 3, grades 2 1 0 -1: pairs + + + - + and one tie in score; tau-b = 3 / sqrt(5 * 6).
     assert found["zone_tau"] == pytest.approx(3 / math.sqrt(5 * 6))
@@ -227,13 +227,13 @@ def test_profile_by_hand():
     qrels = {"a": {"d1": 1, "d2": 0}, "b": {"d1": 2, "d2": 0}, "c": {"d1": 1}}
     found = profile(frame, qrels).set_index(["group", "position"])
     scaled = np.array([1.0, 0.0, 0.5])  # d1 is best in a, worst in b; c is constant
-    row = found.loc["relevant", 1]
+    row = found.loc["relevant", 0]
     assert (row["mean"], row["n"]) == (pytest.approx(0.5), 3)
     assert row["high"] - row["mean"] == pytest.approx(1.96 * scaled.std(ddof=1) / math.sqrt(3))
-    assert found.loc[("irrelevant", 2), "mean"] == pytest.approx((0.75 + 1 / 3) / 2)
+    assert found.loc[("irrelevant", 1), "mean"] == pytest.approx((0.75 + 1 / 3) / 2)
     assert len(found) == 2
     share = profile(frame, qrels, normalise="share").set_index(["group", "position"])
-    assert share.loc[("relevant", 1), "mean"] == pytest.approx((4 * 8 / 18 + 0 + 1) / 3)
+    assert share.loc[("relevant", 0), "mean"] == pytest.approx((4 * 8 / 18 + 0 + 1) / 3)
     wide = profile(frame, qrels, ZoneSettings(irrelevant="judged+unjudged"), normalise="zscore")
     assert (wide["mean"] * wide["n"]).sum() == pytest.approx(0, abs=1e-12)
     single = profile(frame[frame["qid"] == "a"], qrels)
@@ -251,8 +251,8 @@ def test_profile_by_hand():
         (lambda f: f.iloc[:0], "it is empty"),
         (lambda f: f.assign(score=np.nan), "query q: document d3 has a score that is not finite"),
         (lambda f: f.assign(docid="d"), "query q: document d appears twice"),
-        (lambda f: f.assign(rank=f["rank"] - 1), "query q: rank does not count from 1 to N"),
-        (lambda f: f.assign(position=1), "query q: position does not count from 1 to N"),
+        (lambda f: f.assign(rank=f["rank"] + 1), "query q: rank does not count from 0 to N - 1"),
+        (lambda f: f.assign(position=1), "query q: position does not count from 0 to N - 1"),
     ],
 )
 def test_bad_rankings(change, word):

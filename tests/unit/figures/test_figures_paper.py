@@ -27,7 +27,7 @@ BOTH = ("headrank-untrained", "headrank")
 
 SCORES = pd.DataFrame(
     [
-        (backbone, method, position, group, 0.1 + 0.01 * position * (group == "relevant"), 0.08, 0.3, 5)
+        (backbone, method, position - 1, group, 0.1 + 0.01 * position * (group == "relevant"), 0.08, 0.3, 5)
         for backbone in ("small", "large")
         for method in (*BOTH, "icr")
         for position in range(1, 9)

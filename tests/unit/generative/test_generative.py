@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from support import checkpoint, passages
 
 from headrank.data.collections import Document
+from headrank.data.rankings import COLUMNS
 from headrank.engine.backbone import Backbone, load_backbone
 from headrank.errors import InputError
 from headrank.generative.calls import CALL_COLUMNS, read_calls, write_calls
@@ -30,7 +31,6 @@ from headrank.methods.ask import rerank_asked
 from headrank.methods.table import ASKED
 from headrank.planted.tokenizer import CHAT_TEMPLATE
 from headrank.rerankers import Candidates
-from headrank.rerankers.together import COLUMNS
 
 SETTINGS = GenerativeSettings(window=4, stride=2, top_k=3)
 
@@ -250,7 +250,7 @@ def test_every_method_ranks_every_candidate_and_keeps_every_call(name: str) -> N
     assert calls.columns.tolist() == CALL_COLUMNS
     for c in some_candidates():
         mine = ranking[ranking["qid"] == c.qid]
-        assert mine["rank"].tolist() == list(range(1, 7))
+        assert mine["rank"].tolist() == list(range(6))
         assert sorted(mine["docid"]) == sorted(d.docid for d in c.documents)
         assert mine["score"].is_monotonic_decreasing
         called = calls[calls["qid"] == c.qid]

@@ -8,12 +8,12 @@ import pytest
 from support import builder, made_up_features, passages, tiny_backbone
 
 from headrank.data.collections import Document
+from headrank.data.rankings import COLUMNS
 from headrank.heads.head_set import HeadSet
 from headrank.heads.replay import Stored, layer_heads, random_heads
 from headrank.rerankers import headrank
 from headrank.rerankers.candidates import Candidates
 from headrank.rerankers.frozen import rerank_frozen
-from headrank.rerankers.together import COLUMNS
 from headrank.settings import Settings
 
 RATIO = {"mass": {"calibration": "ratio", "length_alpha": 0.5}, "loss": {"score": "mean-log"}}
@@ -46,7 +46,7 @@ def test_stored_masses_rank_as_a_forward_pass_does(order: str, changes: dict[str
 
 def test_ties_are_broken_as_in_the_forward_pass():
     masses = made_up_features(np.ones((1, 1, 4)), 1, 1)
-    rows = [("0", d, p + 1, 0.0, p + 1, False, 9, 1) for p, d in enumerate("abcd")]
+    rows = [("0", d, p, 0.0, p, False, 9, 1) for p, d in enumerate("abcd")]
     ranking = pd.DataFrame(rows, columns=COLUMNS)
     for order, expected in [("best-first", "abcd"), ("best-last", "dcba")]:
         settings = Settings.from_mapping({"candidates": {"order": order}})

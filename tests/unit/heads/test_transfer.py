@@ -21,7 +21,7 @@ SECOND = 1 / np.log2(3)
 
 
 def benchmark(shares: dict[str, np.ndarray]) -> Stored:
-    queries = [(qid, DOCIDS, np.zeros(3, dtype=bool), np.arange(3)) for qid in shares]
+    queries = [(qid, DOCIDS, [0, 1, 2], [False] * 3) for qid in shares]
     return Stored(queries, list(shares.values()), 1, 3, False)
 
 

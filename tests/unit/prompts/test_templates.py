@@ -89,7 +89,7 @@ def test_faithful_rankings_have_prompts_and_orders_of_their_own() -> None:
     frames = rerank_released(names, parts, candidates)
     assert list(frames) == names
     for name, first in zip(names, ["d3", "d3", "d3", "d0"], strict=True):
-        assert frames[name].set_index("position")["docid"][1] == first
+        assert frames[name].set_index("position")["docid"][0] == first
         assert sorted(frames[name]["docid"]) == ["d0", "d1", "d2", "d3"]
     with pytest.raises(InputError, match="'core' has no form of its authors' own"):
         rerank_released(["core"], parts, candidates)

@@ -11,6 +11,7 @@ import torch
 from support import builder, count_calls, passages, tiny_backbone, tiny_prompt
 
 from headrank.data.collections import Document
+from headrank.data.rankings import COLUMNS
 from headrank.engine.backbone import Backbone
 from headrank.engine.forward import Reading, read_prompts
 from headrank.engine.scoring import Kernel
@@ -20,12 +21,13 @@ from headrank.heads.routing.router import Router
 from headrank.methods.build import build, released
 from headrank.methods.table import FROZEN, head_sets
 from headrank.prompts.builder import PromptBuilder
-from headrank.rerankers import Method, as_run, core, gather_candidates, headrank, icr, qrhead, rerank_together
-from headrank.rerankers.candidates import Candidates, prompt_order
+from headrank.prompts.candidate_order import prompt_order
+from headrank.rerankers import Method, core, gather_candidates, headrank, icr, qrhead, rerank_together
+from headrank.rerankers.candidates import Candidates
 from headrank.rerankers.frozen import rerank_frozen
 from headrank.rerankers.icr import STRATEGIES
 from headrank.rerankers.parts import Parts
-from headrank.rerankers.together import COLUMNS, method_scores, rank_documents
+from headrank.rerankers.together import method_scores, rank_candidates
 from headrank.settings import Settings
 
 HEADS = HeadSet("headrank", "tiny", 4, 4, ((2, 1), (0, 3), (2, 0)), (1.0, 0.5, 0.4))
@@ -136,10 +138,10 @@ def test_frames_hold_each_candidate_once_in_ranked_order():
         for c in candidates:
             own = frame[frame["qid"] == c.qid]
             assert sorted(own["docid"]) == sorted(d.docid for d in c.documents)
-            assert own["rank"].tolist() == list(range(1, 8))
+            assert own["rank"].tolist() == list(range(7))
             assert own["score"].is_monotonic_decreasing, name
             placed = own.sort_values("position")
-            assert placed["position"].tolist() == list(range(1, 8))
+            assert placed["position"].tolist() == list(range(7))
             assert placed["docid"].tolist() == [d.docid for d in c.documents]
         assert frame["score"].nunique() > 10
 
@@ -156,19 +158,6 @@ def test_a_permutation_of_the_heads_changes_nothing():
         rerank([headrank(h, Settings())], some_candidates())["headrank"] for h in (HEADS, swapped)
     )
     np.testing.assert_allclose(first["score"], second["score"], atol=1e-6)
-
-
-def test_prompt_orders():
-    assert prompt_order("q", 3, "best-first") == [0, 1, 2]
-    assert prompt_order("q", 3, "best-last") == [2, 1, 0]
-    shuffled = prompt_order("q", 40, "shuffled")
-    assert sorted(shuffled) == list(range(40))
-    assert shuffled == prompt_order("q", 40, "shuffled")
-    assert shuffled != prompt_order("r", 40, "shuffled")
-    with pytest.raises(
-        InputError, match=r"candidates\.order: unknown order 'worst-first'; known: best-first"
-    ):
-        prompt_order("q", 3, "worst-first")
 
 
 def test_the_order_of_the_prompt_reaches_the_frame():
@@ -195,7 +184,7 @@ def ranked(masses: list[float], documents: tuple[Document, ...], places: list[in
     """Documents are given in first-stage order; ``places`` says which of them stands where in the prompt."""
     c = Candidates("q", "q", documents)
     reading = made_up_reading(masses, tuple(documents[i] for i in places))
-    return rank_documents(c, places, reading, [(0, 0)], PLAIN)
+    return rank_candidates(c, places, reading, [(0, 0)], PLAIN)
 
 
 def test_ties_are_broken_by_first_stage_rank():
@@ -306,14 +295,6 @@ def test_scores_come_from_the_method_s_own_heads_in_the_method_s_order():
     method = Method("m", ((2, 2), (0, 0)), PLAIN.kernel)
     expected = [tokens[[0, 2], start:stop].sum().item() for start, stop in prompt.text]
     np.testing.assert_allclose(method_scores(reading, heads, method, "q", ()), expected, rtol=1e-5)
-
-
-def test_runs():
-    frame = pd.DataFrame(
-        [("b", "x", 1, 0.5, 2), ("b", "y", 2, 0.7, 1), ("a", "z", 1, 0.1, 1)],
-        columns=["qid", "docid", "position", "score", "rank"],
-    )
-    assert as_run(frame) == {"b": [("y", 0.7), ("x", 0.5)], "a": [("z", 0.1)]}
 
 
 # --- candidates ---

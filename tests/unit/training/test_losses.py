@@ -18,7 +18,7 @@ from headrank.training.losses import (
     regulariser,
 )
 
-ZONE = (2, 4)
+MIDDLE = slice(1, 4)
 GRADES = torch.tensor([2, 0, -1, 1])
 NO_PAIRS = torch.empty((0, 2), dtype=torch.int64)
 
@@ -31,7 +31,7 @@ def regulate(
     f: Tensor, form: Any, base: Tensor | None = None, grades: Tensor = GRADES, **changes: Any
 ) -> Tensor:
     settings = RegulariserSettings(form=form, **changes)
-    return regulariser(f, torch.zeros_like(f) if base is None else base, grades, ZONE, settings)
+    return regulariser(f, torch.zeros_like(f) if base is None else base, grades, MIDDLE, settings)
 
 
 def gradient(loss: Tensor, f: Tensor) -> list[float]:

@@ -1,0 +1,68 @@
+"""From document scores to a ranking: which document stands where, and what breaks ties.
+
+Scores are compared in float32, as trec_eval compares them, so that a ranking in memory has the order that evaluation of
+its run finds. Positions and ranks count from 0 here and in every table of rankings; a run file's rank column, which its
+format has from 1, is ``headrank.data.trec``'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from headrank.data.trec import Run
+
+# One row per candidate. position: in the prompt; score: raw; empty: the passage has no text; tokens: of all prompts of the
+# query; rows: query tokens whose attention is read.
+COLUMNS = ["qid", "docid", "position", "score", "rank", "empty", "tokens", "rows"]
+Ranked = tuple[str, int, float, int, bool]
+"""docid, position, score, rank, empty."""
+
+
+def best_first(scores: ArrayLike, ties: ArrayLike | None = None, last: ArrayLike | None = None) -> list[int]:
+    """Places of the scores, (documents,), highest first.
+
+    Equal ones stand in the order of ``ties``, the lowest first, by default as they are given; those that are true in
+    ``last`` stand behind all others.
+    """
+    with np.errstate(over="ignore"):
+        falling = -np.asarray(scores, dtype=np.float64).astype(np.float32)
+    second = np.arange(len(falling)) if ties is None else np.asarray(ties)
+    behind = np.zeros(len(falling), dtype=bool) if last is None else np.asarray(last)
+    return [int(i) for i in np.lexsort((second, falling, behind))]
+
+
+def rank_documents(
+    docids: Sequence[str], scores: Sequence[float], first_stage: Sequence[int], empty: Sequence[bool]
+) -> list[Ranked]:
+    """One query's ranking, best first; all arguments by prompt position.
+
+    ``first_stage``, ranks of the first stage, break ties; documents that are empty come last.
+    """
+    order = best_first(scores, first_stage, empty)
+    return [(docids[p], p, float(scores[p]), rank, bool(empty[p])) for rank, p in enumerate(order)]
+
+
+def run_of(ranked: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
+    """A ranking's documents as a run has them: scores never rise, though empty documents come last with any."""
+    lowest = float("inf")
+    run = []
+    for docid, score in ranked:
+        lowest = min(lowest, score)
+        run.append((docid, lowest))
+    return run
+
+
+def as_run(frame: pd.DataFrame) -> Run:
+    """Rankings, a frame of ``COLUMNS``, as a run, best first."""
+    ordered = frame.sort_values(["rank"], kind="stable")
+    return {
+        str(qid): run_of(zip(group["docid"], group["score"].astype(float), strict=True))
+        for qid, group in ordered.groupby("qid", sort=False)
+    }
