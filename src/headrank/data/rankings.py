@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from headrank.data.trec import Run
 
-# One row per candidate. position: in the prompt; score: raw; empty: the passage has no text; tokens: of all prompts of the
-# query; rows: query tokens whose attention is read.
+# One row per candidate. position: in the prompt; score: raw; empty: the passage has no text; tokens: of all prompts
+# read for the query; rows: of its tokens, those whose attention is read.
 COLUMNS = ["qid", "docid", "position", "score", "rank", "empty", "tokens", "rows"]
 Ranked = tuple[str, int, float, int, bool]
 """docid, position, score, rank, empty."""
@@ -39,30 +39,38 @@ def best_first(scores: ArrayLike, ties: ArrayLike | None = None, last: ArrayLike
 
 
 def rank_documents(
-    docids: Sequence[str], scores: Sequence[float], first_stage: Sequence[int], empty: Sequence[bool]
+    docids: Sequence[str],
+    scores: Sequence[float],
+    first_stage: Sequence[int] | None = None,
+    empty: Sequence[bool] | None = None,
 ) -> list[Ranked]:
     """One query's ranking, best first; all arguments by prompt position.
 
-    ``first_stage``, ranks of the first stage, break ties; documents that are empty come last.
+    ``first_stage``, ranks of the first stage, break ties, by default the positions; ``empty`` documents come last.
     """
-    order = best_first(scores, first_stage, empty)
-    return [(docids[p], p, float(scores[p]), rank, bool(empty[p])) for rank, p in enumerate(order)]
+    behind = [False] * len(docids) if empty is None else empty
+    order = best_first(scores, first_stage, behind)
+    return [(docids[p], p, float(scores[p]), rank, behind[p]) for rank, p in enumerate(order)]
 
 
-def run_of(ranked: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
+def run_of(ranked: Iterable[Ranked]) -> list[tuple[str, float]]:
     """A ranking's documents as a run has them: scores never rise, though empty documents come last with any."""
-    lowest = float("inf")
-    run = []
-    for docid, score in ranked:
-        lowest = min(lowest, score)
-        run.append((docid, lowest))
-    return run
+    return _falling((docid, score) for docid, _, score, *_ in ranked)
 
 
 def as_run(frame: pd.DataFrame) -> Run:
     """Rankings, a frame of ``COLUMNS``, as a run, best first."""
     ordered = frame.sort_values(["rank"], kind="stable")
     return {
-        str(qid): run_of(zip(group["docid"], group["score"].astype(float), strict=True))
+        str(qid): _falling(zip(group["docid"], group["score"].astype(float), strict=True))
         for qid, group in ordered.groupby("qid", sort=False)
     }
+
+
+def _falling(scored: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
+    lowest = float("inf")
+    run = []
+    for docid, score in scored:
+        lowest = min(lowest, score)
+        run.append((docid, lowest))
+    return run

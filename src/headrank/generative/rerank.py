@@ -71,5 +71,4 @@ def _ranked(c: Candidates, scores: Sequence[float], called: Sequence[Called]) ->
     tokens = sum(one.prompt_tokens for one in called)
     empty = [not (document.title.strip() or document.text.strip()) for document in c.documents]
     docids = [document.docid for document in c.documents]
-    ranked = rank_documents(docids, scores, range(len(docids)), empty)
-    return [(c.qid, *row, tokens, 0) for row in ranked]
+    return [(c.qid, *row, tokens, 0) for row in rank_documents(docids, scores, empty=empty)]

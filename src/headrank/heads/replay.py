@@ -55,8 +55,7 @@ class Stored:
         run = {}
         for (qid, docids, first_stage, empty), shares in zip(self.queries, self.shares, strict=True):
             scores = add_heads(shares[rows], self.logarithm)
-            ranked = rank_documents(docids, scores.tolist(), first_stage, empty)
-            run[qid] = run_of((docid, score) for docid, _, score, *_ in ranked)
+            run[qid] = run_of(rank_documents(docids, scores.tolist(), first_stage, empty))
         return run
 
 

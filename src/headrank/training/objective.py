@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from headrank.data.rankings import best_first
+from headrank.data.rankings import rank_documents, run_of
 from headrank.engine.backbone import Backbone
 from headrank.engine.forward import read_prompts
 from headrank.engine.layer_entry import Entrance
@@ -136,7 +136,7 @@ def measure(
     for example, scores in counted(scored, len(examples), "held-out", "list"):
         rows.append(list_loss(scores, example, settings)[1])
         values, name = scores.tolist(), str(example.list_id)
-        run[name] = [(str(i), values[i]) for i in best_first(values)]
+        run[name] = run_of(rank_documents([str(i) for i in range(len(values))], values))
         qrels[name] = {str(i): int(g) for i, g in enumerate(example.grades) if g >= 0}
     return {**mean_row(rows), "ndcg": float(evaluate(run, qrels, ["ndcg@10"])["value"].mean())}
 

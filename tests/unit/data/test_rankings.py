@@ -57,13 +57,16 @@ def test_a_ranking_has_every_document_with_its_position_and_its_rank_from_0():
     ]
 
 
+def test_ties_are_broken_by_position_where_there_is_no_first_stage():
+    assert [row[0] for row in rank_documents(["a", "b", "c"], [0.5, 0.7, 0.5])] == ["b", "a", "c"]
+
+
 def test_the_scores_of_a_run_never_rise():
-    assert run_of([("a", 0.7), ("b", 0.9), ("c", 0.2), ("d", 0.5)]) == [
-        ("a", 0.7),
-        ("b", 0.7),
-        ("c", 0.2),
-        ("d", 0.2),
-    ]
+    ranked = rank_documents(["a", "b", "c", "d"], [0.7, 0.9, 0.2, 0.5], empty=[False, True, False, True])
+    assert run_of(ranked) == [("a", 0.7), ("c", 0.2), ("b", 0.2), ("d", 0.2)]
+    # One number in float32, where the second stands first by the first stage.
+    close = rank_documents(["a", "b"], CLOSE[:2], first_stage=[0, 1])
+    assert run_of(close) == [("a", 1.0), ("b", 1.0)]
 
 
 def test_a_frame_of_rankings_is_a_run_best_first(tmp_path: Path):
