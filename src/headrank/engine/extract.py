@@ -83,7 +83,7 @@ def collect_features(
         parts["icr_layers"].append(layer_scores(reading, QRHEAD_DETECTION, backbone.n_heads).cpu().numpy())
         entropy = token_entropy(reading, kernels["headrank"])
         parts["token_entropy"].append(entropy.cpu().numpy())
-        parts["lengths"].append(_lengths(reading, document_span))
+        parts["lengths"].append(document_lengths(reading, document_span))
         if states_layer is not None:
             parts["states"].append(reading.states["query", query_span].cpu().numpy())
     return Features(backbone.name, backbone.n_layers, backbone.n_heads, tuple(lists), stack_all(parts))
@@ -121,6 +121,7 @@ def token_entropy(reading: Reading, kernel: Kernel) -> Tensor:
     return -(share * share.clamp(min=1e-30).log()).sum(dim=1) / float(np.log(inside.shape[1]))
 
 
-def _lengths(reading: Reading, document_span: str) -> NDArray[np.float32]:
+def document_lengths(reading: Reading, document_span: str) -> NDArray[np.float32]:
+    """(documents,): token counts, by which masses may be divided (R4)."""
     spans = reading.prompt.documents(document_span)
     return np.array([stop - start for start, stop in spans], dtype=np.float32)

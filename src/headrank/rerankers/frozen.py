@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from headrank.data.rankings import COLUMNS
 from headrank.engine.backbone import Backbone
-from headrank.engine.extract import headrank_kernel, null_kernel, stack_all
+from headrank.engine.extract import document_lengths, headrank_kernel, null_kernel, stack_all
 from headrank.engine.features import Features
 from headrank.engine.scoring import head_scores
 from headrank.prompts.builder import PromptBuilder
@@ -59,8 +59,7 @@ def rerank_frozen(
         # ``every`` comes first, so the reading's heads are all heads, layer by layer.
         for name, kernel in kernels.items():
             parts[name].append(head_scores(reading, kernel).cpu().numpy())
-        places_of = reading.prompt.documents(settings.document_span)
-        parts["lengths"].append(torch.tensor([stop - start for start, stop in places_of]).float().numpy())
+        parts["lengths"].append(document_lengths(reading, settings.document_span))
     frames = {name: pd.DataFrame(part, columns=COLUMNS) for name, part in rows.items()}
     ids = tuple(c.qid for c in candidates)
     masses = Features(backbone.name, backbone.n_layers, backbone.n_heads, ids, stack_all(parts))

@@ -11,6 +11,7 @@ from headrank.data.collections import Document
 from headrank.data.rankings import COLUMNS
 from headrank.heads.head_set import HeadSet
 from headrank.heads.replay import Stored, layer_heads, random_heads
+from headrank.prompts.candidate_order import prompt_order
 from headrank.rerankers import headrank
 from headrank.rerankers.candidates import Candidates
 from headrank.rerankers.frozen import rerank_frozen
@@ -48,7 +49,10 @@ def test_ties_are_broken_as_in_the_forward_pass():
     masses = made_up_features(np.ones((1, 1, 4)), 1, 1)
     rows = [("0", d, p, 0.0, p, False, 9, 1) for p, d in enumerate("abcd")]
     ranking = pd.DataFrame(rows, columns=COLUMNS)
-    for order, expected in [("best-first", "abcd"), ("best-last", "dcba")]:
+    # Prompt positions from a to d, ties by first-stage rank.
+    shuffled = sorted("abcd", key=lambda docid: prompt_order("0", 4, "shuffled")["abcd".index(docid)])
+    assert shuffled != list("abcd")
+    for order, expected in [("best-first", "abcd"), ("best-last", "dcba"), ("shuffled", shuffled)]:
         settings = Settings.from_mapping({"candidates": {"order": order}})
         run = Stored.of(masses, ranking, settings).run([(0, 0)])
         assert [docid for docid, _ in run["0"]] == list(expected)
