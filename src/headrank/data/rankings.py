@@ -71,6 +71,7 @@ def _falling(scored: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
     lowest = float("inf")
     run = []
     for docid, score in scored:
-        lowest = min(lowest, score)
+        # What is not a number is kept, for whoever checks a run to find.
+        lowest = lowest if score >= lowest else score
         run.append((docid, lowest))
     return run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,8 @@ def test_ties_are_broken_by_position_where_there_is_no_first_stage():
 def test_the_scores_of_a_run_never_rise():
     ranked = rank_documents(["a", "b", "c", "d"], [0.7, 0.9, 0.2, 0.5], empty=[False, True, False, True])
     assert run_of(ranked) == [("a", 0.7), ("c", 0.2), ("b", 0.2), ("d", 0.2)]
+    ranked = rank_documents(["a", "b", "c"], [math.nan, 0.5, 0.7])
+    assert [docid for docid, score in run_of(ranked) if math.isnan(score)] == ["a"]
     # One number in float32, where the second stands first by the first stage.
     close = rank_documents(["a", "b"], CLOSE[:2], first_stage=[0, 1])
     assert run_of(close) == [("a", 1.0), ("b", 1.0)]
