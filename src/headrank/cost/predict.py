@@ -76,7 +76,7 @@ def pass_bytes(shape: Shape, tokens: float, width: int = 2, device: str = "cpu")
     """Memory of a pass beyond the weights, at its most, where attention has its queries and not yet given them back.
 
     Three states of the residual stream's width, queries and what attention makes of them, keys and values, the angles
-    of the positions in float32 and, on a processor, keys and values once more as ``headrank.engine.tiles`` reads
+    of the positions in float32 and, on a processor, keys and values once more as the compiled attention reads
     them. There the heap takes ``HEAP`` times as much.
     """
     q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim

@@ -18,7 +18,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from headrank.engine.row_blocks import attention_by_rows
 from headrank.engine.softmax import Softmax
-from headrank.engine.tiles import causal_attention, suits
+from headrank.engine.tiles import compiled_attention
 
 Span = tuple[int, int]
 
@@ -115,8 +115,9 @@ def packed_attention(
             own = torch.arange(rows.start, rows.stop)
             positions = (own, own if keys is None else keys())
             return attention_by_rows(module, (q, k, v), softmax, positions, dropout)
-        if not padded and suits(q, k, v, dropout):
-            return causal_attention(q, k, v, softmax.scaling)
+        compiled = None if padded else compiled_attention(q, k, v, softmax.scaling, dropout)
+        if compiled is not None:
+            return compiled
         visible = None
         if padded or q.shape[2] < k.shape[2]:
             every = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=k.device)

@@ -28,11 +28,10 @@ def software() -> dict[str, Any]:
     """Python's version and those of ``PACKAGES``, as this interpreter finds them; None for one that it does not find.
 
     With conda, jobs run in several environments: the versions are those of the environment at hand and, for what it
-    lacks, of the one that Snakemake runs in. compiled: the forms of attention that were compiled at the installation,
-    of which the processor decides (``headrank.engine.tiles``).
+    lacks, of the one that Snakemake runs in. compiled: modules of this package that were compiled at its installation.
     """
-    beside = (Path(__file__).parents[1] / "engine" / "tiles").iterdir()
-    built = {path.name.split(".")[0] for path in beside if path.name.endswith(tuple(EXTENSION_SUFFIXES))}
+    files = Path(__file__).parents[1].rglob("*")
+    built = {path.name.split(".")[0] for path in files if path.name.endswith(tuple(EXTENSION_SUFFIXES))}
     return {
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},

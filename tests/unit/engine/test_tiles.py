@@ -15,7 +15,7 @@ import torch
 from support import PLAIN, tiny_backbone, tiny_config, tiny_prompt, write_checkpoint
 from torch.nn.functional import scaled_dot_product_attention as sdpa
 
-from headrank.engine import packing, tiles
+from headrank.engine import tiles
 from headrank.engine.backbone import load_backbone
 from headrank.engine.forward import read_prompts
 from headrank.engine.tiles import causal_attention, kernel, suits
@@ -227,11 +227,11 @@ def test_a_pass_by_tiles_reads_what_a_pass_by_sdpa_reads(
         used.append(1)
         return causal_attention(*states)
 
-    monkeypatch.setattr(packing, "causal_attention", counted)
+    monkeypatch.setattr(tiles, "causal_attention", counted)
     (ours,) = read_prompts(backbone, [prompt], heads, sources)
     # Prefix and query, and the null query, in all layers but the last.
     assert len(used) == 2 * (backbone.n_layers - 1)
-    monkeypatch.setattr(packing, "suits", lambda *_: False)
+    monkeypatch.setattr(tiles, "suits", lambda *_: False)
     (plain,) = read_prompts(backbone, [prompt], heads, sources)
     assert len(used) == 2 * (backbone.n_layers - 1)
     for source in sources:
@@ -247,7 +247,7 @@ def test_a_window_wider_than_the_prompt_hides_nothing_and_goes_by_tiles(
     (plain,) = read_prompts(tiny_backbone("mistral"), [prompt], [(3, 0)], [("query", "query")])
     used: list[int] = []
     monkeypatch.setattr(
-        packing, "causal_attention", lambda *states: used.append(1) or causal_attention(*states)
+        tiles, "causal_attention", lambda *states: used.append(1) or causal_attention(*states)
     )
     (ours,) = read_prompts(backbone, [prompt], [(3, 0)], [("query", "query")])
     assert len(used) == backbone.n_layers - 1

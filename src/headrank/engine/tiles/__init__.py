@@ -66,6 +66,16 @@ def suits(query: Tensor, key: Tensor, value: Tensor, dropout: float) -> bool:
     )
 
 
+def compiled_attention(
+    query: Tensor, key: Tensor, value: Tensor, scaling: float, dropout: float = 0.0
+) -> Tensor | None:
+    """``causal_attention`` where it is there for these states and the better way, and otherwise None.
+
+    The one door: nothing else of this package is used elsewhere.
+    """
+    return causal_attention(query, key, value, scaling) if suits(query, key, value, dropout) else None
+
+
 def causal_attention(query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
     """query (1, H, T, d), key and value (1, H_kv, K, d), K >= T, to (1, T, H, d), of the query's type.
 
