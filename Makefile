@@ -1,6 +1,7 @@
 # make demo       the whole paper in miniature, then a real model: tables and figures under results/mini/, results/demo/
 # make demo-model the real model alone
 # make test       the tests, one whole mini run among them, and the linters
+# make test-fast  the linters and the tests that take moments
 # make test-slurm  the mini run through a real Slurm, killed and resumed (root on Debian)
 # make bench-quick  the ratios of docs/performance.md on a small shape, with wide margins
 # make lint       the linters alone
@@ -24,7 +25,7 @@ RANKED := results/demo/runs/smollm2-135m/questions
 SHOWN := results/demo/tables/main.md results/demo/figures/head_maps.png
 
 .DELETE_ON_ERROR:
-.PHONY: demo demo-model test test-slurm bench-quick lint real-text pretrained pretrained-quick keys smollm2 clean
+.PHONY: demo demo-model test test-fast test-slurm bench-quick lint real-text pretrained pretrained-quick keys smollm2 clean
 
 demo: .venv/installed
 	$(SNAKEMAKE) --configfile config/mini.yaml
@@ -45,6 +46,9 @@ demo-model: .venv/installed
 
 test: .venv/installed lint
 	$(RUN) pytest
+
+test-fast: .venv/installed lint
+	$(RUN) pytest -m "not slow and not mini"
 
 test-slurm: .venv/installed .venv/installed-slurm
 	tests/slurm/run.sh
