@@ -49,7 +49,7 @@ def configuration(**changes: Any) -> dict[str, Any]:
             "document_prefix": "",
             "max_tokens": 512,
         },
-        "evaluation": {"baseline": "core", "cutoff": 10},
+        "evaluation": {"baseline": "core", "metrics": ["ndcg@10"]},
         **changes,
     }
 

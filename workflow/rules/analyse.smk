@@ -25,7 +25,7 @@ rule claims:
         panels=PANELS,
         synthetic=any(config["collections"][c]["source"] == "synthetic" for c in study.used),
         depth=lookup("headrank/candidates/depth", within=config),
-        cutoff=lookup("evaluation/cutoff", within=config),
+        metric=METRIC,
         zone=ZONE,
         resampling=RESAMPLING,
     script:
@@ -84,7 +84,7 @@ rule depth:
     params:
         library=library("depth"),
         settings=settings("selection", "mass", "loss", "candidates"),
-        cutoff=lookup("evaluation/cutoff", within=config),
+        metric=METRIC,
         resampling=RESAMPLING,
     script:
         "../scripts/depth.py"
@@ -116,7 +116,7 @@ rule controls:
         library=library("controls"),
         benchmarks=study.common,
         settings=settings("mass", "loss", "candidates"),
-        cutoff=lookup("evaluation/cutoff", within=config),
+        metric=METRIC,
         draws=lookup("evaluation/draws", within=config),
         seed=config["seed"],
     script:
@@ -146,7 +146,7 @@ rule transfer:
         library=library("transfer"),
         benchmarks=study.common,
         settings=settings("mass", "loss", "candidates"),
-        cutoff=lookup("evaluation/cutoff", within=config),
+        metric=METRIC,
     script:
         "../scripts/transfer.py"
 
@@ -220,6 +220,7 @@ rule query_curve:
         gpu=0,
     params:
         library=library("query_curve"),
+        metric=METRIC,
         queries={v: config["variants"][v]["training"]["queries"] for v in config["ablation"]["queries"]},
         backbone=study.ablated,
         resampling=RESAMPLING,

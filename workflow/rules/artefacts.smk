@@ -8,6 +8,8 @@ artefacts = Artefacts(study, cells)
 # What the paper's claims are judged on: the study's own mean, and its averages.
 PANELS = {"mean": study.panel, **config["averages"]}
 ZONE = {key: config["evaluation"][key] for key in ("zone", "relevant_from", "irrelevant")}
+# What tables, figures and tests show.
+METRIC = config["evaluation"]["metrics"][0]
 RESAMPLING = {
     "n_resamples": config["evaluation"]["resamples"],
     "alpha": config["evaluation"]["alpha"],

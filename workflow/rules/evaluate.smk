@@ -22,7 +22,7 @@ rule evaluate:
         library=library("evaluate"),
         cells=cells_of,
         depth=lookup("headrank/candidates/depth", within=config),
-        cutoff=lookup("evaluation/cutoff", within=config),
+        metrics=lookup("evaluation/metrics", within=config),
         fusion=fused_by,
     script:
         "../scripts/evaluate.py"
@@ -48,6 +48,7 @@ rule significance:
         gpu=0,
     params:
         library=library("significance"),
+        metric=METRIC,
         pairs=lambda wildcards: cells.compared(wildcards.scope),
         # What is said of each mean is a family of its own where one method meets all others.
         family=branch(lambda wildcards: wildcards.scope == "rivals", then="benchmark", otherwise="table"),

@@ -27,6 +27,8 @@ def kind(schema, definitions):
     items = resolved(schema.get("items", {}), definitions)
     if "enum" in items:
         words += f" of {', '.join(f'`{item}`' for item in items['enum'])}"
+    if "examples" in items:
+        words += f" of {', '.join(f'`{item}`' for item in items['examples'])}"
     low, high = schema.get("minimum"), schema.get("maximum")
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
     bounds = [f"≥ {low}"] * (low is not None) + [f"> {above}"] * (above is not None)

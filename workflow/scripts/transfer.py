@@ -12,7 +12,7 @@ from headrank.jobs.job import stage
 from headrank.settings import Settings
 
 
-def main(inputs, backbone, benchmarks, settings, cutoff, output):
+def main(inputs, backbone, benchmarks, settings, metric, output):
     settings = Settings.from_mapping(settings)
     stored, qrels = {}, {}
     for name, masses, ranking, judged in zip(
@@ -21,7 +21,7 @@ def main(inputs, backbone, benchmarks, settings, cutoff, output):
         stored[name] = Stored.of(Features.load(masses), pd.read_parquet(ranking), settings)
         qrels[name] = read_qrels(judged)
     count = len(HeadSet.load(inputs.heads).heads)
-    found = transfer(stored, qrels, count, cutoff).assign(backbone=backbone, count=count)
+    found = transfer(stored, qrels, count, metric).assign(backbone=backbone, count=count)
     write_parquet(output, found[["backbone", "source", "benchmark", "count", "value"]])
 
 
@@ -32,6 +32,6 @@ if __name__ == "__main__":
             snakemake.wildcards.backbone,
             snakemake.params.benchmarks,
             snakemake.params.settings,
-            snakemake.params.cutoff,
+            snakemake.params.metric,
             snakemake.output.transfer,
         )

@@ -118,7 +118,7 @@ def _qrels(options: argparse.Namespace) -> Qrels | None:
 
 def _values(run: Run, qrels: Qrels) -> dict[str, float]:
     """nDCG@10 of each judged query, 0 for those that the run lacks."""
-    from headrank.evaluation.metrics import evaluate
+    from headrank.evaluation.evaluate import evaluate
 
     frame = evaluate(run, qrels, [METRIC])
     return dict(zip(frame["qid"], frame["value"], strict=True))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from headrank.errors import InputError
+from headrank.evaluation.metric import JudgedList, Qrels
+from headrank.evaluation.metrics import Entry, read_metrics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,31 +14,27 @@ if TYPE_CHECKING:
 RANDOM_ORDER, BEST_ORDER = "random-order", "best-order"
 
 
-def ndcg_bounds(
-    candidates: Mapping[str, Sequence[str]], qrels: Mapping[str, Mapping[str, int]], cutoff: int
+def bounds(
+    candidates: Mapping[str, Sequence[str]],
+    qrels: Qrels,
+    metrics: Sequence[Entry],
 ) -> pd.DataFrame:
-    """nDCG of every judged query if its candidates are ordered at random (the expected value) and as well as can be.
+    """Metrics of every judged query if its candidates are ordered at random (the expected value) and as well as can be.
 
-    candidates: query id -> document ids; a query without any counts as 0, as ``evaluation.evaluate`` has it, whose
-    linear gains and ideal ranking these are too. Columns: method (``random-order``, ``best-order``), qid, value. Raises
-    InputError for a cutoff below 1.
+    candidates: query id -> document ids; a query without any counts as 0, as ``evaluate`` has it. Columns: method
+    (``random-order``, ``best-order``), qid, metric, value. A metric that tells no bounds has no rows. Raises InputError
+    as ``read_metrics`` does.
     """
     # Only here, so that the names of these orders can be had at little cost.
     import pandas as pd
 
-    if cutoff < 1:
-        raise InputError(f"cutoff: {cutoff} is below 1")
-    discounts = [1 / math.log2(rank + 1) for rank in range(1, cutoff + 1)]
-
-    def gained(gains: Sequence[int]) -> float:
-        return sum(gain * discount for gain, discount in zip(gains, discounts, strict=False))
-
-    rows = []
+    asked, rows = read_metrics(metrics), []
     for qid, judged in qrels.items():
-        ideal = gained(sorted((max(grade, 0) for grade in judged.values()), reverse=True))
-        gains = sorted((max(judged.get(docid, 0), 0) for docid in candidates.get(qid, ())), reverse=True)
-        # At random every place holds the mean gain.
-        random = sum(gains) / len(gains) * sum(discounts[: len(gains)]) if gains else 0.0
-        for method, value in ((RANDOM_ORDER, random), (BEST_ORDER, gained(gains))):
-            rows.append((method, qid, value / ideal if ideal else 0.0))
-    return pd.DataFrame(rows, columns=["method", "qid", "value"])
+        docids = candidates.get(qid, ())
+        for metric in asked:
+            if metric.kind.bounds is None:
+                continue
+            given = JudgedList(docids, judged, metric.cutoff, metric.level)
+            random, best = metric.kind.bounds(given) if docids else (0.0, 0.0)
+            rows += [(RANDOM_ORDER, qid, metric.name, random), (BEST_ORDER, qid, metric.name, best)]
+    return pd.DataFrame(rows, columns=["method", "qid", "metric", "value"])

@@ -17,7 +17,7 @@ MODELS = {"Qwen/Qwen3-0.6B": "0.6B", "Qwen/Qwen3-1.7B": "1.7B", "Qwen/Qwen3-4B":
 
 TRAINING_QUERIES = 211
 BENCHMARKS = 14
-CUTOFF = 10
+METRIC = "nDCG@10"
 # Not in the abstract: a reader of the paper reports it.
 CANDIDATES = 40
 PROMOTED_RELEVANT, PROMOTED_IRRELEVANT = 0.574, 0.142

@@ -100,6 +100,11 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
+def mean_of_means(strata: Sequence[Floats]) -> float:
+    """The unweighted mean over benchmarks of their means over queries."""
+    return float(np.mean([values.mean() for values in strata]))
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm-adjusted p-values of one family, in the order given."""
     if len(p_values) == 0:
@@ -162,9 +167,9 @@ def compare(
                     "method": method,
                     "baseline": baseline,
                     "n_queries": sum(map(len, differences)),
-                    "value": _mean_of_means(ours),
-                    "baseline_value": _mean_of_means(theirs),
-                    "difference": _mean_of_means(differences),
+                    "value": mean_of_means(ours),
+                    "baseline_value": mean_of_means(theirs),
+                    "difference": mean_of_means(differences),
                     "low": low,
                     "high": high,
                     "p": randomisation_test(differences, settings),
@@ -192,10 +197,6 @@ def _strata(differences: Sequence[npt.ArrayLike]) -> list[Floats]:
 
 def _weighted(strata: Sequence[Floats]) -> Floats:
     return np.concatenate([values / (len(strata) * len(values)) for values in strata])
-
-
-def _mean_of_means(strata: Sequence[Floats]) -> float:
-    return float(np.mean([values.mean() for values in strata]))
 
 
 def _by_query(values: pd.DataFrame) -> pd.DataFrame:

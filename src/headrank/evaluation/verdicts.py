@@ -16,7 +16,7 @@ from headrank.evaluation.published import (
     BY_NAME,
     CANDIDATES,
     CLAIMS,
-    CUTOFF,
+    METRIC,
     MODELS,
     TRAINING_QUERIES,
     Claim,
@@ -32,11 +32,11 @@ COLUMNS = [
 ]
 
 
-def standing(model: str, queries: int, synthetic: bool, depth: int, cutoff: int) -> list[str]:
+def standing(model: str, queries: int, synthetic: bool, depth: int, metric: str) -> list[str]:
     """In what a backbone's study differs from the paper's, as reasons; none: its verdicts are about the paper.
 
     model: its name on the Hugging Face hub, empty for one from elsewhere. queries: training queries. synthetic: some
-    collection was made by the study. depth: candidates of a list. cutoff: of nDCG.
+    collection was made by the study. depth: candidates of a list. metric: the title of what is measured.
     """
     faults = []
     if model not in MODELS:
@@ -49,8 +49,8 @@ def standing(model: str, queries: int, synthetic: bool, depth: int, cutoff: int)
     ):
         if found != wanted:
             faults.append(f"{found} instead of {wanted} {what}")
-    if cutoff != CUTOFF:
-        faults.append(f"nDCG@{cutoff} instead of nDCG@{CUTOFF}")
+    if metric != METRIC:
+        faults.append(f"{metric} instead of {METRIC}")
     return faults
 
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from headrank.engine.features import Features
 from headrank.errors import InputError
+from headrank.evaluation.evaluate import evaluate
+from headrank.evaluation.metrics import Entry
+from headrank.evaluation.significance import Floats, Resampling, bootstrap_interval, mean_of_means
 from headrank.heads.head_set import HeadSet
+from headrank.heads.replay import Stored
 from headrank.heads.selection import select_headrank
 from headrank.settings import Settings
+
+if TYPE_CHECKING:
+    from headrank.data.trec import Qrels, Run
 
 
 def depth_heads(features: Features, lists: pd.DataFrame, settings: Settings) -> Mapping[int, HeadSet]:
@@ -23,3 +31,49 @@ def depth_heads(features: Features, lists: pd.DataFrame, settings: Settings) -> 
             # No head of the first layers tells grades apart: the curve starts where one does.
             continue
     return chosen
+
+
+def depth_curve(
+    chosen: Iterable[tuple[int, HeadSet]],
+    stored: Sequence[Stored],
+    qrels: Sequence[Qrels],
+    backbone: str,
+    metric: Entry,
+    settings: Resampling,
+) -> pd.DataFrame:
+    """The metric of each depth's heads, untrained, as a mean over benchmarks, from stored masses.
+
+    chosen: the items of ``depth_heads``. stored, qrels: of each benchmark. Columns: backbone, share (of the layers),
+    ndcg (the metric), low, high (bootstrap interval over queries).
+    """
+    rows = []
+    shown: object = None
+    values: list[Floats] = []
+    for depth, heads in chosen:
+        # Deeper layers often change nothing.
+        if heads.heads != shown:
+            values = values_of((benchmark.run(heads.heads) for benchmark in stored), qrels, metric)
+            shown = heads.heads
+        share = depth / heads.n_layers
+        rows.append((backbone, share, mean_of_means(values), *bootstrap_interval(values, settings)))
+    return pd.DataFrame(rows, columns=["backbone", "share", "ndcg", "low", "high"])
+
+
+def depth_marks(
+    heads: HeadSet, trained: Iterable[Run], qrels: Sequence[Qrels], backbone: str, metric: Entry
+) -> pd.DataFrame:
+    """What is marked on the curve: the depth of HeadRank's heads, and there its metric after training.
+
+    trained: its run on each benchmark. Columns: backbone, kind ("deepest", "trained"), share, ndcg (NaN: on the curve).
+    """
+    share = heads.depth / heads.n_layers
+    value = mean_of_means(values_of(trained, qrels, metric))
+    marks = [(backbone, "deepest", share, float("nan")), (backbone, "trained", share, value)]
+    return pd.DataFrame(marks, columns=["backbone", "kind", "share", "ndcg"])
+
+
+def values_of(runs: Iterable[Run], qrels: Sequence[Qrels], metric: Entry) -> list[Floats]:
+    """Of each benchmark the metric of its judged queries, (queries,)."""
+    return [
+        evaluate(run, judged, [metric])["value"].to_numpy() for run, judged in zip(runs, qrels, strict=True)
+    ]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from headrank.evaluation.metrics import evaluate
+from headrank.evaluation.evaluate import evaluate
+from headrank.evaluation.metrics import Entry
 from headrank.heads.criteria import Array, ndcg_of_heads
 from headrank.heads.replay import Stored
 
@@ -18,16 +19,16 @@ if TYPE_CHECKING:
 
 
 def transfer(
-    stored: Mapping[str, Stored], qrels: Mapping[str, Qrels], count: int, cutoff: int = 10
+    stored: Mapping[str, Stored], qrels: Mapping[str, Qrels], count: int, metric: Entry = "ndcg@10"
 ) -> pd.DataFrame:
-    """nDCG of heads found on one benchmark (source) on each benchmark, itself included.
+    """A metric of heads found on one benchmark (source) on each benchmark, itself included.
 
-    The ``count`` heads with the best mean nDCG of their own on half of the source's queries rank the other half of
+    The ``count`` heads with the best mean nDCG@10 of their own on half of the source's queries rank the other half of
     the target's, as HeadRank without training; then the halves change places. A query belongs to the same half
     wherever it occurs, so that none is ranked by heads that were chosen on it. Columns: source, benchmark, value (mean
     over the target's queries). A pair without a query that can be judged so has no row.
     """
-    alone = {name: _alone(one, qrels[name], cutoff) for name, one in stored.items()}
+    alone = {name: _alone(one, qrels[name]) for name, one in stored.items()}
     rows = []
     for source, by_query in alone.items():
         chosen = {}
@@ -43,7 +44,7 @@ def transfer(
                 others = {qid: judged for qid, judged in qrels[name].items() if _half(qid) != half}
                 run = {qid: ranking for qid, ranking in one.run(heads).items() if qid in others}
                 if run:
-                    values += evaluate(run, others, [f"ndcg@{cutoff}"])["value"].tolist()
+                    values += evaluate(run, others, [metric])["value"].tolist()
             if values:
                 rows.append((source, name, float(np.mean(values))))
     return pd.DataFrame(rows, columns=["source", "benchmark", "value"])
@@ -53,12 +54,12 @@ def _half(qid: str) -> int:
     return zlib.crc32(qid.encode()) % 2
 
 
-def _alone(stored: Stored, qrels: Qrels, cutoff: int) -> dict[str, Array]:
-    """(heads,) nDCG of each head alone, of every query with a relevant candidate."""
+def _alone(stored: Stored, qrels: Qrels) -> dict[str, Array]:
+    """(heads,) nDCG@10 of each head alone, of every query with a relevant candidate."""
     found = {}
     for (qid, docids, _, _), shares in zip(stored.queries, stored.shares, strict=True):
         judged = qrels.get(qid, {})
         grades = np.array([judged.get(docid, 0) for docid in docids], dtype=np.int64)
         if len(grades) and grades.max() > 0:
-            found[qid] = ndcg_of_heads(shares, grades, cutoff)
+            found[qid] = ndcg_of_heads(shares, grades)
     return found

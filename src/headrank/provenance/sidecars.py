@@ -13,6 +13,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from headrank.errors import InputError
+from headrank.evaluation.metric import Metric
+from headrank.evaluation.metrics import read_metrics
 from headrank.methods.entry import NOTHING, Asked
 from headrank.methods.table import METHODS
 
@@ -110,11 +112,20 @@ def _goal(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "publication": {"arxiv": PAPER},
         "evaluation": {
-            "reported measures": [f"ndcg_cut_{config['evaluation']['cutoff']}"],
+            "reported measures": [
+                _measure(metric) for metric in read_metrics(config["evaluation"]["metrics"])
+            ],
             "baseline": [config["evaluation"]["baseline"]],
             "significance test": [dict(_TEST)],
         },
     }
+
+
+def _measure(metric: Metric) -> str:
+    """By trec_eval's name, as the schema asks for, where trec_eval has exactly this metric."""
+    cut = "{cutoff}" in metric.kind.measure
+    exact = metric.measure and metric.level == 1 and cut == (metric.cutoff is not None)
+    return metric.measure if exact else metric.name
 
 
 def _implementation(run: str, provenance: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from headrank.data.trec import Qrels, Run
 from headrank.errors import InputError
-from headrank.evaluation.metrics import evaluate, means
+from headrank.evaluation.evaluate import evaluate, means
 
 METRICS = {"ndcg": "ndcg@10", "recall": "recall@100"}
 NAMES = {"ndcg": "nDCG@10", "recall": "recall@100"}

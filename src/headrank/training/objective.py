@@ -16,7 +16,7 @@ from headrank.engine.backbone import Backbone
 from headrank.engine.forward import read_prompts
 from headrank.engine.layer_entry import Entrance
 from headrank.engine.readout import read_out, trained_scores
-from headrank.evaluation.metrics import evaluate
+from headrank.evaluation.evaluate import evaluate
 from headrank.heads.head_set import HeadSet
 from headrank.process.progress import counted
 from headrank.prompts.builder import Prompt

@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from functools import cached_property
 from typing import Any
 
+from headrank.evaluation.metrics import main_metric
 from headrank.methods.table import WRITING
 from headrank.workflow.cells import Cells
 from headrank.workflow.shown import Shown, shown
@@ -99,7 +100,7 @@ class Artefacts:
         seeds = (config["headrank"]["training"]["seed"], *config["seeds"])
         return {
             # The metric that is shown.
-            "metric": f"nDCG@{config['evaluation']['cutoff']}",
+            "metric": main_metric(config["evaluation"]["metrics"]).title,
             "baseline": config["evaluation"]["baseline"],
             "alpha": config["evaluation"]["alpha"],
             "fusion": config["evaluation"]["fusion"],

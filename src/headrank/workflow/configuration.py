@@ -13,6 +13,7 @@ import jsonschema
 import yaml
 
 from headrank.errors import InputError, suggestion
+from headrank.evaluation.metrics import spellings
 from headrank.methods.entries.first_stage import FIRST_STAGE
 from headrank.methods.table import ASKED, CRITERIA, FROZEN
 from headrank.workflow.names import faults_of_names
@@ -23,7 +24,7 @@ Schema = Mapping[str, Any]
 
 
 def read_schema(path: str | Path) -> dict[str, Any]:
-    """The schema of a file, with the names of methods and of criteria of heads from the table of methods."""
+    """The schema of a file, with the names of methods, of criteria of heads and of metrics that there are."""
     schema: dict[str, Any] = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     names: dict[str, Iterable[str]] = {
         "frozen_method": FROZEN,
@@ -33,6 +34,7 @@ def read_schema(path: str | Path) -> dict[str, Any]:
     }
     for definition, enum in names.items():
         schema["$defs"][definition]["enum"] = [*enum]
+    schema["$defs"]["metric"]["examples"] = spellings()
     return schema
 
 

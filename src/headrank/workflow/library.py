@@ -94,6 +94,12 @@ def _imported(path: Path, when_called: bool) -> frozenset[str]:
             continue
         if isinstance(node, ast.FunctionDef) and not when_called:
             continue
+        if isinstance(node, ast.Call) and any(
+            isinstance(a, ast.Name) and a.id == "__path__" for a in node.args
+        ):
+            # A package that goes through its own modules loads all of them.
+            package = path.parent.relative_to(ROOT.parent)
+            names.update(".".join([*package.parts, module.stem]) for module in path.parent.glob("*.py"))
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from headrank.errors import suggestion
+from headrank.errors import InputError, suggestion
+from headrank.evaluation.metrics import read_metrics
 from headrank.methods.entries.first_stage import FIRST_STAGE
 from headrank.methods.entries.headrank import TRAINED, UNTRAINED
 from headrank.methods.entry import Trained
@@ -27,6 +28,7 @@ def faults_of_names(config: Config) -> Iterator[str]:
     yield from _first_stage(config)
     yield from _variants(config)
     yield from _columns(config)
+    yield from _metrics(config)
     yield from _overridden(config)
     yield from _windows(config)
 
@@ -151,6 +153,13 @@ def _columns(config: Config) -> Iterator[str]:
     chosen = [spec["panel"] or panel for spec in config["backbones"].values()]
     if not any(all(benchmark in own for own in chosen) for benchmark in panel):
         yield "backbones: no benchmark is in the panel of every backbone; give them one to be compared on"
+
+
+def _metrics(config: Config) -> Iterator[str]:
+    try:
+        read_metrics(config["evaluation"]["metrics"], "evaluation.metrics")
+    except InputError as fault:
+        yield str(fault)
 
 
 def _overridden(config: Config) -> Iterator[str]:

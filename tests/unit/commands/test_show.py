@@ -10,7 +10,7 @@ import pytest
 from headrank.cli import BAD_INPUT, main
 from headrank.commands.side_by_side import clipped, encodable, marks, side_by_side, values_below
 from headrank.data.trec import read_qrels, read_run
-from headrank.evaluation.metrics import evaluate
+from headrank.evaluation.evaluate import evaluate
 
 RANKINGS = {"BM25": ["a", "b", "c", "d"], "HeadRank": ["c", "a", "d"]}
 TEXTS = {docid: f"passage {docid} " + "and so on " * 9 for docid in "abcd"}

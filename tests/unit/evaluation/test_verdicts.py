@@ -233,11 +233,11 @@ def test_answers_on_part_of_the_queries_are_partial_evidence() -> None:
         ({"queries": 53}, "53 instead of 211 training queries"),
         ({"synthetic": True}, "synthetic collections"),
         ({"depth": 100}, "100 instead of 40 candidates"),
-        ({"cutoff": 5}, "nDCG@5 instead of nDCG@10"),
+        ({"metric": "nDCG@5"}, "nDCG@5 instead of nDCG@10"),
     ],
 )
 def test_only_the_papers_conditions_reproduce_or_refute_it(changes: dict[str, object], fault: str) -> None:
-    paper = {"model": PAPER, "queries": 211, "synthetic": False, "depth": 40, "cutoff": 10}
+    paper = {"model": PAPER, "queries": 211, "synthetic": False, "depth": 40, "metric": "nDCG@10"}
     assert standing(**paper) == []  # type: ignore[arg-type]
     faults = standing(**paper | changes)  # type: ignore[arg-type]
     assert faults == [fault]

@@ -13,7 +13,7 @@ import pytest
 
 from headrank.data.collections import Document, open_collection
 from headrank.errors import InputError
-from headrank.evaluation.metrics import evaluate, means
+from headrank.evaluation.evaluate import evaluate, means
 from headrank.retrieval.bm25_index import best
 from headrank.retrieval.first_stage import bm25, cut, without_same_id
 
@@ -122,10 +122,10 @@ def test_the_stages_without_a_model_do_without_torch():
     code = (
         "import sys\n"
         "from headrank.data import collections\n"
-        "from headrank.evaluation import metrics, selectivity, significance\n"
+        "from headrank.evaluation import evaluate, selectivity, significance\n"
         "from headrank.retrieval import first_stage\n"
         "run = first_stage.bm25([collections.Document('d', '', 'cat')], {'q': 'cats'}, 1)\n"
-        "print(metrics.means(metrics.evaluate(run, {'q': {'d': 1}}, ['ndcg@10'])))\n"
+        "print(evaluate.means(evaluate.evaluate(run, {'q': {'d': 1}}, ['ndcg@10'])))\n"
         "print(significance.holm([0.5]), sorted({'torch', 'transformers', 'matplotlib'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

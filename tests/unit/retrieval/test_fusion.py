@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from headrank.data.trec import Run
 from headrank.errors import InputError
-from headrank.evaluation.metrics import evaluate
+from headrank.evaluation.evaluate import evaluate
 from headrank.retrieval.fusion import reciprocal_rank_fusion
 
 

@@ -1,0 +1,80 @@
+"""One metric, one file, found by its name: ``ndcg@10`` is what ``ndcg.py`` exports as ``METRIC``, cut at 10.
+
+A file that is put here is known to the configuration, the command line and the lists of names in messages and
+documentation; nothing else has to be changed. Names are checked before anything runs, so that these files import
+nothing large.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+from headrank.errors import InputError
+from headrank.evaluation.metric import Kind, Metric
+
+Entry = str | Mapping[str, Any] | Metric
+"""``NAME``, ``NAME@K``, ``NAME(rel=LEVEL)@K``, or a mapping with the keys ``name`` and ``relevance_level``."""
+
+_NAME = re.compile(r"([a-z][a-z0-9_]*)(?:\(rel=([0-9]+)\))?(?:@([1-9][0-9]*))?")
+
+
+def kinds() -> dict[str, Kind]:
+    """Every metric of this package by its name, in alphabetical order."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return {name: import_module(f"{__name__}.{name}").METRIC for name in names}
+
+
+def spellings() -> list[str]:
+    """How metrics are written: ``judged@K``, ``map``, …"""
+    return [written for name, kind in kinds().items() for written in kind.spellings(name)]
+
+
+def read_metrics(entries: Iterable[Entry], where: str = "metrics") -> tuple[Metric, ...]:
+    """The metrics of a list, each once.
+
+    where: the place of the list, at the beginning of messages. Raises InputError on an empty list, a name that no file
+    has, a cut-off that is missing or that the metric does not take, a relevance level below 1 or of a metric that takes
+    none, and a metric that is listed twice.
+    """
+    metrics = [_read(entry, where) for entry in entries]
+    if not metrics:
+        raise InputError(f"{where}: none given, nothing to evaluate")
+    names = [metric.name for metric in metrics]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{where}: {name!r} is given twice; keep one")
+    return tuple(metrics)
+
+
+def main_metric(entries: Sequence[Entry]) -> Metric:
+    """The first of a list, which tables and figures show."""
+    return read_metrics(entries)[0]
+
+
+def _read(entry: Entry, where: str) -> Metric:
+    if isinstance(entry, Metric):
+        return entry
+    name, level = (entry, None) if isinstance(entry, str) else (entry["name"], entry.get("relevance_level"))
+    match = _NAME.fullmatch(name)
+    known = kinds()
+    if not match or match[1] not in known or not _takes(known[match[1]], match[3]):
+        raise InputError(f"{where}: {name!r} is unknown; known: {', '.join(spellings())}")
+    kind = known[match[1]]
+    if match[2] is not None and level is not None:
+        raise InputError(f"{where}: {name!r} has two relevance levels; keep one")
+    level = int(match[2]) if match[2] is not None else level
+    if kind.graded and level is not None:
+        raise InputError(f"{where}: {name!r} counts every grade and takes no relevance level; leave it out")
+    if level is not None and level < 1:
+        raise InputError(
+            f"{where}: {name!r} with relevance level {level} would make judged-irrelevant documents relevant"
+        )
+    return Metric(match[1], kind, int(match[3]) if match[3] else None, level or 1)
+
+
+def _takes(kind: Kind, cutoff: str | None) -> bool:
+    return kind.cutoff != "none" if cutoff else kind.cutoff != "required"
