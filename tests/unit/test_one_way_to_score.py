@@ -23,7 +23,7 @@ from headrank.data.rankings import as_run
 from headrank.data.trec import Run
 from headrank.engine import list_scores
 from headrank.engine.extract import collect_features
-from headrank.evaluation.metrics import evaluate
+from headrank.evaluation.evaluate import evaluate
 from headrank.heads.head_set import HeadSet
 from headrank.heads.replay import Stored
 from headrank.prompts.builder import PromptBuilder

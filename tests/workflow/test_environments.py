@@ -9,6 +9,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 import yaml
 from conftest import REPOSITORY
 
+from headrank.evaluation.metrics import modules_of_metrics
 from headrank.workflow.artefacts import TABLES
 from headrank.workflow.library import ENTRIES, library_files
 
@@ -225,17 +227,35 @@ def test_a_job_watches_the_methods_that_it_builds_and_no_others() -> None:
     assert {"heads/selection", "methods/entries/headrank"} <= watched("select", "headrank")
     assert {"generative/setwise"} <= watched("generate", "setwise")
     # A table shows the titles of all, whatever they are made of.
-    shown = watched("table", loads=TABLES["main"].module)
+    shown = watched("table", loads=[TABLES["main"].module])
     assert "tables/main" in shown
     assert "tables/claims" not in shown
     assert {f"methods/entries/{path.stem}" for path in ENTRIES.glob("*.py")} <= shown
     assert not any(name.startswith("rerankers/") for name in shown)
 
 
-def watched(script: str, *methods: str, loads: str = "") -> set[str]:
-    """What the workflow finds for a script that builds these methods, or loads a module by its name."""
+def test_a_job_watches_the_metrics_that_it_is_asked_for_and_no_others() -> None:
+    """So that a new metric, or a change of one, does not train anything again."""
+
+    def kinds(script: str, *metrics: str) -> set[str]:
+        found = watched(script, loads=modules_of_metrics(metrics) if metrics else [])
+        return {
+            name.removeprefix("evaluation/metrics/")
+            for name in found
+            if name.startswith("evaluation/metrics/")
+        }
+
+    assert kinds("evaluate", "map", "rr") == {"__init__", "map", "rr", *kinds("evaluate")}
+    # What the code itself names: held-out nDCG@10, and the published figures of the first stage.
+    assert kinds("train") == {"__init__", "ndcg"}
+    assert kinds("first_stage") == {"__init__", "ndcg", "recall"}
+    assert kinds("index") == set()
+
+
+def watched(script: str, *methods: str, loads: Sequence[str] = ()) -> set[str]:
+    """What the workflow finds for a script that builds these methods, or loads modules by their names."""
     path = REPOSITORY / "workflow" / "scripts" / f"{script}.py"
-    files = library_files(path, methods or None, (loads,) if loads else ())
+    files = library_files(path, methods or None, tuple(loads))
     return {file.relative_to(SOURCE / "headrank").as_posix().removesuffix(".py") for file in files}
 
 

@@ -20,7 +20,7 @@ rule claims:
         runtime=60,
         gpu=0,
     params:
-        library=library("claims"),
+        library=library("claims", loads=modules_of_metrics([METRIC])),
         models=cells.models_of_claims(),
         panels=PANELS,
         synthetic=any(config["collections"][c]["source"] == "synthetic" for c in study.used),
@@ -82,7 +82,7 @@ rule depth:
         runtime=120,
         gpu=0,
     params:
-        library=library("depth"),
+        library=library("depth", loads=modules_of_metrics([METRIC])),
         settings=settings("selection", "mass", "loss", "candidates"),
         metric=METRIC,
         resampling=RESAMPLING,
@@ -113,7 +113,7 @@ rule controls:
         runtime=120,
         gpu=0,
     params:
-        library=library("controls"),
+        library=library("controls", loads=modules_of_metrics([METRIC])),
         benchmarks=study.common,
         settings=settings("mass", "loss", "candidates"),
         metric=METRIC,
@@ -143,7 +143,7 @@ rule transfer:
         runtime=120,
         gpu=0,
     params:
-        library=library("transfer"),
+        library=library("transfer", loads=modules_of_metrics([METRIC])),
         benchmarks=study.common,
         settings=settings("mass", "loss", "candidates"),
         metric=METRIC,
@@ -219,7 +219,7 @@ rule query_curve:
         runtime=10,
         gpu=0,
     params:
-        library=library("query_curve"),
+        library=library("query_curve", loads=modules_of_metrics([METRIC])),
         metric=METRIC,
         queries={v: config["variants"][v]["training"]["queries"] for v in config["ablation"]["queries"]},
         backbone=study.ablated,

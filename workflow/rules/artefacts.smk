@@ -1,5 +1,6 @@
 """What is evaluated and shown, and the functions of wildcards by which rules ask for it."""
 
+from headrank.evaluation.metrics import modules_of_metrics
 from headrank.workflow.artefacts import FIGURES, TABLES, TIMED, WRITING, Artefacts
 from headrank.workflow.cells import Cells
 
@@ -8,8 +9,9 @@ artefacts = Artefacts(study, cells)
 # What the paper's claims are judged on: the study's own mean, and its averages.
 PANELS = {"mean": study.panel, **config["averages"]}
 ZONE = {key: config["evaluation"][key] for key in ("zone", "relevant_from", "irrelevant")}
+METRICS = config["evaluation"]["metrics"]
 # What tables, figures and tests show.
-METRIC = config["evaluation"]["metrics"][0]
+METRIC = METRICS[0]
 RESAMPLING = {
     "n_resamples": config["evaluation"]["resamples"],
     "alpha": config["evaluation"]["alpha"],

@@ -19,10 +19,10 @@ rule evaluate:
         runtime=60,
         gpu=0,
     params:
-        library=library("evaluate"),
+        library=library("evaluate", loads=modules_of_metrics(METRICS)),
         cells=cells_of,
         depth=lookup("headrank/candidates/depth", within=config),
-        metrics=lookup("evaluation/metrics", within=config),
+        metrics=METRICS,
         fusion=fused_by,
     script:
         "../scripts/evaluate.py"
@@ -47,7 +47,7 @@ rule significance:
         runtime=60,
         gpu=0,
     params:
-        library=library("significance"),
+        library=library("significance", loads=modules_of_metrics([METRIC])),
         metric=METRIC,
         pairs=lambda wildcards: cells.compared(wildcards.scope),
         # What is said of each mean is a family of its own where one method meets all others.

@@ -59,7 +59,7 @@ rule sidecars:
         runtime=10,
         gpu=0,
     params:
-        library=library("sidecars"),
+        library=library("sidecars", loads=modules_of_metrics(METRICS)),
     script:
         "../scripts/sidecars.py"
 

@@ -2,7 +2,8 @@
 
 What the table of methods describes is loaded when a method is built, and a job builds some of them only: those decide
 with all that they load, and the others not at all. Where no methods are named, all descriptions decide (a table shows
-their titles), but not what they would load.
+their titles), but not what they would load. Metrics, too, are loaded by their names: those that a
+file names (``"ndcg@10"``) decide, beside what the rule says that it loads.
 
 A rule has their digest as a parameter, so that a change in one of them reruns the rule, and a new date or another place
 of the same files does not.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -21,6 +23,9 @@ from headrank.data.digests import file_digest
 from headrank.methods.table import modules_of
 
 ROOT = Path(headrank.__file__).parent
+KINDS = "headrank.evaluation.metrics"
+# A metric in a string, as ``evaluate`` takes it; without a cut-off it could be any word.
+_METRIC = re.compile(r"([a-z][a-z0-9_]*)(?:\(rel=[0-9]+\))?@[0-9]+")
 TABLE, ENTRIES = ROOT / "methods" / "table.py", ROOT / "methods" / "entries"
 
 
@@ -94,12 +99,8 @@ def _imported(path: Path, when_called: bool) -> frozenset[str]:
             continue
         if isinstance(node, ast.FunctionDef) and not when_called:
             continue
-        if isinstance(node, ast.Call) and any(
-            isinstance(a, ast.Name) and a.id == "__path__" for a in node.args
-        ):
-            # A package that goes through its own modules loads all of them.
-            package = path.parent.relative_to(ROOT.parent)
-            names.update(".".join([*package.parts, module.stem]) for module in path.parent.glob("*.py"))
+        if isinstance(node, ast.Constant) and (match := _METRIC.fullmatch(str(node.value))):
+            names.add(f"{KINDS}.{match[1]}")
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

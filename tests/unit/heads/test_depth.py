@@ -1,12 +1,17 @@
-"""Head choice among the first layers only."""
+"""Head choice among the first layers only, and the curve of what it ranks."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import pytest
 from support import lists_frame, made_up_features
 
-from headrank.heads.depth import depth_heads
+from headrank.evaluation.significance import Resampling, bootstrap_interval
+from headrank.heads.depth import depth_curve, depth_heads, depth_marks
+from headrank.heads.head_set import HeadSet
+from headrank.heads.replay import Stored
 from headrank.settings import Settings
 
 
@@ -19,3 +24,39 @@ def test_heads_are_chosen_among_the_layers_kept():
     settings = Settings.from_mapping({"selection": {"k": 1, "min_discrimination": 0.4}})
     chosen = depth_heads(features, lists, settings)
     assert {depth: heads.heads for depth, heads in chosen.items()} == {2: ((1, 0),), 3: ((2, 0),)}
+
+
+SETTINGS = Resampling(n_resamples=100, seed=1)
+DOCIDS = ["a", "b"]
+# Four layers of one head: the first two put b first, the others a.
+SHARES = np.array([[0.1, 0.9], [0.2, 0.8], [0.8, 0.2], [0.9, 0.1]])
+QRELS = [{"q1": {"a": 2}, "q2": {"a": 2}}, {"q1": {"b": 1}}]
+
+
+def stored(*qids: str) -> Stored:
+    queries = [(qid, DOCIDS, np.zeros(2, dtype=bool), np.arange(2)) for qid in qids]
+    return Stored(queries, [SHARES] * len(qids), 4, 1, False)
+
+
+def heads(*layers: int) -> HeadSet:
+    return HeadSet("headrank", "tiny", 4, 1, tuple((layer, 0) for layer in layers), (1.0,) * len(layers))
+
+
+def test_the_curve_is_the_mean_over_benchmarks_of_each_depths_heads() -> None:
+    chosen = {2: heads(1), 3: heads(2), 4: heads(2)}
+    benchmarks = [stored("q1", "q2"), stored("q1")]
+    curve = depth_curve(chosen.items(), benchmarks, QRELS, "m", "rr", SETTINGS)
+    assert curve["share"].tolist() == [0.5, 0.75, 1.0]
+    assert curve["ndcg"].tolist() == [(0.5 + 1) / 2, (1 + 0.5) / 2, (1 + 0.5) / 2]
+    low, high = bootstrap_interval([np.array([0.5, 0.5]), np.array([1.0])], SETTINGS)
+    assert curve.loc[0, ["backbone", "low", "high"]].tolist() == ["m", low, high]
+    strict = depth_curve(chosen.items(), benchmarks, QRELS, "m", "rr(rel=2)", SETTINGS)
+    assert strict["ndcg"].tolist() == [0.25, 0.5, 0.5]
+
+
+def test_marks_stand_at_the_depth_of_the_chosen_heads() -> None:
+    runs = [{"q1": [("a", 1.0)], "q2": [("b", 2.0), ("a", 1.0)]}, {"q1": [("b", 1.0)]}]
+    marks = depth_marks(heads(0, 2), runs, QRELS, "m", "rr").set_index("kind")
+    assert marks["share"].to_dict() == {"deepest": 0.75, "trained": 0.75}
+    assert np.isnan(marks.loc["deepest", "ndcg"])
+    assert marks.loc["trained", "ndcg"] == pytest.approx((0.75 + 1) / 2)

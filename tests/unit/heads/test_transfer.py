@@ -66,6 +66,14 @@ def test_queries_without_relevant_candidates_choose_nothing():
     assert transfer({"x": benchmark(dict.fromkeys(QIDS, SHARES))}, qrels, 1).empty
 
 
+def test_what_is_ranked_is_judged_by_any_metric() -> None:
+    stored = {"x": benchmark(dict.fromkeys(QIDS, SHARES)), "y": benchmark(dict.fromkeys(QIDS, SHARES[::-1]))}
+    qrels = {"x": judged("a"), "y": judged("a")}
+    found = values(stored, qrels, 1, "rr")
+    assert (found["x", "x"], found["x", "y"]) == (1, pytest.approx(1 / 3))
+    assert set(values(stored, qrels, 1, {"name": "rr", "relevance_level": 2}).values()) == {0}
+
+
 def test_a_pair_given_twice_is_refused():
     row = {"backbone": "m", "source": "x", "benchmark": "x", "count": 1, "value": 0.5}
     with pytest.raises(InputError, match="transfer"):

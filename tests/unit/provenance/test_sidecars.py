@@ -49,6 +49,13 @@ def test_it_says_what_ranked_what(provenance: dict[str, Any]) -> None:
     assert second["arxiv"] == "https://arxiv.org/abs/2604.17237"
 
 
+def test_metrics_have_trec_evals_names_where_it_has_them(provenance: dict[str, Any]) -> None:
+    entries = ["ndcg@5", "rr", "rr@10", {"name": "map", "relevance_level": 2}, "judged@10"]
+    provenance["configuration"]["values"]["evaluation"]["metrics"] = entries
+    measures = of("headrank", provenance)["research goal"]["evaluation"]["reported measures"]
+    assert measures == ["ndcg_cut_5", "recip_rank", "rr@10", "map(rel=2)", "judged@10"]
+
+
 @pytest.mark.parametrize(
     ("method", "collections"),
     [

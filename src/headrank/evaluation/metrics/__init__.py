@@ -50,6 +50,11 @@ def read_metrics(entries: Iterable[Entry], where: str = "metrics") -> tuple[Metr
     return tuple(metrics)
 
 
+def modules_of_metrics(entries: Iterable[Entry]) -> list[str]:
+    """The modules that say what these metrics are, each once."""
+    return list(dict.fromkeys(f"{__name__}.{metric.stem}" for metric in read_metrics(entries)))
+
+
 def main_metric(entries: Sequence[Entry]) -> Metric:
     """The first of a list, which tables and figures show."""
     return read_metrics(entries)[0]
