@@ -1,43 +1,23 @@
 """Bring a collection's judged queries and its judgements into one form, whatever they come from."""
 
 import json
-import logging
 from pathlib import Path
 
-from headrank.data.atomic import write_text
+from headrank.data.beir import write_queries
 from headrank.data.collections import open_collection
+from headrank.data.judged_queries import judged_only
+from headrank.data.several import check_same_corpus
 from headrank.data.trec import write_qrels
-from headrank.errors import InputError
 from headrank.jobs.job import stage
 
 
-def check_shared(name, source, other):
-    """An index may serve two collections only if they have the very same documents."""
-    corpora = [json.loads(Path(path).read_text(encoding="utf-8"))["corpus"] for path in (*source, *other)]
-    if len({*corpora}) > 1:
-        raise InputError(
-            f"collections.{name}.corpus: its documents are {corpora[0]}, the other's are {corpora[1]}"
-        )
-
-
 def main(name, spec, source, shared, expected, queries_path, qrels_path):
-    check_shared(name, source, shared)
+    sources = [json.loads(Path(path).read_text(encoding="utf-8")) for path in (*source, *shared)]
+    check_same_corpus(name, [told["corpus"] for told in sources])
     collection = open_collection(name, spec)
-    texts, qrels = collection.queries(), collection.qrels()
-    # The mean of a metric runs over the judged queries; others would only cost time.
-    judged = [qid for qid in texts if qid in qrels]
-    if not judged:
-        raise InputError(
-            f"collection {name}: no query has judgements; queries and qrels do not belong together"
-        )
-    if expected is not None and len(judged) != expected:
-        raise InputError(
-            f"collections.{name}.judged: {expected} judged queries are expected, {len(judged)} are there"
-        )
-    logging.info("%s: %d of %d queries are judged", name, len(judged), len(texts))
-    rows = [json.dumps({"_id": qid, "text": texts[qid]}, ensure_ascii=False) for qid in judged]
-    write_text(queries_path, "\n".join(rows) + "\n")
-    write_qrels(qrels_path, {qid: qrels[qid] for qid in judged})
+    queries, qrels = judged_only(name, collection.queries(), collection.qrels(), expected)
+    write_queries(queries_path, queries)
+    write_qrels(qrels_path, qrels)
 
 
 if __name__ == "__main__":

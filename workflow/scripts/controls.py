@@ -8,7 +8,7 @@ from tqdm import tqdm
 from headrank.data.atomic import write_parquet
 from headrank.data.trec import read_qrels, read_run
 from headrank.engine.features import Features
-from headrank.heads.controls import Judged, head_controls
+from headrank.heads.controls import Benchmark, head_controls
 from headrank.heads.head_set import HeadSet
 from headrank.heads.replay import Stored
 from headrank.jobs.job import stage
@@ -19,7 +19,7 @@ def main(inputs, backbone, params, outputs):
     settings = Settings.from_mapping(params.settings)
     each = zip(params.benchmarks, inputs.masses, inputs.rankings, inputs.qrels, strict=True)
     benchmarks = (
-        Judged(
+        Benchmark(
             name,
             Stored.of(Features.load(masses), pd.read_parquet(ranking), settings),
             read_qrels(qrels),

@@ -6,19 +6,10 @@
 from pathlib import Path
 
 from headrank.data.collections import open_collection
-from headrank.data.trec import check_candidates, read_run, write_run
+from headrank.data.trec import read_run, write_run
 from headrank.jobs.job import stage
 from headrank.retrieval.bm25_index import Bm25Index
-from headrank.retrieval.first_stage import cut, retrieve, without_same_id
-
-
-def given(name, spec, run_path, known, drop_same_id):
-    """Candidates that were retrieved elsewhere, of the queries that are known."""
-    run = read_run(run_path) if run_path else open_collection(name, spec).official()
-    run = {qid: ranked for qid, ranked in run.items() if qid in known}
-    run = without_same_id(run) if drop_same_id else run
-    check_candidates(run, known, run_path or f"{name}: official candidates")
-    return run
+from headrank.retrieval.first_stage import cut, given_candidates, retrieve
 
 
 def main(name, inputs, stage_name, params, outputs):
@@ -28,7 +19,9 @@ def main(name, inputs, stage_name, params, outputs):
         run = retrieve(Bm25Index(inputs.index), known, deepest, params.drop_same_id)
     else:
         path = next(iter(inputs.run), None)
-        run = cut(given(name, params.spec, path, known, params.drop_same_id), deepest)
+        run = read_run(path) if path else open_collection(name, params.spec).official()
+        source = path or f"{name}: official candidates"
+        run = cut(given_candidates(run, known, source, params.drop_same_id), deepest)
     tag = "first-stage" if stage_name == "run" else stage_name
     write_run(outputs.first_stage, run, tag)
     write_run(outputs.candidates, cut(run, params.depth), tag)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headrank.data.atomic import write_text
 from headrank.data.trec import check_id, open_lines
 from headrank.errors import InputError
 
@@ -41,6 +43,12 @@ def read_queries(path: Path) -> dict[str, str]:
     if not queries:
         raise InputError(f"{path}: no query in the file")
     return queries
+
+
+def write_queries(path: str | os.PathLike[str], queries: Mapping[str, str]) -> None:
+    """Write queries as JSON lines (``_id``, ``text``), whole or not at all."""
+    rows = [json.dumps({"_id": qid, "text": text}, ensure_ascii=False) for qid, text in queries.items()]
+    write_text(path, "\n".join(rows) + "\n")
 
 
 def read_documents(path: Path, wanted: set[str] | None = None) -> Iterator[Document]:

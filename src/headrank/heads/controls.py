@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Judged:
+class Benchmark:
     """One benchmark: its masses, its judgements, and the runs of the methods that are set beside the controls."""
 
     name: str
@@ -37,7 +37,7 @@ class Controls:
 
 
 def head_controls(
-    benchmarks: Iterable[Judged], heads: HeadSet, backbone: str, metric: Entry, draws: int, seed: int
+    benchmarks: Iterable[Benchmark], heads: HeadSet, backbone: str, metric: Entry, draws: int, seed: int
 ) -> Controls:
     """Rank every benchmark by each layer alone and by ``draws`` random sets of as many heads as ``heads`` has.
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from tqdm.auto import tqdm
 
 from headrank.data.collections import Document
-from headrank.data.trec import Run
+from headrank.data.trec import Run, check_candidates
 from headrank.errors import InputError
 from headrank.retrieval.bm25_index import Bm25Index, build_index
 
@@ -76,6 +76,17 @@ def cut(run: Mapping[str, Sequence[tuple[str, float]]], depth: int) -> Run:
 def without_same_id(run: Mapping[str, Sequence[tuple[str, float]]]) -> Run:
     """Drop the document that has the query's own id (ArguAna, Quora); do so before the run is cut."""
     return {qid: [pair for pair in documents if pair[0] != qid] for qid, documents in run.items()}
+
+
+def given_candidates(run: Run, queries: Collection[str], source: str, drop_same_id: bool = False) -> Run:
+    """The candidates that were retrieved elsewhere of the queries at hand, those of other queries left out.
+
+    source: the file or collection named in the message. Raises InputError for a query without candidates.
+    """
+    known = {qid: ranked for qid, ranked in run.items() if qid in queries}
+    known = without_same_id(known) if drop_same_id else known
+    check_candidates(known, queries, source)
+    return known
 
 
 def _check_depth(depth: int) -> None:

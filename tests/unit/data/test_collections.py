@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from headrank.data.beir import write_queries
 from headrank.data.collections import Document, open_collection, read_passages, write_passages
 from headrank.errors import InputError
 
@@ -35,6 +36,13 @@ def folder(tmp_path: Path) -> Path:
 
 def local(folder: Path):
     return open_collection("mine", {"source": "local", "path": str(folder), "depth": 40})
+
+
+def test_queries_that_are_written_are_read_again(folder: Path):
+    queries = {"z": "Zürich", "a": "two\u2028lines", "empty": ""}
+    write_queries(folder / "queries.jsonl", queries)
+    assert list(local(folder).queries().items()) == list(queries.items())
+    assert "Zürich" in (folder / "queries.jsonl").read_text(encoding="utf-8")
 
 
 def test_local_files(folder: Path):

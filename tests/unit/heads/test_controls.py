@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headrank.heads.controls import Controls, Judged, head_controls
+from headrank.heads.controls import Benchmark, Controls, head_controls
 from headrank.heads.head_set import HeadSet
 from headrank.heads.replay import Stored, random_heads
 
@@ -15,10 +15,10 @@ SHARES = np.array([[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.4, 0.6]])
 HEADS = HeadSet("headrank", "tiny", 2, 2, ((0, 0), (1, 1)), (1.0, 1.0))
 
 
-def benchmark(name: str, relevant: str) -> Judged:
+def benchmark(name: str, relevant: str) -> Benchmark:
     stored = Stored([("q", DOCIDS, np.zeros(2, dtype=bool), np.arange(2))], [SHARES], 2, 2, False)
     run = {"q": [(relevant, 1.0)]}
-    return Judged(name, stored, {"q": {relevant: 2}, "absent": {"z": 1}}, {"core": run})
+    return Benchmark(name, stored, {"q": {relevant: 2}, "absent": {"z": 1}}, {"core": run})
 
 
 def controls(metric: object = "rr") -> Controls:

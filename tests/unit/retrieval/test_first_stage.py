@@ -15,7 +15,7 @@ from headrank.data.collections import Document, open_collection
 from headrank.errors import InputError
 from headrank.evaluation.evaluate import evaluate, means
 from headrank.retrieval.bm25_index import best
-from headrank.retrieval.first_stage import bm25, cut, without_same_id
+from headrank.retrieval.first_stage import bm25, cut, given_candidates, without_same_id
 
 DOCUMENTS = [
     Document("a", "Cats", "the cat sat on the mat"),
@@ -147,3 +147,13 @@ def test_a_second_process_gives_the_same_run():
         for environment in ({"PYTHONHASHSEED": "1"}, {"PYTHONHASHSEED": "2"})
     }
     assert len(outputs) == 1
+
+
+def test_candidates_from_elsewhere_are_those_of_the_queries_at_hand():
+    run = {"q": [("d", 2.0), ("q", 1.0)], "foreign": [("d", 1.0)]}
+    assert given_candidates(run, {"q": "text"}, "run.trec") == {"q": run["q"]}
+    assert given_candidates(run, {"q": "text"}, "run.trec", drop_same_id=True) == {"q": [("d", 2.0)]}
+    with pytest.raises(InputError, match=r"run\.trec: no candidates for query p"):
+        given_candidates(run, {"q": "text", "p": "more"}, "run.trec")
+    with pytest.raises(InputError, match=r"no candidates for query foreign"):
+        given_candidates({"foreign": [("foreign", 1.0)]}, ["foreign"], "run.trec", drop_same_id=True)
