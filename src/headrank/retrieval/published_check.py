@@ -10,9 +10,9 @@ import pandas as pd
 from headrank.data.trec import Qrels, Run
 from headrank.errors import InputError
 from headrank.evaluation.evaluate import evaluate, means
+from headrank.evaluation.metrics import read_metrics
 
 METRICS = {"ndcg": "ndcg@10", "recall": "recall@100"}
-NAMES = {"ndcg": "nDCG@10", "recall": "recall@100"}
 
 
 def measure_first_stage(
@@ -23,7 +23,8 @@ def measure_first_stage(
     Means over all judged queries, those without candidates counting 0. ``published`` (ndcg, recall) is NaN where no
     figure is known or lists are too short to compare with it. ``depth`` is that of the longest list.
     """
-    found = means(evaluate(run, qrels, list(METRICS.values())))
+    metrics = read_metrics(METRICS.values())
+    found = means(evaluate(run, qrels, metrics))
     depth = max(map(len, run.values()), default=0)
     rows = [
         {
@@ -31,11 +32,11 @@ def measure_first_stage(
             "stage": stage,
             "queries": len(qrels),
             "depth": depth,
-            "metric": NAMES[key],
-            "value": found[metric],
-            "published": published.get(key) if depth >= int(metric.split("@")[1]) else None,
+            "metric": metric.title,
+            "value": found[metric.name],
+            "published": published.get(key) if depth >= (metric.cutoff or 0) else None,
         }
-        for key, metric in METRICS.items()
+        for key, metric in zip(METRICS, metrics, strict=True)
     ]
     return pd.DataFrame(rows).astype({"published": float})
 
