@@ -11,15 +11,13 @@ from headrank.evaluation.significance import Resampling
 from headrank.evaluation.verdicts import COLUMNS, DOES_NOT_HOLD, HOLDS, NOT_RUN
 
 SETTINGS = Resampling(n_resamples=100, seed=3)
-# Eight documents: the zone is positions 3 to 6, the top quartile ranks 1 and 2; d3 is relevant, d4 is not.
+# Eight documents: the zone is d3 to d6, the top quartile the first two of the ranking; d3 is relevant, d4 is not.
 UP, LEFT = [3, 1, 2, 4, 5, 6, 7, 8], [1, 2, 3, 4, 5, 6, 7, 8]
 QRELS = {"x": {"q1": {"d3": 1, "d4": 0}, "q2": {"d3": 1, "d4": 0}}}
 
 
 def ranking(order: list[int]) -> pd.DataFrame:
-    rows = [
-        (qid, f"d{d}", d, float(-rank), rank) for qid in QRELS["x"] for rank, d in enumerate(order, start=1)
-    ]
+    rows = [(qid, f"d{d}", d - 1, float(-rank), rank) for qid in QRELS["x"] for rank, d in enumerate(order)]
     return pd.DataFrame(rows, columns=["qid", "docid", "position", "score", "rank"])
 
 

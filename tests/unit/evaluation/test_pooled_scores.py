@@ -18,8 +18,8 @@ BY_POSITION = ZoneSettings(zone="position")
 
 def ranking(scores: list[float]) -> pd.DataFrame:
     frame = pd.DataFrame({"qid": "q", "docid": [f"d{i}" for i in range(1, 9)], "score": scores})
-    frame["position"] = range(1, 9)
-    frame["rank"] = frame["score"].rank(ascending=False, method="first").astype(int)
+    frame["position"] = range(8)
+    frame["rank"] = frame["score"].rank(ascending=False, method="first").astype(int) - 1
     return frame.sort_values("rank", ignore_index=True)
 
 
@@ -49,8 +49,8 @@ def test_the_profile_runs_over_all_documents_of_all_benchmarks() -> None:
     ]  # fmt: skip
     found = shares.set_index(["group", "position"])
     assert found["n"].sum() == 6
-    assert found.loc[("relevant", 3), "mean"] == parts[0].loc[("relevant", 3), "mean"]
-    assert found.loc[("irrelevant", 3), "mean"] == parts[1].loc[("irrelevant", 3), "mean"]
+    assert found.loc[("relevant", 2), "mean"] == parts[0].loc[("relevant", 2), "mean"]
+    assert found.loc[("irrelevant", 2), "mean"] == parts[1].loc[("irrelevant", 2), "mean"]
     assert set(shares["backbone"]) == {"m"}
 
 

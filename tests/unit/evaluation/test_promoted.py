@@ -13,14 +13,14 @@ from headrank.evaluation.promoted import promoted_shares, wilson
 from headrank.evaluation.selectivity import gap_test, zone_documents
 from headrank.evaluation.significance import Resampling
 
-# Eight documents: the zone is positions 3 to 6, the top quartile ranks 1 and 2.
+# Eight documents: the zone is d3 to d6, the top quartile the first two of the ranking.
 AFTER, BEFORE = [3, 4, 1, 2, 5, 6, 7, 8], [1, 5, 3, 2, 4, 6, 7, 8]
 QRELS = {"x": {"q": {"d3": 1, "d4": 2, "d5": 0, "d6": 0}}, "y": {"q": {"d3": 0, "d4": 1, "d5": 0}}}
 SETTINGS = Resampling(n_resamples=100, alpha=0.1, seed=2)
 
 
 def ranking(order: list[int]) -> pd.DataFrame:
-    rows = [("q", f"d{d}", d, float(-rank), rank) for rank, d in enumerate(order, start=1)]
+    rows = [("q", f"d{d}", d - 1, float(-rank), rank) for rank, d in enumerate(order)]
     return pd.DataFrame(rows, columns=["qid", "docid", "position", "score", "rank"])
 
 

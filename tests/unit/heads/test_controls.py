@@ -16,7 +16,7 @@ HEADS = HeadSet("headrank", "tiny", 2, 2, ((0, 0), (1, 1)), (1.0, 1.0))
 
 
 def benchmark(name: str, relevant: str) -> Benchmark:
-    stored = Stored([("q", DOCIDS, np.zeros(2, dtype=bool), np.arange(2))], [SHARES], 2, 2, False)
+    stored = Stored([("q", DOCIDS, [0, 1], [False, False])], [SHARES], 2, 2, False)
     run = {"q": [(relevant, 1.0)]}
     return Benchmark(name, stored, {"q": {relevant: 2}, "absent": {"z": 1}}, {"core": run})
 

@@ -34,7 +34,7 @@ QRELS = [{"q1": {"a": 2}, "q2": {"a": 2}}, {"q1": {"b": 1}}]
 
 
 def stored(*qids: str) -> Stored:
-    queries = [(qid, DOCIDS, np.zeros(2, dtype=bool), np.arange(2)) for qid in qids]
+    queries = [(qid, DOCIDS, [0, 1], [False, False]) for qid in qids]
     return Stored(queries, [SHARES] * len(qids), 4, 1, False)
 
 
