@@ -11,7 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from headrank.specs import read_spec
+from headrank.specs import (
+    Count,
+    Natural,
+    NotNegative,
+    Positive,
+    PositiveShare,
+    ProperShare,
+    Several,
+    Share,
+    read_spec,
+)
 
 Span = Literal["query", "instruction+query", "instruction+query+suffix"]
 DocumentSpan = Literal["text", "labelled"]
@@ -22,7 +32,7 @@ class PromptSettings:
     """R1: the prompt that every method shares."""
 
     family: str = "qwen3"
-    truncate_words: int = 300
+    truncate_words: Count = 300
     use_title: bool = True
     instruction: str = (
         "Please find information that are relevant to the following query in the paragraphs above."
@@ -39,14 +49,14 @@ class EncodingSettings:
 
     documents: Literal["joint", "independent"] = "joint"
     compression: Literal["none", "last", "segment"] = "none"
-    keep: int = 10
+    keep: Count = 10
 
 
 @dataclass(frozen=True)
 class CandidateSettings:
     """R3: how many candidates, in which order of the prompt."""
 
-    depth: int = 40
+    depth: Several = 40
     order: Literal["best-first", "best-last", "shuffled"] = "best-first"
 
 
@@ -57,8 +67,8 @@ class MassSettings:
     calibration: ``ratio`` divides each head's shares of the list by those under the null query.
     """
 
-    length_alpha: float = 0.0
-    epsilon: float = 1e-6
+    length_alpha: Share = 0.0
+    epsilon: Positive = 1e-6
     calibration: Literal["none", "ratio"] = "none"
 
 
@@ -71,17 +81,17 @@ class SelectionSettings:
     """
 
     masses: Literal["raw", "calibrated"] = "raw"
-    depth: float = 1.0
-    k: int = 8
-    entropy_weight: float = 0.2
+    depth: PositiveShare = 1.0
+    k: Count = 8
+    entropy_weight: NotNegative = 0.2
     statistic: Literal["auc", "core"] = "auc"
-    core_temperature: float = 0.001
+    core_temperature: Positive = 0.001
     entropy: Literal["list", "token"] = "list"
     combine: Literal["additive", "multiplicative"] = "additive"
-    min_discrimination: float = 0.5
-    stability_std: float | None = None
-    stability_folds: int = 5
-    permutations: int = 3
+    min_discrimination: Share = 0.5
+    stability_std: Positive | None = None
+    stability_folds: Several = 5
+    permutations: Count = 3
 
 
 @dataclass(frozen=True)
@@ -96,12 +106,12 @@ class ListSettings:
 
     documents: Literal["judged", "candidates"] = "judged"
     order: Literal["random", "first-stage"] = "random"
-    size: int = 40
-    spread: int = 0
-    per_grade: int = 8
-    per_query_per_epoch: int = 10
+    size: Several = 40
+    spread: Natural = 0
+    per_grade: Count = 8
+    per_query_per_epoch: Count = 10
     dedupe: bool = True
-    pool: int = 100
+    pool: Count = 100
     irrelevant: Literal["hardest", "random"] = "hardest"
     fill_unjudged: bool = True
     unjudged: Literal["context", "irrelevant"] = "context"
@@ -115,9 +125,9 @@ class PairSettings:
     """
 
     strategy: Literal["adjacent-hard", "adjacent", "random"] = "adjacent-hard"
-    per_list: int = 64
-    middle_share: float = 0.5
-    middle_zone: tuple[int, int] = (11, 30)
+    per_list: Count = 64
+    middle_share: Share = 0.5
+    middle_zone: tuple[Count, Count] = (11, 30)
     remine: Literal["never", "epoch", "step"] = "never"
 
     @property
@@ -134,11 +144,11 @@ class LossSettings:
     """
 
     form: Literal["dpo", "reference-free", "group-contrastive", "pointer"] = "dpo"
-    beta: float = 2.0
-    gamma: float = 0.5
+    beta: Positive = 2.0
+    gamma: NotNegative = 0.5
     score: Literal["log-mean", "mean-log", "mass"] = "log-mean"
-    scale: float = 8.0
-    relevant: int = 1
+    scale: Positive = 8.0
+    relevant: Count = 1
 
 
 @dataclass(frozen=True)
@@ -146,36 +156,36 @@ class RegulariserSettings:
     """R9: the distribution regulariser."""
 
     form: Literal["soft-grades", "variance", "entropy", "base", "none"] = "soft-grades"
-    weight: float = 0.5
-    tau: float = 0.5
-    sigma: float = 0.5
-    entropy_target: float = 0.5
+    weight: NotNegative = 0.5
+    tau: Positive = 0.5
+    sigma: NotNegative = 0.5
+    entropy_target: Share = 0.5
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
     """R10: what is trained and how. first_layer: the share of the model's layers, from the first, that stay frozen."""
 
-    lora_r: int = 16
-    lora_alpha: int = 32
-    lora_dropout: float = 0.05
+    lora_r: Count = 16
+    lora_alpha: Count = 32
+    lora_dropout: ProperShare = 0.05
     modules: Literal["all", "qk", "chosen-qk"] = "all"
-    first_layer: float = 0.0
-    learning_rate: float = 1e-4
-    weight_decay: float = 0.0
-    warmup: float = 0.05
-    clip: float = 1.0
-    batch_lists: int = 8
-    tokens_per_pass: int = 0
-    epochs: int = 3
-    seed: int = 0
-    heldout_share: float = 0.2
+    first_layer: ProperShare = 0.0
+    learning_rate: Positive = 1e-4
+    weight_decay: NotNegative = 0.0
+    warmup: Share = 0.05
+    clip: Positive = 1.0
+    batch_lists: Count = 8
+    tokens_per_pass: Natural = 0
+    epochs: Count = 3
+    seed: Natural = 0
+    heldout_share: ProperShare = 0.2
     early_stopping: Literal["none", "loss", "pair_accuracy", "ndcg"] = "ndcg"
-    patience: int | None = None
-    queries: int | None = None
-    activation_gib: float | None = None
-    checkpoint_every: int = 50
-    cache_gib: float = 1.0
+    patience: Count | None = None
+    queries: Count | None = None
+    activation_gib: NotNegative | None = None
+    checkpoint_every: Natural = 50
+    cache_gib: NotNegative = 1.0
 
 
 @dataclass(frozen=True)
@@ -187,15 +197,15 @@ class BaselineSettings:
     Selective-ICR's band in layers, and how far its preference for the middle reaches, as a share of the depth.
     """
 
-    qrhead_k: int = 16
-    core_k: int = 8
-    core_temperatures: tuple[float, ...] = (0.001, 0.01, 0.1, 1.0)
-    core_heldout: float = 0.2
-    core_prune: float = 0.5
-    selective_layers: int = 4
-    selective_spread: float = 0.25
-    reattn_entropy: float = 0.5
-    relevant: int = 1
+    qrhead_k: Count = 16
+    core_k: Count = 8
+    core_temperatures: tuple[Positive, ...] = (0.001, 0.01, 0.1, 1.0)
+    core_heldout: ProperShare = 0.2
+    core_prune: ProperShare = 0.5
+    selective_layers: Count = 4
+    selective_spread: Positive = 0.25
+    reattn_entropy: NotNegative = 0.5
+    relevant: Count = 1
 
 
 @dataclass(frozen=True)
@@ -207,15 +217,15 @@ class RouteSettings:
     middle of the model.
     """
 
-    candidates: int = 64
-    budget: int = 16
-    layer: int | None = None
-    dimension: int = 128
-    sparsity: float = 1e-3
-    threshold: float = 0.5
-    learning_rate: float = 1e-3
-    epochs: int = 10
-    batch: int = 32
+    candidates: Count = 64
+    budget: Count = 16
+    layer: Natural | None = None
+    dimension: Count = 128
+    sparsity: NotNegative = 1e-3
+    threshold: Share = 0.5
+    learning_rate: Positive = 1e-3
+    epochs: Count = 10
+    batch: Count = 32
 
     def states_layer(self, n_layers: int) -> int:
         """The layer whose incoming states the router reads, in a model of ``n_layers``."""

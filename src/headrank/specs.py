@@ -1,15 +1,51 @@
-"""Plain mappings, as YAML gives them, read into frozen dataclasses: every key is known, every value of its type."""
+"""Plain mappings, as YAML gives them, read into frozen dataclasses: every key is known, every value of its type.
+
+A number's field may have bounds beside its type, which the configuration's schema takes from there.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from headrank.errors import InputError, suggestion
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a number may be: at least, more than, at most, less than."""
+
+    least: float | None = None
+    above: float | None = None
+    most: float | None = None
+    below: float | None = None
+
+    def broken(self, value: float) -> str | None:
+        """What the value should be, in words; None where it is."""
+        wrong = {
+            f"at least {self.least}": self.least is not None and value < self.least,
+            f"more than {self.above}": self.above is not None and value <= self.above,
+            f"at most {self.most}": self.most is not None and value > self.most,
+            f"less than {self.below}": self.below is not None and value >= self.below,
+        }
+        return next((words for words, is_broken in wrong.items() if is_broken), None)
+
+
+Natural = Annotated[int, Bounds(least=0)]
+Count = Annotated[int, Bounds(least=1)]
+Several = Annotated[int, Bounds(least=2)]
+NotNegative = Annotated[float, Bounds(least=0)]
+Positive = Annotated[float, Bounds(above=0)]
+Share = Annotated[float, Bounds(least=0, most=1)]
+PositiveShare = Annotated[float, Bounds(above=0, most=1)]
+# Less than all.
+ProperShare = Annotated[float, Bounds(least=0, below=1)]
+MoreThanOne = Annotated[float, Bounds(above=1)]
 
 
 def read_spec(kind: type[T], mapping: Mapping[str, Any], where: str) -> T:
@@ -17,11 +53,12 @@ def read_spec(kind: type[T], mapping: Mapping[str, Any], where: str) -> T:
 
     where: the mapping's place in the configuration, for messages. Nested dataclasses are read from nested mappings,
     lists become tuples, an integer may stand for a float and a truth value for neither. Raises InputError naming an
-    unknown key (with the closest known one), a missing key or a value of another type or none of the known choices.
+    unknown key (with the closest known one), a missing key or a value of another type, out of its bounds or none of
+    the known choices.
     """
     if not isinstance(mapping, Mapping):
         raise InputError(f"{where}: expected a mapping, got {mapping!r}")
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key in mapping:
         if key not in fields:
@@ -37,11 +74,19 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint):
         return read_spec(hint, value, where)  # type: ignore[arg-type]
     parts = get_args(hint)
+    if get_origin(hint) is Annotated:
+        plain, bounds = parts
+        read = _value(plain, value, where)
+        broken = bounds.broken(read)
+        if broken:
+            raise InputError(f"{where}: expected {broken}, got {value!r}")
+        return read
     if get_origin(hint) is Literal:
         fits = value in parts
-    elif get_origin(hint) is UnionType:
-        # The optional values there are stand for one plain type or nothing.
-        fits = value is None or _is(value, parts[0])
+    elif is_optional(hint):
+        if value is None or _is(value, plain_type(parts[0])):
+            return None if value is None else _value(parts[0], value, where)
+        fits = False
     elif get_origin(hint) is tuple:
         return _items(parts, value, where)
     else:
@@ -67,7 +112,19 @@ def _is(value: Any, kind: type) -> bool:
     return isinstance(value, (int, float) if kind is float else kind)
 
 
+def is_optional(hint: Any) -> bool:
+    """Whether a type is one plain type or nothing, the only unions that there are."""
+    return get_origin(hint) in (Union, UnionType)
+
+
+def plain_type(hint: Any) -> Any:
+    """A type without its bounds."""
+    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
+
+
 def _expected(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return "one of " + ", ".join(map(str, get_args(hint)))
+    if is_optional(hint):
+        return f"{_expected(plain_type(get_args(hint)[0]))} | None"
     return hint.__name__ if isinstance(hint, type) else str(hint)

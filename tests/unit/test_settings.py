@@ -86,6 +86,16 @@ def test_a_mapping_comes_back_through_json():
         ({"pairs": {"middle_zone": [11]}}, "headrank.pairs.middle_zone: expected 2 values, got [11]"),
         ({"pairs": {"middle_zone": [11, "b"]}}, "headrank.pairs.middle_zone: expected int, got 'b'"),
         ({"pairs": {"middle_zone": "11-30"}}, "headrank.pairs.middle_zone: expected a list, got '11-30'"),
+        ({"pairs": {"middle_zone": [0, 3]}}, "headrank.pairs.middle_zone: expected at least 1, got 0"),
+        ({"selection": {"k": 0}}, "headrank.selection.k: expected at least 1, got 0"),
+        ({"selection": {"depth": 0}}, "headrank.selection.depth: expected more than 0, got 0"),
+        ({"selection": {"depth": 1.5}}, "headrank.selection.depth: expected at most 1, got 1.5"),
+        ({"training": {"lora_dropout": 1}}, "headrank.training.lora_dropout: expected less than 1, got 1"),
+        ({"training": {"queries": 0}}, "headrank.training.queries: expected at least 1, got 0"),
+        (
+            {"baselines": {"core_temperatures": [0.1, 0.0]}},
+            "headrank.baselines.core_temperatures: expected more than 0, got 0.0",
+        ),
     ],
 )
 def test_mistakes_are_named(mapping: dict[str, Any], message: str):

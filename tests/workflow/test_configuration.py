@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +12,8 @@ import yaml
 from conftest import CONFIGURATIONS, REPOSITORY, configuration, snakemake
 
 from headrank.errors import InputError
-from headrank.generative.settings import GenerativeSettings
-from headrank.planted.build import BackboneSpec
-from headrank.planted.embeddings import EmbeddingSpec
-from headrank.planted.language import LanguageSpec
-from headrank.planted.synthetic import CollectionSpec
-from headrank.planted.wiring import PlantedHead, RealTextSpec
-from headrank.settings import Settings
-from headrank.workflow.configuration import check_places, complete, read_schema
+from headrank.workflow.configuration import check_places, complete
+from headrank.workflow.schema import read_schema
 
 SCHEMA = read_schema(REPOSITORY / "workflow" / "schemas" / "config.schema.yaml")
 DEFINITIONS = SCHEMA["$defs"]
@@ -75,49 +68,6 @@ def defaults(schema: dict[str, Any]) -> Any:
     if schema.get("type") == "object":
         return {key: defaults(inner) for key, inner in schema["properties"].items()}
     return schema["default"]
-
-
-def plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: plain(inner) for key, inner in value.items()}
-    return list(value) if isinstance(value, tuple) else value
-
-
-def test_the_schema_of_the_method_is_that_of_its_settings() -> None:
-    assert defaults(SCHEMA["properties"]["headrank"]) == plain(dataclasses.asdict(Settings()))
-
-
-@pytest.mark.parametrize(
-    ("definition", "kind"),
-    [
-        ("synthetic", CollectionSpec),
-        ("planted", BackboneSpec),
-        ("embedding", EmbeddingSpec),
-        ("realtext", RealTextSpec),
-    ],
-)
-def test_the_schema_of_the_mini_world_is_that_of_its_specs(definition: str, kind: type) -> None:
-    check_fields(DEFINITIONS[definition], kind)
-
-
-def test_the_schema_of_nested_specs_is_that_of_their_classes() -> None:
-    check_fields(DEFINITIONS["synthetic"]["properties"]["language"], LanguageSpec)
-    check_fields(DEFINITIONS["realtext"]["properties"]["planted"]["items"], PlantedHead)
-
-
-def test_the_schema_of_the_generative_section_is_that_of_its_class() -> None:
-    section = SCHEMA["properties"]["generative"]
-    # Which methods run, and on how many queries, is the study's business.
-    settings = {k: v for k, v in section["properties"].items() if k not in ("methods", "queries", "whole")}
-    check_fields({"properties": settings}, GenerativeSettings)
-
-
-def check_fields(schema: dict[str, Any], kind: type) -> None:
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    assert set(schema["properties"]) == set(fields)
-    for name, field in fields.items():
-        if field.default is not dataclasses.MISSING:
-            assert resolved(schema["properties"][name]).get("default") == plain(field.default), name
 
 
 def edited(tmp_path: Path, **changes: Any) -> Path:

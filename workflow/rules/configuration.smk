@@ -5,7 +5,8 @@ import shlex
 import sys
 
 from headrank.errors import InputError
-from headrank.workflow.configuration import check_places, complete, read_schema
+from headrank.workflow.configuration import check_places, complete
+from headrank.workflow.schema import read_schema
 
 # Snakemake puts the interpreter's path into a shell command as it is, blanks and all.
 sys.executable = shlex.quote(sys.executable)

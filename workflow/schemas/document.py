@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from headrank.workflow.configuration import read_schema
+from headrank.workflow.schema import read_schema
 
 HERE = Path(__file__).parent
 README = HERE.parents[1] / "config" / "README.md"

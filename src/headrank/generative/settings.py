@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from headrank.specs import Count, Several
+
 
 @dataclass(frozen=True)
 class GenerativeSettings:
@@ -18,14 +20,14 @@ class GenerativeSettings:
     Qwen3-Reranker's task.
     """
 
-    window: int = 20
-    stride: int = 10
-    words: int = 300
-    passage_tokens: int = 128
-    query_tokens: int = 32
-    children: int = 3
-    top_k: int = 10
+    window: Count = 20
+    stride: Count = 10
+    words: Count = 300
+    passage_tokens: Count = 128
+    query_tokens: Count = 32
+    children: Several = 3
+    top_k: Count = 10
     invalid: Literal["mend", "ignore"] = "mend"
-    new_tokens: int | None = None
-    batch_tokens: int = 16384
+    new_tokens: Count | None = None
+    batch_tokens: Count = 16384
     instruction: str = "Given a web search query, retrieve relevant passages that answer the query"

@@ -9,7 +9,7 @@ output projections and MLPs are random but small, so that a token's state stays 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from headrank.errors import InputError
 from headrank.planted.checkpoint import blank_model, save_checkpoint
-from headrank.planted.embeddings import EmbeddingSpec, TokenVectors, token_vectors
+from headrank.planted.embeddings import TokenVectors, token_vectors
+from headrank.planted.specs import BackboneSpec
 from headrank.specs import read_spec
 
 if TYPE_CHECKING:
@@ -29,35 +30,6 @@ Floats = NDArray[np.float64]
 # Coordinates of a token's state beside its meaning and identity.
 EXTRA = ("idf", "constant", "inert", "sink")
 ROLES = ("noise", "recent", "first", "sink")
-
-
-@dataclass(frozen=True)
-class BackboneSpec:
-    """Shape of the model and what is planted in it.
-
-    planted: (layer, query head, quality); quality in (0, 1] is the share of the head's projection that matches
-    content, the rest being random. semantic_share: share of meaning, against identity, in what is matched, spread
-    evenly between its two values over the planted heads. sharpness: largest logit. position: weight of the near and
-    far habits in matching heads, against 1 for content. sink: weight of the pull to the first token.
-    state_noise: standard deviation of output projections and MLP outputs.
-    """
-
-    seed: int
-    layers: int
-    hidden: int
-    heads: int
-    kv_heads: int
-    planted: tuple[tuple[int, int, float], ...]
-    head_dim: int = 32
-    intermediate: int = 96
-    embedding: EmbeddingSpec = field(default_factory=EmbeddingSpec)
-    rope_theta: float = 5e10
-    longest: int = 1500
-    sharpness: float = 9.0
-    semantic_share: tuple[float, float] = (0.9, 0.97)
-    position: float = 0.15
-    sink: float = 0.3
-    state_noise: float = 0.004
 
 
 def build_backbone(

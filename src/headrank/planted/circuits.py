@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headrank.errors import InputError
+from headrank.planted.specs import Match
 
 Floats = NDArray[np.float64]
 FLAGS = ("constant", "rarity", "inert", "sink", "break", "repeat")
@@ -94,26 +95,6 @@ class Rotary:
         *content, one, two = slow
         rows = (*content, *(i + half for i in content))
         return cls(frequency, slope, rows, one, one + half, two, two + half)
-
-
-@dataclass(frozen=True)
-class Match:
-    """What one matching head does.
-
-    quality: cosine between query and key of the same word; the rest of both projections is random. meaning: share of
-    meaning, against identity, in what is matched. sharpness: length of the logit vector: a perfect match and the sink
-    each get about 0.7 of it. rarity: power of the inverse document frequency. share: mass of one occurrence of the
-    rarest word, the sink's being 1. repeat: logit by which a repetition in the same passage stands back. nearness:
-    logit that a token loses (negative: gains) over the slope pair's quarter of a circle.
-    """
-
-    quality: float = 1.0
-    meaning: float = 0.0
-    sharpness: float = 28.0
-    rarity: float = 1.0
-    share: float = 0.02
-    repeat: float = 1.2
-    nearness: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -15,26 +15,9 @@ from scipy import sparse
 from scipy.sparse.linalg import svds
 
 from headrank.errors import InputError
+from headrank.planted.specs import EmbeddingSpec
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class EmbeddingSpec:
-    """semantic, identity: dimensions of the two parts. window: tokens on either side that count as company.
-
-    power: singular values enter to this power; the smaller, the less the broad topics outweigh the rest.
-    smoothing: exponent of the context frequencies in the mutual information (context distribution smoothing).
-    least: tokens seen fewer times than this get no meaning, only an identity.
-    """
-
-    semantic: int = 48
-    identity: int = 32
-    window: int = 1
-    power: float = 0.5
-    smoothing: float = 0.75
-    least: int = 2
-    seed: int = 0
 
 
 @dataclass(frozen=True)

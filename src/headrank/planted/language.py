@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from headrank.errors import InputError
+from headrank.planted.specs import LanguageSpec
 
 ONSETS = (
     "b",
@@ -39,21 +40,6 @@ NUCLEI = ("a", "e", "i", "o", "u")
 CODAS = ("", "", "", "", "l", "n", "r")
 # Endings that an English stemmer leaves alone, so that two words never fall together in the first stage.
 ENDINGS = ("ak", "am", "arn", "ob", "om", "orn", "uk", "um", "urn", "ip", "im", "od", "up", "osk")
-
-
-@dataclass(frozen=True)
-class LanguageSpec:
-    """Sizes of the language. The last ``held_out`` topics are those that training queries never use."""
-
-    seed: int = 1
-    topics: int = 12
-    held_out: int = 4
-    concepts: int = 50
-    synonyms: int = 2
-    modifiers: int = 40
-    modifiers_per_concept: int = 3
-    general: int = 120
-    zipf: float = 0.5
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from headrank.planted.checkpoint import save_checkpoint
 from headrank.planted.circuits import Rotary
 from headrank.planted.embeddings import token_vectors
 from headrank.planted.families import word_families
-from headrank.planted.wiring import RealTextSpec, plant, token_states
+from headrank.planted.specs import RealTextSpec
+from headrank.planted.wiring import layout_of, plant, token_states
 from headrank.prompts.builder import PromptBuilder
 from headrank.prompts.text_encoder import TextEncoder, truncate
 from headrank.settings import PromptSettings
@@ -80,9 +81,9 @@ def _check(spec: RealTextSpec, where: str) -> RealTextSpec:
     if spec.kv_heads < 1 or spec.heads % spec.kv_heads:
         raise InputError(f"{where}.kv_heads: {spec.kv_heads} does not divide heads ({spec.heads})")
     group = spec.heads // spec.kv_heads
-    if spec.layout.used > spec.hidden:
+    if layout_of(spec).used > spec.hidden:
         raise InputError(
-            f"{where}.hidden: {spec.hidden} is too small, the token states take {spec.layout.used}"
+            f"{where}.hidden: {spec.hidden} is too small, the token states take {layout_of(spec).used}"
         )
     for p in spec.planted:
         place = f"{where}.planted: [{p.layer}, {p.head}]"

@@ -11,7 +11,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,39 +19,9 @@ import numpy as np
 
 from headrank.data.atomic import write_text
 from headrank.errors import InputError
-from headrank.planted.language import Language, LanguageSpec, make_language
+from headrank.planted.language import Language, make_language
+from headrank.planted.specs import CollectionSpec
 from headrank.specs import read_spec
-
-
-@dataclass(frozen=True)
-class CollectionSpec:
-    """What a synthetic collection holds. Each ``kind`` has defaults of its own (``KINDS``); any key overrides them.
-
-    queries: their number. query_concepts, general_words: least and most of each in a query. words: least and most words
-    of a document's text; title_words: words of its title. graded: documents made for each query with all, all but one,
-    and all but two of its concepts; exact: probability that they use the query's own word for a concept.
-    distractors: documents made for each query that hold one of its words and no other concept of it; stuffed: the same
-    with its general words besides; copies: least and most times that these say the word. background: documents about
-    no topic. company: probability that one of its modifiers stands before a concept, and likewise behind it.
-    """
-
-    kind: str
-    seed: int
-    queries: int = 40
-    language: LanguageSpec = field(default_factory=LanguageSpec)
-    query_concepts: tuple[int, int] = (3, 5)
-    general_words: tuple[int, int] = (0, 1)
-    words: tuple[int, int] = (11, 14)
-    title_words: int = 1
-    graded: tuple[int, int, int] = (2, 3, 4)
-    exact: float = 0.55
-    copies: tuple[int, int] = (1, 2)
-    distractors: int = 10
-    stuffed: int = 2
-    background: int = 300
-    company: float = 0.65
-    held_out_topics: bool = False
-
 
 KINDS: dict[str, dict[str, Any]] = {
     "training": {"queries": 211, "background": 1500},

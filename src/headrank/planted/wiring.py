@@ -8,16 +8,16 @@ random and so small that a token's state stays its own.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from headrank.planted.checkpoint import blank_model
-from headrank.planted.circuits import RARITY_UNIT, Floats, Layout, Match, Painter, Rotary
-from headrank.planted.embeddings import EmbeddingSpec, TokenVectors
+from headrank.planted.circuits import RARITY_UNIT, Floats, Layout, Painter, Rotary
+from headrank.planted.embeddings import TokenVectors
 from headrank.planted.families import Families
+from headrank.planted.specs import RealTextSpec
 
 if TYPE_CHECKING:
     from transformers import Qwen3ForCausalLM
@@ -30,45 +30,9 @@ REPEAT_LOGIT, REPEAT_SLOPE = 150.0, 0.4
 FIRST_GAIN, GAIN = 240.0, 60.0
 
 
-@dataclass(frozen=True)
-class PlantedHead(Match):
-    """A matching head and its place. Heads that share a key (grouped-query attention) share what the key decides:
-    the meaning, repeat and quality of the first of them."""
-
-    layer: int = 2
-    head: int = 0
-
-
-@dataclass(frozen=True)
-class RealTextSpec:
-    """Shape of the backbone, the text it is made from, and its matching heads.
-
-    words: passages are read up to this many words. longest: tokens of the longest prompt in which matching must not
-    depend on position. continuation: factor of the rarity of word pieces that continue a word. state_noise: standard
-    deviation of output projections and MLP outputs that belong to no circuit. embedding.identity must be the number
-    of content dimensions that head_dim, rope_theta and longest leave (48 for the defaults).
-    """
-
-    planted: tuple[PlantedHead, ...]
-    seed: int = 0
-    layers: int = 6
-    hidden: int = 160
-    heads: int = 6
-    kv_heads: int = 3
-    head_dim: int = 64
-    intermediate: int = 128
-    words: int = 64
-    longest: int = 5000
-    rope_theta: float = 1e24
-    continuation: float = 1.0
-    state_noise: float = 0.002
-    embedding: EmbeddingSpec = field(
-        default_factory=lambda: EmbeddingSpec(semantic=40, identity=48, window=10, least=3)
-    )
-
-    @property
-    def layout(self) -> Layout:
-        return Layout(self.hidden, self.embedding.semantic, self.embedding.identity)
+def layout_of(spec: RealTextSpec) -> Layout:
+    """Where the token states of a spec hold what."""
+    return Layout(spec.hidden, spec.embedding.semantic, spec.embedding.identity)
 
 
 def token_states(
@@ -84,7 +48,7 @@ def token_states(
     sink: tokens that matching heads fall back on; labels: tokens that begin a passage's label; ends: tokens behind
     which no passage is searched for repetitions.
     """
-    layout = spec.layout
+    layout = layout_of(spec)
     states = np.zeros((len(vectors.idf), spec.hidden))
     # A word too rare to have a meaning gets a direction of its own.
     known = vectors.semantic.any(axis=1, keepdims=True)
@@ -118,7 +82,7 @@ def plant(spec: RealTextSpec, states: Floats, where: str) -> tuple[Qwen3ForCausa
     rng = np.random.default_rng(spec.seed)
     model = blank_model(spec, len(states), positions=40960)
     rotary = Rotary.of(spec.head_dim, spec.rope_theta, spec.longest, where)
-    painter = Painter(spec.layout, rotary, spec.head_dim, rng)
+    painter = Painter(layout_of(spec), rotary, spec.head_dim, rng)
     roles: dict[str, str] = {}
     with torch.no_grad():
         model.model.embed_tokens.weight.copy_(torch.from_numpy(states))
@@ -153,7 +117,7 @@ def plant(spec: RealTextSpec, states: Floats, where: str) -> tuple[Qwen3ForCausa
 
 def _circuit_values(spec: RealTextSpec, number: int) -> tuple[Floats, Floats]:
     """What the circuit's head of layer 0 (previous) or 1 (repeat) reads, (head_dim, hidden), and writes, transposed."""
-    layout = spec.layout
+    layout = layout_of(spec)
     value, out = np.zeros((spec.head_dim, spec.hidden)), np.zeros((spec.hidden, spec.head_dim))
     if number == 0:
         copied = layout.identity

@@ -5,7 +5,7 @@ Whatever is wrong is an ``InputError`` of one line that names the key and, where
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +13,11 @@ import jsonschema
 import yaml
 
 from headrank.errors import InputError, suggestion
-from headrank.evaluation.metrics import spellings
-from headrank.methods.entries.first_stage import FIRST_STAGE
-from headrank.methods.table import ASKED, CRITERIA, FROZEN
 from headrank.workflow.names import faults_of_names
 from headrank.workflow.places import faults_of_places
 
 Config = dict[str, Any]
 Schema = Mapping[str, Any]
-
-
-def read_schema(path: str | Path) -> dict[str, Any]:
-    """The schema of a file, with the names of methods, of criteria of heads and of metrics that there are."""
-    schema: dict[str, Any] = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    names: dict[str, Iterable[str]] = {
-        "frozen_method": FROZEN,
-        "asked_method": ASKED,
-        "baseline": [FIRST_STAGE, *FROZEN],
-        "heads": CRITERIA,
-    }
-    for definition, enum in names.items():
-        schema["$defs"][definition]["enum"] = [*enum]
-    schema["$defs"]["metric"]["examples"] = spellings()
-    return schema
 
 
 def complete(config: Config, files: Sequence[str | Path], schema: Schema) -> None:
