@@ -17,7 +17,9 @@ CORES ?= all
 BIN := .venv/bin
 # Relative paths and `python -m` throughout: they work in directories with blanks in their names.
 RUN := $(BIN)/python -m
-SNAKEMAKE := $(RUN) snakemake --cores $(CORES)
+# Snakemake puts the interpreter's path into a shell command as it is: where it has blanks, a link without any leads to it.
+HERE := $(shell case "$$PWD" in (*\ *) link=$$(mktemp -d)/headrank; ln -s "$$PWD" "$$link"; echo "$$link";; (*) echo .;; esac)
+SNAKEMAKE := $(HERE)/$(RUN) snakemake --cores $(CORES)
 
 # What the demo shows of a real model: its file, and its rankings, table and figure.
 MODEL := SmolLM2-135M-Instruct.Q4_1.gguf

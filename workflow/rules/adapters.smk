@@ -1,57 +1,134 @@
-"""Which adapters one job of selection, mining, training or ranking serves: one, or `adapters_per_job`.
+"""From head sets to rankings, for every adapter that the study trains."""
 
-With more than one, the lists of all pools are read by one job too.
-"""
+# One pass of the loop by default, and rules of plain wildcards. With `adapters_per_job` a job has several adapters, and which
+# files a rule writes cannot depend on its wildcards: so each batch has its rules. That saves the mini study 23 of 48 starts
+# of a model (docs/performance.md).
+for BATCH in batches(study):
 
-PER_JOB = config["adapters_per_job"]
-# All backbones have the first kind, one alone the second, and the third is made only when it is asked for by name.
-SHOWN_VARIANTS = list(dict.fromkeys([*config["ablation"]["variants"], *config["ablation"]["queries"]]))
-KINDS = [
-    [name for name in study.trained if name not in config["variants"]],
-    SHOWN_VARIANTS,
-    [name for name in config["variants"] if name not in SHOWN_VARIANTS],
-]
-# What is single is a wildcard, so that one rule has them all. New ones come last and leave most jobs as they are.
-BATCHES = (
-    [["{variant}"]]
-    if PER_JOB == 1
-    else [kind[i : i + PER_JOB] for kind in KINDS for i in range(0, len(kind), PER_JOB)]
-)
-READ = ["{pool}"] if PER_JOB == 1 else study.detected_on
+    rule:
+        name:
+            BATCH.rule("select")
+        input:
+            features=built("features/{backbone}/training.safetensors"),
+            lists=built("lists/training.parquet"),
+        output:
+            heads=BATCH.files(built("heads/{backbone}/{variant}.json")),
+        log:
+            logged(f"select/{{backbone}}/{BATCH.title}.log"),
+        benchmark:
+            built(f"benchmarks/select/{{backbone}}/{BATCH.title}.tsv")
+        conda:
+            "../../envs/evaluate.yaml"
+        threads: 1
+        resources:
+            mem_mb=8000,
+            runtime=60,
+            gpu=0,
+        params:
+            library=library("select", criteria(study)),
+            seed=config["seed"],
+            settings=BATCH.each(of_adapters("heads", "selection", "mass", "baselines")),
+            queries=BATCH.each(partial(training_queries, study)),
+        script:
+            "../scripts/select.py"
 
+    rule:
+        name:
+            BATCH.rule("mine")
+        input:
+            features=built("features/{backbone}/training.safetensors"),
+            lists=built("lists/training.parquet"),
+            heads=BATCH.files(built("heads/{backbone}/{variant}.json")),
+        output:
+            pairs=BATCH.files(built("pairs/{backbone}/{variant}/pairs.parquet")),
+            base=BATCH.files(built("pairs/{backbone}/{variant}/base.parquet")),
+        log:
+            logged(f"mine/{{backbone}}/{BATCH.title}.log"),
+        benchmark:
+            built(f"benchmarks/mine/{{backbone}}/{BATCH.title}.tsv")
+        conda:
+            "../../envs/evaluate.yaml"
+        threads: 1
+        resources:
+            mem_mb=8000,
+            runtime=60,
+            gpu=0,
+        params:
+            library=library("mine"),
+            queries=BATCH.each(partial(training_queries, study)),
+            seed=config["seed"],
+            settings=BATCH.each(of_adapters("mass", "loss", "pairs")),
+        script:
+            "../scripts/mine.py"
 
-def rule_of(stage, batch):
-    """The name of the rule that does a stage for these adapters."""
-    return stage if PER_JOB == 1 else f"{stage}_{BATCHES.index(batch) + 1}"
+    rule:
+        name:
+            BATCH.rule("train")
+        input:
+            backbone=built("backbones/{backbone}"),
+            heads=BATCH.files(built("heads/{backbone}/{variant}.json")),
+            lists=built("lists/training.parquet"),
+            pairs=BATCH.files(built("pairs/{backbone}/{variant}/pairs.parquet")),
+            base=BATCH.files(built("pairs/{backbone}/{variant}/base.parquet")),
+            queries=built("training/queries.jsonl"),
+            passages=built("training/passages.jsonl"),
+        output:
+            adapters=BATCH.files(built("adapters/{backbone}/{variant}/adapter_model.safetensors")),
+            lora=BATCH.files(built("adapters/{backbone}/{variant}/adapter_config.json")),
+            heads=BATCH.files(built("adapters/{backbone}/{variant}/heads.json")),
+            descriptions=BATCH.files(built("adapters/{backbone}/{variant}/headrank_config.json")),
+            curves=BATCH.files(built("adapters/{backbone}/{variant}/curve.csv")),
+            steps=BATCH.files(built("adapters/{backbone}/{variant}/steps.csv")),
+        log:
+            logged(f"train/{{backbone}}/{BATCH.title}.log"),
+        benchmark:
+            built(f"benchmarks/train/{{backbone}}/{BATCH.title}.tsv")
+        conda:
+            "../../envs/model.yaml"
+        threads: config["threads"]
+        resources:
+            mem_mb=memory("train", BATCH),
+            runtime=minutes("train", BATCH),
+            gpu=GPU,
+        params:
+            library=library("train"),
+            model=MODEL,
+            queries=BATCH.each(partial(training_queries, study)),
+            # What a killed job has left of an adapter, from which the next one starts: not an output.
+            unfinished=BATCH.each(lambda b, variant: built(f"adapters/{b}/.unfinished-{variant}")),
+            seed=config["seed"],
+            settings=BATCH.each(of_adapters(*TRAINED_BY)),
+        script:
+            "../scripts/train.py"
 
-
-def title(batch):
-    """What the job's log is called."""
-    return batch[0] if len(batch) == 1 else f"{batch[0]}-and-{len(batch) - 1}-more"
-
-
-def of_each(pattern, names, key="variant"):
-    """The pattern's file of each adapter (or pool); other wildcards stay."""
-    return [pattern.replace(f"{{{key}}}", name) for name in names]
-
-
-def served(names, wildcards):
-    """The adapters (or pools) that a job serves."""
-    return [name.format(**wildcards) for name in names]
-
-
-def for_each(names, function):
-    """A function of the wildcards: adapter (or pool) -> what ``function`` says of the backbone and it."""
-    return lambda wildcards: {
-        name: function(wildcards.get("backbone"), name) for name in served(names, wildcards)
-    }
-
-
-def settings_of(*sections):
-    """A function of a backbone and an adapter: these sections of ``headrank``."""
-    return lambda backbone, variant: study.settings(sections, backbone, variant)
-
-
-def training_queries(backbone, variant):
-    """How many training queries an adapter may use; None for all."""
-    return study.settings(["training"], backbone, variant)["training"]["queries"]
+    rule:
+        name:
+            BATCH.rule("rerank")
+        input:
+            **rankings.benchmarks,
+            backbone=built("backbones/{backbone}"),
+            adapters=BATCH.files(built("adapters/{backbone}/{variant}/adapter_model.safetensors")),
+            descriptions=BATCH.files(built("adapters/{backbone}/{variant}/headrank_config.json")),
+        output:
+            **shards.own(rankings.of(BATCH.names)),
+        log:
+            shards.log(logged(f"rerank/{{backbone}}/{BATCH.title}.log")),
+        benchmark:
+            shards.log(built(f"benchmarks/rerank/{{backbone}}/{BATCH.title}.tsv"))
+        conda:
+            "../../envs/model.yaml"
+        threads: config["threads"]
+        resources:
+            mem_mb=memory("rerank"),
+            runtime=minutes("rerank", BATCH),
+            gpu=GPU,
+            tokens_per_pass=tokens_per_pass,
+        params:
+            library=library("rerank"),
+            model=MODEL,
+            queries=BATCH.each(study.ranked),
+            shard=shards.number,
+            unfinished=shards.part(built(f"runs/{{backbone}}/.unfinished-rerank-{BATCH.title}")),
+            settings=BATCH.each(of_adapters(*RANKED_BY)),
+        script:
+            "../scripts/rerank.py"

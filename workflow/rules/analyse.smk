@@ -23,7 +23,7 @@ rule claims:
         library=library("claims", loads=modules_of_metrics([METRIC])),
         models=cells.models_of_claims(),
         panels=PANELS,
-        synthetic=any(config["collections"][c]["source"] == "synthetic" for c in study.used),
+        synthetic=any(config["collections"][c]["source"] == "synthetic" for c in collections.used),
         depth=lookup("headrank/candidates/depth", within=config),
         metric=METRIC,
         zone=ZONE,
@@ -153,7 +153,7 @@ rule transfer:
 
 rule routes:
     input:
-        routes=[f"{RESULTS}runs/{b}/{d}/routes.parquet" for b, d in cells.places],
+        routes=[built(f"runs/{b}/{d}/routes.parquet") for b, d in cells.places],
     output:
         routes=built("metrics/routes.parquet"),
     log:
@@ -234,7 +234,7 @@ rule clock:
         candidates=built(f"collections/{config['clock']['benchmark'] or study.common[0]}/candidates.trec"),
         heads=expand(built("heads/{{backbone}}/{m}.json"), m=[*study.detected, "headrank"]),
         router=built("routers/{backbone}/router.safetensors") if study.routed else [],
-        adapters=clocked,
+        adapters=of_backbone(cells.adapter_files),
     output:
         seconds=built("metrics/seconds/{backbone}.parquet"),
     log:
@@ -255,7 +255,10 @@ rule clock:
         library=library("clock", [*study.timed, *study.written]),
         frozen=study.timed,
         generative={"methods": study.written, "settings": study.generative_settings},
-        trained=clocked_settings,
+        trained=lambda wildcards: {
+            v: settings_of(study, RANKED_BY, wildcards.backbone, v)
+            for v in cells.adapters_of(wildcards.backbone)
+        },
         settings=settings(*RANKED_BY, "baselines"),
         queries=config["clock"]["queries"],
         model=MODEL,

@@ -1,6 +1,6 @@
 rule plant_backbone:
     input:
-        passages=expand(built("collections/{c}/passages.jsonl"), c=study.used),
+        passages=expand(built("collections/{c}/passages.jsonl"), c=collections.used),
     output:
         backbone=directory(built("backbones/{backbone}")),
     log:
@@ -25,8 +25,8 @@ rule plant_backbone:
 
 rule plant_realtext:
     input:
-        passages=expand(built("collections/{c}/passages.jsonl"), c=study.used),
-        tokenizer=lambda wildcards: study.tokenizer_file(wildcards.backbone),
+        passages=expand(built("collections/{c}/passages.jsonl"), c=collections.used),
+        tokenizer=of_backbone(study.tokenizer_file),
     output:
         backbone=directory(built("backbones/{backbone}")),
     log:
@@ -51,7 +51,7 @@ rule plant_realtext:
 
 rule link_backbone:
     input:
-        config=lambda wildcards: study.checkpoint_config(wildcards.backbone),
+        config=of_backbone(study.checkpoint_config),
     output:
         backbone=directory(built("backbones/{backbone}")),
     log:
@@ -134,7 +134,7 @@ rule fetch_gguf:
 
 rule unpack_gguf:
     input:
-        file=lambda wildcards: study.gguf_file(wildcards.backbone),
+        file=of_backbone(study.gguf_file),
     output:
         backbone=directory(built("backbones/{backbone}")),
     log:

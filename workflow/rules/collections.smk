@@ -44,16 +44,16 @@ rule fetch_collection:
     params:
         library=library("fetch_collection"),
         id=lookup("collections/{collection}/id", within=config),
-        official=lambda wildcards: study.first_stages[wildcards.collection] == "official",
+        official=lambda wildcards: collections.first_stages[wildcards.collection] == "official",
     script:
         "../scripts/fetch_collection.py"
 
 
 rule collection:
     input:
-        files=files_of("queries.jsonl", "qrels.trec"),
-        source=fetched,
-        shares=lambda wildcards: study.fetched(study.shared_corpus(wildcards.collection)),
+        files=of_collection(collections.files_of, ["queries.jsonl", "qrels.trec"]),
+        source=of_collection(collections.fetched),
+        shares=lambda wildcards: collections.fetched(collections.shared_corpus(wildcards.collection)),
     output:
         queries=built("collections/{collection}/queries.jsonl"),
         qrels=built("collections/{collection}/qrels.trec"),
@@ -70,7 +70,7 @@ rule collection:
         gpu=0,
     params:
         library=library("collection"),
-        spec=collection_spec,
+        spec=of_collection(collections.spec),
         judged=lookup("collections/{collection}/judged", within=config),
     script:
         "../scripts/collection.py"
@@ -78,10 +78,10 @@ rule collection:
 
 rule training_set:
     input:
-        queries=pool_files("queries.jsonl"),
-        qrels=pool_files("qrels.trec"),
-        candidates=pool_files("candidates.trec"),
-        passages=pool_files("passages.jsonl"),
+        queries=of_pool("queries.jsonl"),
+        qrels=of_pool("qrels.trec"),
+        candidates=of_pool("candidates.trec"),
+        passages=of_pool("passages.jsonl"),
     output:
         queries=built("{pool}/queries.jsonl"),
         qrels=built("{pool}/qrels.trec"),

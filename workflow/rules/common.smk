@@ -1,19 +1,44 @@
 """The study at hand, and the functions of wildcards by which rules ask it."""
 
 import re
+from functools import partial
 
+from headrank.evaluation.metrics import modules_of_metrics
+from headrank.methods.entries.pointwise import JUDGE
+from headrank.workflow.artefacts import FIGURES, TABLES, TIMED, WRITING, Artefacts
+from headrank.workflow.batches import batches, pools
+from headrank.workflow.cells import Cells
+from headrank.workflow.library import library_digest
 from headrank.workflow.limits import Limits
-from headrank.workflow.study import RANKED_BY, Study
+from headrank.workflow.rankings import Rankings
+from headrank.workflow.settings import RANKED_BY, TRAINED_BY, criteria, samples, settings_of, training_queries
+from headrank.workflow.shards import Shards
+from headrank.workflow.study import Study
 
 study = Study(config, DATA)
+collections = study.collections
+cells = Cells(study)
+artefacts = Artefacts(study, cells)
+rankings = Rankings(study)
+shards = Shards(study)
 limits = Limits(study)
-RESULTS = study.results
-JUDGED_APART = study.judged if study.apart else []
+
 # Only the rules that download may use a network; this is inherited by every job.
 os.environ.update(HF_HUB_OFFLINE="1")
 # Without a GPU none is asked of the scheduler.
 GPU = 1 if limits.gpu else 0
 MODEL = {key: config[key] for key in ("device", "dtype")}
+# What the paper's claims are judged on: the study's own mean, and its averages.
+PANELS = {"mean": study.panel, **config["averages"]}
+ZONE = {key: config["evaluation"][key] for key in ("zone", "relevant_from", "irrelevant")}
+METRICS = config["evaluation"]["metrics"]
+# What tables, figures and tests show.
+METRIC = METRICS[0]
+RESAMPLING = {
+    "n_resamples": config["evaluation"]["resamples"],
+    "alpha": config["evaluation"]["alpha"],
+    "seed": config["seed"],
+}
 
 
 def built(path):
@@ -36,49 +61,49 @@ wildcard_constraints:
     benchmark=one_of(study.panel),
     backbone=one_of(study.models),
     variant=one_of(study.trained),
-    pool=one_of(study.pools),
+    pool=one_of(collections.pools),
     shard=one_of(study.shard_names),
+
+
+def library(script, methods=None, loads=()):
+    """The digest that a rule has as a parameter, so that a change in a file which its script loads reruns it.
+
+    methods: those that the script builds, or whose criteria choose heads in it; what other methods do is not its business.
+    loads: modules that it loads by their names.
+    """
+    return library_digest(str(workflow.source_path(f"../scripts/{script}.py")), methods, loads)
+
+
+def of_collection(ask, *arguments):
+    """A function of the wildcards: what the study says of the collection at hand."""
+    return lambda wildcards: ask(wildcards.collection, *arguments)
+
+
+def of_backbone(ask):
+    """The same of the backbone."""
+    return lambda wildcards: ask(wildcards.backbone)
+
+
+def of_scope(ask):
+    """The same of the metrics file, the main one where there is no choice."""
+    return lambda wildcards: ask(wildcards.get("scope", "main"))
+
+
+def of_pool(name):
+    """A function of the wildcards: a file of each of the pool's collections."""
+    return lambda wildcards: [built(f"collections/{c}/{name}") for c in collections.pools[wildcards.pool]]
 
 
 def settings(*sections):
     """A function of the wildcards: these sections of ``headrank`` for the backbone and variant at hand."""
-    return lambda wildcards: study.settings(
-        sections, wildcards.get("backbone"), wildcards.get("variant", "headrank")
+    return lambda wildcards: settings_of(
+        study, sections, wildcards.get("backbone"), wildcards.get("variant", "headrank")
     )
 
 
-def fetched(wildcards):
-    return study.fetched(wildcards.collection)
-
-
-def collection_spec(wildcards):
-    return study.collection_spec(wildcards.collection)
-
-
-def files_of(*names):
-    """A function of the wildcards: these files of the collection, none where ``ir_datasets`` keeps them."""
-    return lambda wildcards: study.files_of(wildcards.collection, names)
-
-
-def first_stage_depth(wildcards):
-    return study.first_stage_depth(wildcards.collection)
-
-
-def check_depth(wildcards):
-    return study.check_depth(wildcards.collection)
-
-
-def index_of(wildcards):
-    return study.index_of(wildcards.collection) or []
-
-
-def asked(wildcards):
-    return study.asked(wildcards.backbone)
-
-
-def pool_files(name):
-    """A function of the wildcards: a file of each of the pool's collections."""
-    return lambda wildcards: [built(f"collections/{c}/{name}") for c in study.pools[wildcards.pool]]
+def of_adapters(*sections):
+    """A function of a backbone and an adapter: these sections of ``headrank``."""
+    return partial(settings_of, study, sections)
 
 
 def tokens_per_pass(wildcards, attempt):
@@ -86,17 +111,17 @@ def tokens_per_pass(wildcards, attempt):
     return config["tokens_per_pass"] >> (attempt - 1)
 
 
-def memory(stage, names=()):
-    """`mem_mb` of a job that serves these adapters or pools; twice as much when it is tried again."""
+def memory(stage, batch=None):
+    """`mem_mb` of a job that serves a batch of adapters or pools; twice as much when it is tried again."""
     return lambda wildcards, attempt: attempt * limits.memory(
-        stage, wildcards.backbone, served(names, wildcards)
+        stage, wildcards.backbone, batch.served(wildcards) if batch else ()
     )
 
 
-def minutes(stage, names=()):
+def minutes(stage, batch=None):
     """`runtime` of the same."""
     return lambda wildcards, attempt: attempt * limits.minutes(
-        stage, wildcards.backbone, served(names, wildcards)
+        stage, wildcards.backbone, batch.served(wildcards) if batch else ()
     )
 
 

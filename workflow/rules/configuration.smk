@@ -1,15 +1,11 @@
 """The study's configuration, checked and completed before anything else: a faulty one ends here, in one line."""
 
 import os
-import shlex
 import sys
 
 from headrank.errors import InputError
 from headrank.workflow.configuration import check_places, complete
 from headrank.workflow.schema import read_schema
-
-# Snakemake puts the interpreter's path into a shell command as it is, blanks and all.
-sys.executable = shlex.quote(sys.executable)
 
 CONFIGFILES = [str(path) for path in workflow.overwrite_configfiles] or ["config/config.yaml"]
 

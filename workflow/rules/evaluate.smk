@@ -1,6 +1,6 @@
 rule evaluate:
     input:
-        runs=runs_of,
+        runs=of_scope(cells.runs_of),
         candidates=expand(built("collections/{d}/candidates.trec"), d=config["panel"]),
         qrels=expand(built("collections/{d}/qrels.trec"), d=config["panel"]),
     output:
@@ -20,17 +20,17 @@ rule evaluate:
         gpu=0,
     params:
         library=library("evaluate", loads=modules_of_metrics(METRICS)),
-        cells=cells_of,
+        cells=of_scope(cells.of),
         depth=lookup("headrank/candidates/depth", within=config),
         metrics=METRICS,
-        fusion=fused_by,
+        fusion=of_scope(cells.fusion),
     script:
         "../scripts/evaluate.py"
 
 
 rule significance:
     input:
-        metrics=tested,
+        metrics=of_scope(cells.tested),
     output:
         tests=built("metrics/significance-{scope}.parquet"),
     log:
@@ -49,7 +49,7 @@ rule significance:
     params:
         library=library("significance", loads=modules_of_metrics([METRIC])),
         metric=METRIC,
-        pairs=lambda wildcards: cells.compared(wildcards.scope),
+        pairs=of_scope(cells.compared),
         # What is said of each mean is a family of its own where one method meets all others.
         family=branch(lambda wildcards: wildcards.scope == "rivals", then="benchmark", otherwise="table"),
         averages=config["averages"],
@@ -60,7 +60,7 @@ rule significance:
 
 rule selectivity:
     input:
-        rankings=rankings_of,
+        rankings=of_scope(cells.rankings_of),
         qrels=expand(built("collections/{d}/qrels.trec"), d=config["panel"]),
     output:
         selectivity=built("metrics/selectivity-{scope}.parquet"),
@@ -79,7 +79,7 @@ rule selectivity:
         gpu=0,
     params:
         library=library("selectivity"),
-        cells=cells_of,
+        cells=of_scope(cells.of),
         zone=ZONE,
         resampling=RESAMPLING,
         averages=config["averages"],
@@ -89,7 +89,7 @@ rule selectivity:
 
 rule homogenisation:
     input:
-        rankings=rankings_of,
+        rankings=of_scope(cells.rankings_of),
         qrels=expand(built("collections/{d}/qrels.trec"), d=config["panel"]),
     output:
         profile=built("metrics/homogenisation.parquet"),
@@ -107,7 +107,7 @@ rule homogenisation:
         gpu=0,
     params:
         library=library("homogenisation"),
-        cells=cells_of,
+        cells=of_scope(cells.of),
         zone=ZONE,
         averages=config["averages"],
         logarithmic=cells.logarithmic,

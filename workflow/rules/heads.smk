@@ -23,24 +23,27 @@ rule lists:
     params:
         library=library("lists"),
         settings=settings("lists"),
-        samples=lambda wildcards: study.samples(wildcards.pool),
+        samples=lambda wildcards: samples(study, wildcards.pool),
         seed=config["seed"],
     script:
         "../scripts/lists.py"
 
 
+READ = pools(study)
+
+
 rule features:
     input:
-        lists=of_each(built("lists/{pool}.parquet"), READ, "pool"),
-        queries=of_each(built("{pool}/queries.jsonl"), READ, "pool"),
-        passages=of_each(built("{pool}/passages.jsonl"), READ, "pool"),
+        lists=READ.files(built("lists/{pool}.parquet")),
+        queries=READ.files(built("{pool}/queries.jsonl")),
+        passages=READ.files(built("{pool}/passages.jsonl")),
         backbone=built("backbones/{backbone}"),
     output:
-        features=of_each(in_parts(built("features/{backbone}/{pool}.safetensors")), READ, "pool"),
+        features=READ.files(shards.part(built("features/{backbone}/{pool}.safetensors"))),
     log:
-        of_shard(logged(f"features/{{backbone}}/{title(READ)}.log")),
+        shards.log(logged(f"features/{{backbone}}/{READ.title}.log")),
     benchmark:
-        of_shard(built(f"benchmarks/features/{{backbone}}/{title(READ)}.tsv"))
+        shards.log(built(f"benchmarks/features/{{backbone}}/{READ.title}.tsv"))
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -53,10 +56,10 @@ rule features:
         library=library("features"),
         settings=settings("prompt", "query_span", "document_span", "routehead"),
         # RouteHead learns from what the query looks like to the model.
-        states=for_each(READ, lambda _, pool: study.routed and pool == "training"),
+        states=READ.each(lambda _, pool: study.routed and pool == "training"),
         model=MODEL,
-        shard=shard_of,
-        unfinished=in_parts(built(f"features/{{backbone}}/.unfinished-{title(READ)}")),
+        shard=shards.number,
+        unfinished=shards.part(built(f"features/{{backbone}}/.unfinished-{READ.title}")),
     script:
         "../scripts/features.py"
 
@@ -66,7 +69,7 @@ rule detect:
         features=expand(built("features/{{backbone}}/{p}.safetensors"), p=study.detected_on),
         lists=expand(built("lists/{p}.parquet"), p=study.detected_on),
     output:
-        expand(built("heads/{{backbone}}/{m}.json"), m=study.detected or ["none"]),
+        heads=expand(built("heads/{{backbone}}/{m}.json"), m=study.detected or ["none"]),
     log:
         logged("detect/{backbone}.log"),
     benchmark:
@@ -84,36 +87,6 @@ rule detect:
         settings=settings("baselines"),
     script:
         "../scripts/detect.py"
-
-
-for BATCH in BATCHES:
-
-    rule:
-        name:
-            rule_of("select", BATCH)
-        input:
-            features=built("features/{backbone}/training.safetensors"),
-            lists=built("lists/training.parquet"),
-        output:
-            heads=of_each(built("heads/{backbone}/{variant}.json"), BATCH),
-        log:
-            logged(f"select/{{backbone}}/{title(BATCH)}.log"),
-        benchmark:
-            built(f"benchmarks/select/{{backbone}}/{title(BATCH)}.tsv")
-        conda:
-            "../../envs/evaluate.yaml"
-        threads: 1
-        resources:
-            mem_mb=8000,
-            runtime=60,
-            gpu=0,
-        params:
-            library=library("select", study.criteria),
-            seed=config["seed"],
-            settings=for_each(BATCH, settings_of("heads", "selection", "mass", "baselines")),
-            queries=for_each(BATCH, training_queries),
-        script:
-            "../scripts/select.py"
 
 
 rule route:

@@ -8,10 +8,10 @@ rule provenance:
     input:
         # What is timed has run when these are there.
         artefacts=artefacts.paper(),
-        models=expand(built("backbones/{b}"), b=USED_MODELS),
+        models=expand(built("backbones/{b}"), b=study.ranking_models),
         collections=expand(
             built("collections/{c}/{f}"),
-            c=study.used,
+            c=collections.used,
             f=["queries.jsonl", "qrels.trec", "candidates.trec", "passages.jsonl"],
         ),
     output:
@@ -35,7 +35,7 @@ rule provenance:
     params:
         library=library("provenance"),
         configuration=config,
-        models=USED_MODELS,
+        models=study.ranking_models,
         skip=["provenance", "sidecars", "manifest"],
     script:
         "../scripts/provenance.py"
@@ -44,9 +44,9 @@ rule provenance:
 rule sidecars:
     input:
         provenance=built("provenance.json"),
-        runs=RUNS,
+        runs=cells.all_runs(),
     output:
-        [f"{run}.yaml" for run in RUNS],
+        [f"{run}.yaml" for run in cells.all_runs()],
     log:
         logged("sidecars.log"),
     benchmark:
@@ -69,8 +69,8 @@ rule manifest:
         # Everything else, so that nothing changes behind it.
         artefacts=artefacts.paper(),
         provenance=built("provenance.json"),
-        runs=RUNS,
-        sidecars=[f"{run}.yaml" for run in RUNS],
+        runs=cells.all_runs(),
+        sidecars=[f"{run}.yaml" for run in cells.all_runs()],
     output:
         manifest=report(
             built("manifest.sha256"),

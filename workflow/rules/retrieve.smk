@@ -1,7 +1,7 @@
 rule index:
     input:
-        source=fetched,
-        corpus=files_of("corpus.jsonl"),
+        source=of_collection(collections.fetched),
+        corpus=of_collection(collections.files_of, ["corpus.jsonl"]),
     output:
         index=directory(built("indexes/{collection}/bm25")),
     log:
@@ -18,7 +18,7 @@ rule index:
         gpu=0,
     params:
         library=library("index"),
-        spec=collection_spec,
+        spec=of_collection(collections.spec),
         k1=lookup("first_stage/k1", within=config),
         b=lookup("first_stage/b", within=config),
     script:
@@ -27,9 +27,9 @@ rule index:
 
 rule embed:
     input:
-        source=fetched,
-        corpus=files_of("corpus.jsonl"),
-        encoder=f"{RESULTS}backbones/{study.encoder}",
+        source=of_collection(collections.fetched),
+        corpus=of_collection(collections.files_of, ["corpus.jsonl"]),
+        encoder=built(f"backbones/{collections.encoder}"),
     output:
         index=directory(built("indexes/{collection}/dense")),
     log:
@@ -45,8 +45,8 @@ rule embed:
         gpu=GPU,
     params:
         library=library("embed"),
-        spec=collection_spec,
-        encoder=study.encoding,
+        spec=of_collection(collections.spec),
+        encoder=collections.encoding,
         device=config["device"],
     script:
         "../scripts/embed.py"
@@ -55,9 +55,9 @@ rule embed:
 rule retrieve:
     input:
         queries=built("collections/{collection}/queries.jsonl"),
-        source=fetched,
-        index=index_of,
-        run=lambda wildcards: study.given_run(wildcards.collection),
+        source=of_collection(collections.fetched),
+        index=lambda wildcards: collections.index_of(wildcards.collection) or [],
+        run=of_collection(collections.given_run),
     output:
         first_stage=built("collections/{collection}/first-stage.trec"),
         candidates=built("collections/{collection}/candidates.trec"),
@@ -66,7 +66,7 @@ rule retrieve:
     benchmark:
         built("benchmarks/retrieve/{collection}.tsv")
     wildcard_constraints:
-        collection=one_of(study.staged("bm25", "official", "run")),
+        collection=one_of(collections.staged("bm25", "official", "run")),
     conda:
         "../../envs/retrieve.yaml"
     threads: 1
@@ -76,10 +76,10 @@ rule retrieve:
         gpu=0,
     params:
         library=library("retrieve"),
-        spec=collection_spec,
-        stage=lambda wildcards: study.first_stages[wildcards.collection],
-        depth=first_stage_depth,
-        check_depth=check_depth,
+        spec=of_collection(collections.spec),
+        stage=of_collection(collections.first_stages.get),
+        depth=of_collection(collections.first_stage_depth),
+        check_depth=of_collection(collections.check_depth),
         drop_same_id=lookup("collections/{collection}/drop_same_id", within=config),
     script:
         "../scripts/retrieve.py"
@@ -88,8 +88,8 @@ rule retrieve:
 rule retrieve_dense:
     input:
         queries=built("collections/{collection}/queries.jsonl"),
-        index=index_of,
-        encoder=f"{RESULTS}backbones/{study.encoder}",
+        index=lambda wildcards: collections.index_of(wildcards.collection) or [],
+        encoder=built(f"backbones/{collections.encoder}"),
     output:
         first_stage=built("collections/{collection}/first-stage.trec"),
         candidates=built("collections/{collection}/candidates.trec"),
@@ -98,7 +98,7 @@ rule retrieve_dense:
     benchmark:
         built("benchmarks/retrieve_dense/{collection}.tsv")
     wildcard_constraints:
-        collection=one_of(study.staged("dense")),
+        collection=one_of(collections.staged("dense")),
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -108,18 +108,18 @@ rule retrieve_dense:
         gpu=0,
     params:
         library=library("retrieve_dense"),
-        depth=first_stage_depth,
-        check_depth=check_depth,
+        depth=of_collection(collections.first_stage_depth),
+        check_depth=of_collection(collections.check_depth),
         drop_same_id=lookup("collections/{collection}/drop_same_id", within=config),
-        encoder=study.encoding,
+        encoder=collections.encoding,
     script:
         "../scripts/retrieve_dense.py"
 
 
 rule first_stage:
     input:
-        runs=expand(built("collections/{c}/first-stage.trec"), c=study.used),
-        qrels=expand(built("collections/{c}/qrels.trec"), c=study.used),
+        runs=expand(built("collections/{c}/first-stage.trec"), c=collections.used),
+        qrels=expand(built("collections/{c}/qrels.trec"), c=collections.used),
     output:
         measured=built("metrics/first-stage.parquet"),
     log:
@@ -135,9 +135,9 @@ rule first_stage:
         gpu=0,
     params:
         library=library("first_stage"),
-        collections=study.used,
-        stages=[study.first_stages[name] for name in study.used],
-        published=[config["collections"][name]["published"] for name in study.used],
+        collections=collections.used,
+        stages=[collections.first_stages[name] for name in collections.used],
+        published=[config["collections"][name]["published"] for name in collections.used],
         tolerance=lookup("first_stage/tolerance", within=config),
     script:
         "../scripts/first_stage.py"
@@ -146,9 +146,9 @@ rule first_stage:
 rule passages:
     input:
         candidates=built("collections/{collection}/candidates.trec"),
-        judged=lambda wildcards: study.judgements_of(wildcards.collection),
-        source=fetched,
-        corpus=files_of("corpus.jsonl"),
+        judged=of_collection(collections.judgements_of),
+        source=of_collection(collections.fetched),
+        corpus=of_collection(collections.files_of, ["corpus.jsonl"]),
     output:
         passages=built("collections/{collection}/passages.jsonl"),
     log:
@@ -164,6 +164,6 @@ rule passages:
         gpu=0,
     params:
         library=library("passages"),
-        spec=collection_spec,
+        spec=of_collection(collections.spec),
     script:
         "../scripts/passages.py"

@@ -40,5 +40,5 @@ if __name__ == "__main__":
             snakemake.input.lists,
             snakemake.params.settings,
             snakemake.params.seed,
-            snakemake.output,
+            snakemake.output.heads,
         )

@@ -26,11 +26,10 @@ def main(inputs, params, tokens_per_pass, outputs):
     backbone = load_backbone(inputs.backbone, dtype=params.model["dtype"], device=params.model["device"])
     builder = PromptBuilder(backbone.tokenizer, settings.prompt)
     pools = {}
-    for place, pool in enumerate(params.states):
-        queries = open_collection(
-            pool, {"source": "local", "path": str(Path(inputs.queries[place]).parent)}
-        ).queries()
-        lists = lists_of(inputs.lists[place], queries, read_passages(inputs.passages[place]))
+    files = zip(params.states, inputs.queries, inputs.passages, inputs.lists, strict=True)
+    for pool, asked, texts, drawn in files:
+        queries = open_collection(pool, {"source": "local", "path": str(Path(asked).parent)}).queries()
+        lists = lists_of(drawn, queries, read_passages(texts))
         # A shard may have no list of a small pool; its file is then empty.
         pools[pool] = blocks_of(lists, *params.shard) or [[]]
     owner = (params.library, fingerprint(inputs.backbone), params.settings, params.model, tokens_per_pass)

@@ -4,6 +4,7 @@ One job reads the model once and serves all benchmarks, or its shard of their qu
 """
 
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 from headrank.process.large_imports import uncollected
@@ -29,7 +30,7 @@ with uncollected(for_good=True):
     from headrank.training.adapter import fingerprint
 
 
-def main(inputs, params, tokens_per_pass, masses_paths):
+def main(inputs, params, tokens_per_pass, outputs):
     settings = Settings.from_mapping(params.settings)
     backbone = load_backbone(inputs.backbone, dtype=params.model["dtype"], device=params.model["device"])
     builder = PromptBuilder(backbone.tokenizer, settings.prompt)
@@ -42,6 +43,8 @@ def main(inputs, params, tokens_per_pass, masses_paths):
         (name, run, params.queries[name], params.shard, offset)
         for offset, (name, run) in enumerate(zip(params.benchmarks, inputs.candidates, strict=True))
     ]
+    cells = list(product(params.benchmarks, params.methods))
+    runs, rankings = (dict(zip(cells, paths, strict=True)) for paths in (outputs.runs, outputs.rankings))
     finished = Finished(Path(params.unfinished), owner_of(inputs, params, tokens_per_pass, heads))
 
     def rank(block, name):
@@ -53,10 +56,17 @@ def main(inputs, params, tokens_per_pass, masses_paths):
     count = sum(queries_of_shard(*which) for _, *which in benchmarks)
     # The fair methods share one pass, each of the others has its own.
     with whole_job(count * (1 + len(faithful)), "frozen", "pass"):
-        for (name, run, *which), target in zip(benchmarks, masses_paths, strict=True):
+        whole = zip(benchmarks, outputs.masses, outputs.routes, strict=True)
+        for (name, run, *which), masses_path, routes_path in whole:
             blocks = shard_of_candidates(run, settings.candidates.depth, *which)
             parts = [finished.run(name, block, partial(rank, name=name)) for block in blocks]
-            save(parts, params.methods, Path(target))
+            qids = [qid for part in parts for qid in part["masses"].ids]
+            for method in params.methods:
+                frame = join_frames([part[method] for part in parts], qids)
+                write_run(runs[name, method], as_run(frame), method, may_be_empty=True)
+                write_parquet(rankings[name, method], frame)
+            write_parquet(routes_path, join_frames([part["routes"] for part in parts], qids, every=False))
+            join_features([part["masses"] for part in parts], qids).save(masses_path)
     finished.forget()
 
 
@@ -67,22 +77,11 @@ def owner_of(inputs, params, tokens_per_pass, heads):
     return (*given, fingerprint(inputs.backbone), tokens_per_pass, heads, router)
 
 
-def save(parts, methods, target):
-    qids = [qid for part in parts for qid in part["masses"].ids]
-    for method in methods:
-        frame = join_frames([part[method] for part in parts], qids)
-        write_run(target.with_name(f"{method}.trec"), as_run(frame), method, may_be_empty=True)
-        write_parquet(target.with_name(f"{method}.parquet"), frame)
-    routes = join_frames([part["routes"] for part in parts], qids, every=False)
-    write_parquet(target.with_name("routes.parquet"), routes)
-    join_features([part["masses"] for part in parts], qids).save(target)
-
-
 if __name__ == "__main__":
     with stage(snakemake.log[0], snakemake.threads):
         main(
             snakemake.input,
             snakemake.params,
             snakemake.resources.tokens_per_pass,
-            snakemake.output.masses,
+            snakemake.output,
         )

@@ -1,5 +1,6 @@
 """Put the parts that shards have written together: the same files, whole."""
 
+from collections import defaultdict
 from pathlib import Path
 
 from headrank.process.large_imports import uncollected
@@ -16,36 +17,38 @@ with uncollected(for_good=True):
     from headrank.rerankers import as_run
 
 
-def main(parts, orders, queries, outputs):
-    """``parts``: the folders of the shards; ``orders``: runs whose queries give each benchmark's order.
-
-    ``queries``: how many of each benchmark's queries there are, None for all.
-    """
+def main(inputs, queries, outputs):
+    """``queries``: how many of each benchmark's queries there are, None for all."""
     qids = {
-        Path(path).parent.name: list(read_run(path))[: queries[Path(path).parent.name]] for path in orders
+        Path(path).parent.name: list(read_run(path))[: queries[Path(path).parent.name]]
+        for path in inputs.candidates
     }
-    for output in map(Path, outputs):
-        # BACKBONE/BENCHMARK/FILE, below the folder of all runs and below that of each shard.
-        pieces = [Path(part, *output.parts[-3:]) for part in parts]
-        known = qids[output.parent.name]
-        if output.name.endswith(".calls.jsonl.gz"):
-            write_calls(output, join_frames([read_calls(piece) for piece in pieces], known, every=False))
-        elif output.suffix == ".safetensors":
-            join_features([Features.load(piece) for piece in pieces], known).save(output)
-        elif output.name == "routes.parquet":
-            frames = [pd.read_parquet(piece) for piece in pieces]
-            write_parquet(output, join_frames(frames, known, every=False))
-        elif output.suffix == ".parquet":
-            frame = join_frames([pd.read_parquet(piece) for piece in pieces], known)
-            write_parquet(output, frame)
-            write_run(output.with_suffix(".trec"), as_run(frame), output.stem, may_be_empty=True)
+    pieces = defaultdict(list)
+    for part in inputs.parts:
+        pieces[ending(part)].append(part)
+
+    def whole(output, read, join=join_frames, **options):
+        """The parts of a file, read and joined in the order of the benchmark's queries."""
+        known = qids[Path(output).parent.name]
+        return join([read(piece) for piece in pieces[ending(output)]], known, **options)
+
+    for run, ranking in zip(outputs.runs, outputs.rankings, strict=True):
+        frame = whole(ranking, pd.read_parquet)
+        write_parquet(ranking, frame)
+        write_run(run, as_run(frame), Path(run).stem, may_be_empty=True)
+    for masses in outputs.get("masses", []):
+        whole(masses, Features.load, join_features).save(masses)
+    for routes in outputs.get("routes", []):
+        write_parquet(routes, whole(routes, pd.read_parquet, every=False))
+    for calls in outputs.get("calls", []):
+        write_calls(calls, whole(calls, read_calls, every=False))
+
+
+def ending(path):
+    """BACKBONE/BENCHMARK/FILE, below the folder of all runs and below that of each shard."""
+    return Path(path).parts[-3:]
 
 
 if __name__ == "__main__":
     with stage(snakemake.log[0]):
-        main(
-            snakemake.params.parts,
-            snakemake.input.candidates,
-            snakemake.params.queries,
-            snakemake.output,
-        )
+        main(snakemake.input, snakemake.params.queries, snakemake.output)

@@ -4,6 +4,7 @@ One job reads the model once and serves all methods and benchmarks, or its shard
 """
 
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 from headrank.process.large_imports import uncollected
@@ -24,14 +25,18 @@ with uncollected(for_good=True):
     from headrank.training.adapter import fingerprint
 
 
-def main(inputs, params, rankings):
+def main(inputs, params, outputs):
     settings = read_spec(GenerativeSettings, params.settings, "generative")
     backbone = load_backbone(inputs.backbone, dtype=params.model["dtype"], device=params.model["device"])
-    places = {Path(path).parent.name: Path(path).parent for path in rankings}
+    candidates = {Path(run).parent.name: run for run in inputs.candidates}
     benchmarks = [
-        (run, params.queries[Path(run).parent.name], params.shard, offset)
-        for offset, run in enumerate(inputs.candidates)
+        (name, run, params.queries[name], params.shard, offset)
+        for offset, (name, run) in enumerate(candidates.items())
     ]
+    cells = list(product(candidates, params.methods))
+    runs, rankings, answers = (
+        dict(zip(cells, paths, strict=True)) for paths in (outputs.runs, outputs.rankings, outputs.calls)
+    )
     owner = (params.library, fingerprint(inputs.backbone), params.settings, params.model)
     finished = Finished(Path(params.unfinished), owner)
 
@@ -39,23 +44,21 @@ def main(inputs, params, rankings):
         ranking, calls = rerank_asked(method, backbone, block, settings)
         return {"ranking": ranking, "calls": calls}
 
-    count = sum(queries_of_shard(*which) for which in benchmarks)
+    count = sum(queries_of_shard(*which) for _, *which in benchmarks)
     with whole_job(count * len(params.methods), "generate", "query"):
-        for run, *which in benchmarks:
+        for name, run, *which in benchmarks:
             blocks = shard_of_candidates(run, params.depth, *which)
-            place = places[Path(run).parent.name]
             qids = [c.qid for block in blocks for c in block]
             for method in params.methods:
                 parts = [finished.run(method, block, partial(rank, method=method)) for block in blocks]
                 ranked = join_frames([part["ranking"] for part in parts], qids)
-                target = place / method
-                write_run(target.with_suffix(".trec"), as_run(ranked), method, may_be_empty=True)
-                write_parquet(target.with_suffix(".parquet"), ranked)
+                write_run(runs[name, method], as_run(ranked), method, may_be_empty=True)
+                write_parquet(rankings[name, method], ranked)
                 calls = join_frames([part["calls"] for part in parts], qids, every=False)
-                write_calls(target.with_suffix(".calls.jsonl.gz"), calls)
+                write_calls(answers[name, method], calls)
     finished.forget()
 
 
 if __name__ == "__main__":
     with stage(snakemake.log[0], snakemake.threads):
-        main(snakemake.input, snakemake.params, snakemake.output.rankings)
+        main(snakemake.input, snakemake.params, snakemake.output)

@@ -13,19 +13,20 @@ from headrank.training.pairs import mine_pairs
 
 def main(inputs, given, queries, seed, outputs):
     features, lists = Features.load(inputs.features), pd.read_parquet(inputs.lists)
-    for place, variant in enumerate(given):
+    files = zip(given, inputs.heads, outputs.pairs, outputs.base, strict=True)
+    for variant, heads, pairs_path, base_path in files:
         settings = Settings.from_mapping(given[variant])
         pairs, base = mine_pairs(
             features,
             subset_queries(lists, queries[variant], seed),
-            HeadSet.load(inputs.heads[place]),
+            HeadSet.load(heads),
             settings.mass,
             settings.loss.score,
             settings.pairs,
             seed,
         )
-        write_parquet(outputs.pairs[place], pairs)
-        write_parquet(outputs.base[place], base)
+        write_parquet(pairs_path, pairs)
+        write_parquet(base_path, base)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 One job serves all benchmarks, or its shard of their queries, with each of its adapters in turn.
 """
 
+from itertools import product
 from pathlib import Path
 
 from headrank.process.large_imports import uncollected
@@ -22,28 +23,30 @@ with uncollected(for_good=True):
     from headrank.training.adapter import check_adapter, fingerprint
 
 
-def main(inputs, params, tokens_per_pass, rankings):
+def main(inputs, params, tokens_per_pass, outputs):
     settings = {variant: Settings.from_mapping(given) for variant, given in params.settings.items()}
     finished = Finished(Path(params.unfinished), (params.library, params.model, tokens_per_pass))
+    candidates = {Path(run).parent.name: run for run in inputs.candidates}
     benchmarks = {
         variant: [
-            (run, queries[Path(run).parent.name], params.shard, offset)
-            for offset, run in enumerate(inputs.candidates)
+            (name, run, queries[name], params.shard, offset)
+            for offset, (name, run) in enumerate(candidates.items())
         ]
         for variant, queries in params.queries.items()
     }
-    count = sum(queries_of_shard(*which) for each in benchmarks.values() for which in each)
+    cells = list(product(candidates, settings))
+    runs, rankings = (dict(zip(cells, paths, strict=True)) for paths in (outputs.runs, outputs.rankings))
+    count = sum(queries_of_shard(*which) for each in benchmarks.values() for _, *which in each)
     with whole_job(count, "rerank", "query"):
-        for place, (variant, own) in enumerate(settings.items()):
-            targets = rankings[place * len(inputs.candidates) : (place + 1) * len(inputs.candidates)]
-            work = ranking(inputs, variant, inputs.adapters[place], own, params.model, tokens_per_pass)
-            key = (variant, file_digest(inputs.adapters[place]), fingerprint(inputs.backbone), own)
-            for (run, *which), target in zip(benchmarks[variant], targets, strict=True):
+        for (variant, own), weights in zip(settings.items(), inputs.adapters, strict=True):
+            work = ranking(inputs, variant, weights, own, params.model, tokens_per_pass)
+            key = (variant, file_digest(weights), fingerprint(inputs.backbone), own)
+            for name, run, *which in benchmarks[variant]:
                 blocks = shard_of_candidates(run, own.candidates.depth, *which)
                 parts = [finished.run(key, block, work)[variant] for block in blocks]
                 ranked = join_frames(parts, [c.qid for block in blocks for c in block])
-                write_run(Path(target).with_suffix(".trec"), as_run(ranked), variant, may_be_empty=True)
-                write_parquet(target, ranked)
+                write_run(runs[name, variant], as_run(ranked), variant, may_be_empty=True)
+                write_parquet(rankings[name, variant], ranked)
     finished.forget()
 
 
@@ -64,5 +67,5 @@ if __name__ == "__main__":
             snakemake.input,
             snakemake.params,
             snakemake.resources.tokens_per_pass,
-            snakemake.output.rankings,
+            snakemake.output,
         )

@@ -29,23 +29,27 @@ def main(inputs, given, queries, seed, model, unfinished, outputs):
         "training", {"source": "local", "path": str(Path(inputs.queries).parent)}
     ).queries()
     passages, lists = read_passages(inputs.passages), pd.read_parquet(inputs.lists)
-    for place, variant in enumerate(given):
+    files = zip(
+        *(given, inputs.heads, inputs.pairs, inputs.base, outputs.adapters, outputs.curves, outputs.steps),
+        strict=True,
+    )
+    for number, (variant, chosen, pairs, base, weights, curve, steps) in enumerate(files, start=1):
         settings = Settings.from_mapping(given[variant])
-        heads = HeadSet.load(inputs.heads[place])
+        heads = HeadSet.load(chosen)
         backbone = load_backbone(inputs.backbone, heads.depth, model["dtype"], model["device"])
         examples = make_examples(
             subset_queries(lists, queries[variant], seed),
-            pd.read_parquet(inputs.pairs[place]),
-            pd.read_parquet(inputs.base[place]),
+            pd.read_parquet(pairs),
+            pd.read_parquet(base),
             texts,
             passages,
             PromptBuilder(backbone.tokenizer, settings.prompt, encoding=settings.encoding),
         )
-        logger.info("%s, adapter %d of %d", variant, place + 1, len(given))
+        logger.info("%s, adapter %d of %d", variant, number, len(given))
         trained = train(backbone, heads, examples, settings, Path(unfinished[variant]))
-        save_adapter(trained.model, Path(outputs.adapters[place]).parent, backbone, heads, given[variant])
-        write_text(outputs.curves[place], trained.curve.to_csv(index=False, lineterminator="\n"))
-        write_text(outputs.steps[place], trained.steps.to_csv(index=False, lineterminator="\n"))
+        save_adapter(trained.model, Path(weights).parent, backbone, heads, given[variant])
+        write_text(curve, trained.curve.to_csv(index=False, lineterminator="\n"))
+        write_text(steps, trained.steps.to_csv(index=False, lineterminator="\n"))
     # Snakemake takes the outputs of a job that fails away, those of adapters that were done too.
     for folder in unfinished.values():
         forget(Path(folder))

@@ -55,6 +55,12 @@ class Artefacts:
         """Every table and figure of the study; those of the machine's speed are asked for by themselves."""
         return self._files({name for name, there in self.there.items() if there} - {"bench"})
 
+    def evidence(self) -> list[str]:
+        """What says where the tables and figures come from, and that no file has changed since."""
+        results = self.study.results
+        sidecars = [f"{run}.yaml" for run in self.cells.all_runs()]
+        return [f"{results}provenance.json", f"{results}manifest.sha256", *sidecars]
+
     def bench(self) -> list[str]:
         """What the measurement of speed is shown in."""
         return self._files({"bench", "growth"} if self.there["growth"] else {"bench"}, "bench")

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from headrank.methods.entries.pointwise import JUDGE
+from headrank.workflow.settings import headrank_of
 from headrank.workflow.study import Study
 
 Cell = tuple[str, str, str]
@@ -119,7 +120,7 @@ class Cells:
     @property
     def logarithmic(self) -> list[str]:
         """Backbones on which HeadRank's scores are means of logarithms."""
-        headrank = {b: self.study.headrank_of(b) for b in self.study.backbones}
+        headrank = {b: headrank_of(self.study.config, b) for b in self.study.backbones}
         return [b for b, whole in headrank.items() if whole["loss"]["score"] == "mean-log"]
 
     def compared(self, scope: str) -> list[tuple[str, str]]:
@@ -136,7 +137,29 @@ class Cells:
         pairs += [("headrank", "headrank-untrained"), ("qrhead", "icr")]
         return [pair for pair in dict.fromkeys(pairs) if set(pair) <= {*main, "bm25"}]
 
+    def fusion(self, scope: str) -> int | None:
+        """The constant by which runs are fused with the first stage before they are evaluated; None for not at all."""
+        constant: int | None = self.study.config["evaluation"]["fusion"]
+        return constant if scope == "fused" else None
+
     # Files
+
+    def rankings_of(self, scope: str) -> list[str]:
+        """The rankings that a metrics file covers."""
+        return self.rankings(self.of(scope))
+
+    def runs_of(self, scope: str) -> list[str]:
+        """The same as TREC runs."""
+        return self.runs(self.of(scope))
+
+    def tested(self, scope: str) -> str:
+        """The metrics that a family of tests is made on."""
+        return f"{self.study.results}metrics/{'main' if scope == 'rivals' else scope}.parquet"
+
+    def adapter_files(self, backbone: str) -> list[str]:
+        """Weights of the backbone's adapters of the main table."""
+        place = f"{self.study.results}adapters/{backbone}"
+        return [f"{place}/{name}/adapter_model.safetensors" for name in self.adapters_of(backbone)]
 
     def rankings(self, cells: list[Cell]) -> list[str]:
         """The rankings of the cells, in their order."""
@@ -163,7 +186,7 @@ class Cells:
             *self.runs(list(cells)),
             *(
                 f"{study.results}collections/{c}/{n}.trec"
-                for c in study.used
+                for c in study.collections.used
                 for n in ("first-stage", "candidates")
             ),
             *(f"{study.results}{pool}/candidates.trec" for pool in study.detected_on),

@@ -21,6 +21,7 @@ from headrank.generative.effort import query_seconds
 from headrank.generative.settings import GenerativeSettings
 from headrank.methods.entries.pointwise import JUDGE
 from headrank.methods.table import ASKED
+from headrank.workflow.settings import samples, settings_of
 from headrank.workflow.study import Study
 
 # Where nothing is known of a model: more than any job of a 4B model has taken.
@@ -97,11 +98,11 @@ class Limits:
 
     def index_memory(self, collection: str) -> int:
         """``mem_mb`` for building or searching an index: docs/scale.md has the measurements behind it."""
-        return BASE_MB + self.study.documents(collection) * 3 // 2000
+        return BASE_MB + self.study.collections.documents(collection) * 3 // 2000
 
     def index_minutes(self, collection: str) -> int:
         """``runtime`` of the same."""
-        return 30 + self.study.documents(collection) // 50000
+        return 30 + self.study.collections.documents(collection) // 50000
 
     def shape_of(self, model: str) -> Shape | None:
         """The sizes of a model, before it is downloaded; None where they cannot be known."""
@@ -145,10 +146,12 @@ class Limits:
         """How many prompts all shards of a stage's job read together; training counts its backward passes too."""
         study = self.study
         if stage == "features":
-            return self._queries(study.pools[name]) * study.samples(name)
+            return self._queries(study.collections.pools[name]) * samples(study, name)
         if stage == "train":
-            chosen = study.settings(("lists", "training"), backbone, name)
-            lists = self._queries(study.pools["training"]) * chosen["lists"]["per_query_per_epoch"]
+            chosen = settings_of(study, ("lists", "training"), backbone, name)
+            lists = (
+                self._queries(study.collections.pools["training"]) * chosen["lists"]["per_query_per_epoch"]
+            )
             return predict.TRAINING * float(lists * chosen["training"]["epochs"])
         # One for all that share a pass, one for each method in its authors' form.
         each = 1 + sum(method.endswith("-faithful") for method in study.frozen) if stage == "frozen" else 1
@@ -186,7 +189,7 @@ class Limits:
             if self.gpu:
                 # Then it is in the GPU's memory, and what does not fit there is computed again on the way back.
                 return 0
-            chosen: dict[str, Any] = self.study.settings(("training",), backbone, name)["training"]
+            chosen: dict[str, Any] = settings_of(self.study, ("training",), backbone, name)["training"]
             longest = max(tokens, chosen["tokens_per_pass"])
             # As if all layers were trained.
             return predict.training_bytes(shape, shape.layers, longest, self.width, chosen["activation_gib"])

@@ -1,4 +1,4 @@
-"""One study as its configuration describes it: methods, models, collections, settings of each backbone and variant.
+"""One study as its configuration describes it: its methods, models and benchmarks, and which runs where.
 
 Everything here is worked out of a configuration that was checked and completed (``headrank.workflow.configuration``);
 nothing is read or written.
@@ -6,7 +6,7 @@ nothing is read or written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,11 @@ from headrank.methods.entries.headrank import TRAINED
 from headrank.methods.entries.pointwise import JUDGE
 from headrank.methods.entry import Released
 from headrank.methods.table import FROZEN, HEAD_SETS, head_sets
+from headrank.workflow.collections import Collections
 
 Config = Mapping[str, Any]
 
-# The settings that a ranking by a trained adapter depends on.
-RANKED_BY = ("prompt", "encoding", "query_span", "document_span", "candidates", "mass", "loss", "inference")
-_ENCODING = ("pooling", "query_prefix", "document_prefix", "max_tokens", "batch")
 _NOT_SETTINGS = ("methods", "queries", "whole")
-
-
-def overlaid(base: Config, over: Config) -> dict[str, Any]:
-    """``base`` with the nested keys of ``over`` in place of its own."""
-    both = {key: overlaid(base[key], over[key]) for key in over if isinstance(base.get(key), Mapping)}
-    return {**base, **over, **both}
 
 
 class Study:
@@ -41,6 +33,7 @@ class Study:
         # Written out, not a wildcard: Snakemake looks for a file's rule by the part of the path before the first one.
         self.results = f"results/{self.name}/"
         self.logs = f"logs/{self.name}/"
+        self.collections = Collections(config, data, self.results)
         self.panel: list[str] = config["panel"]
         self.backbones: list[str] = list(config["backbones"])
         self.models: dict[str, Config] = {**config["backbones"], **config["rerankers"], **config["encoders"]}
@@ -86,14 +79,6 @@ class Study:
         """Everything that is trained, by the keys in which it differs from HeadRank."""
         return {"headrank": {}, **self.seeded, **self.config["trained_baselines"], **self.config["variants"]}
 
-    @cached_property
-    def criteria(self) -> list[str]:
-        """Whose criteria choose the heads that are trained."""
-        chosen = [
-            self.settings(("heads",), b, name)["heads"] for b in self.backbones for name in self.trained
-        ]
-        return list(dict.fromkeys(chosen))
-
     @property
     def ablated(self) -> str:
         """The backbone of the ablation."""
@@ -138,7 +123,17 @@ class Study:
         own: str | None = self.config["backbones"][backbone]["reranker"]
         return own or backbone
 
-    # Models from elsewhere
+    @property
+    def judged_apart(self) -> list[str]:
+        """Backbones beside which a pointwise reranker with weights of its own judges."""
+        return self.judged if self.apart else []
+
+    # Models
+
+    @property
+    def ranking_models(self) -> list[str]:
+        """Every model that ranks: the backbones, and the rerankers that judge beside them."""
+        return list(dict.fromkeys([*self.backbones, *map(self.reranker_of, self.judged)]))
 
     def having(self, section: str, source: str) -> list[str]:
         """Names of a section of the configuration, or of all ``models``, that come from this source."""
@@ -165,21 +160,12 @@ class Study:
         """The tokenizer of a backbone planted on real text."""
         return str(Path(self.data, self.config["backbones"][backbone]["tokenizer"], "tokenizer.json"))
 
-    @property
-    def encoder(self) -> str:
-        """The encoder of a dense first stage."""
-        return self.config["first_stage"]["encoder"] or "none"
-
-    @property
-    def encoding(self) -> dict[str, Any]:
-        """How it encodes."""
-        return {key: self.config["first_stage"][key] for key in _ENCODING}
-
     def downloads(self) -> list[str]:
         """All that the study takes from elsewhere: collections of ir_datasets and models of the hub."""
-        collections = [name for name in self.having("collections", "ir_datasets") if name in self.used]
+        used, stages = self.collections.used, self.collections.first_stages
+        collections = [name for name in self.having("collections", "ir_datasets") if name in used]
         judging = [self.reranker_of(backbone) for backbone in self.judged]
-        encoding = [self.encoder] if "dense" in [self.first_stages[name] for name in self.used] else []
+        encoding = [self.collections.encoder] if "dense" in [stages[name] for name in used] else []
         models = list(dict.fromkeys([*self.backbones, *judging, *encoding]))
         hub, gguf = self.having("models", "hub"), self.having("models", "gguf")
         return [
@@ -188,34 +174,7 @@ class Study:
             *(self.gguf_fetched(name) for name in models if name in gguf and not self.gguf_at_hand(name)),
         ]
 
-    # Collections
-
-    @property
-    def pools(self) -> dict[str, list[str]]:
-        """Sets of queries with judgements: the one that trains, and one that only detects heads."""
-        return {"training": self.config["train_on"], "detection": self.config["detect_on"]}
-
-    @cached_property
-    def used(self) -> list[str]:
-        """Collections that anything is done with."""
-        return list(dict.fromkeys([*self.config["train_on"], *self.config["detect_on"], *self.panel]))
-
-    @cached_property
-    def first_stages(self) -> dict[str, str]:
-        """Where each collection's candidates come from."""
-        default = self.config["first_stage"]["method"]
-        return {
-            name: "run" if spec["run"] else spec["first_stage"] or default
-            for name, spec in self.config["collections"].items()
-        }
-
-    def staged(self, *stages: str) -> list[str]:
-        """Collections whose candidates come from one of these."""
-        return [name for name, stage in self.first_stages.items() if stage in stages]
-
-    def teaches(self, collection: str) -> bool:
-        """Whether heads are chosen or trained on the collection's queries."""
-        return collection in self.config["train_on"] or collection in self.config["detect_on"]
+    # Which benchmarks are compared on
 
     def panel_of(self, backbone: str) -> list[str]:
         """The benchmarks that a backbone ranks, in the study's order."""
@@ -226,92 +185,6 @@ class Study:
     def common(self) -> list[str]:
         """What backbones are compared on in one mean."""
         return [d for d in self.panel if all(d in self.panel_of(b) for b in self.backbones)]
-
-    def collection_spec(self, collection: str) -> dict[str, Any]:
-        """What ``open_collection`` needs; a synthetic collection is a local one that the study made."""
-        spec = self.config["collections"][collection]
-        if spec["source"] == "ir_datasets":
-            return {"source": "ir_datasets", "id": spec["id"]}
-        made = f"{self.results}synthetic/{collection}"
-        path = made if spec["source"] == "synthetic" else str(Path(self.data, spec["path"]))
-        return {"source": "local", "path": path}
-
-    def files_of(self, collection: str, names: Iterable[str]) -> list[str]:
-        """These files of a collection, packed or not; none where ``ir_datasets`` keeps them."""
-        spec = self.collection_spec(collection)
-        return [_packed(spec["path"], name) for name in names] if spec["source"] == "local" else []
-
-    def given_run(self, collection: str) -> list[str]:
-        """The first-stage run that the configuration names, if it names one."""
-        spec = self.config["collections"][collection]
-        return [str(Path(self.data, spec["path"], spec["run"]))] if spec["run"] else []
-
-    def fetched(self, collection: str | None) -> list[str]:
-        """What ir_datasets had to download of a collection; nothing after it needs a network."""
-        downloaded = collection and self.config["collections"][collection]["source"] == "ir_datasets"
-        return [f"{self.results}collections/{collection}/source.json"] if downloaded else []
-
-    def shared_corpus(self, collection: str) -> str | None:
-        """The collection that has the same documents, and so the same index."""
-        other: str | None = self.config["collections"][collection]["corpus"]
-        return other
-
-    def index_of(self, collection: str) -> str | None:
-        """The index that a collection is searched in: its own, or that of the one that has the same documents.
-
-        None where its candidates come from elsewhere.
-        """
-        stage = self.first_stages[collection]
-        name = self.shared_corpus(collection) or collection
-        return f"{self.results}indexes/{name}/{stage}" if stage in ("bm25", "dense") else None
-
-    def judgements_of(self, collection: str) -> list[str]:
-        """Judgements of a training collection, whose judged documents go into training lists."""
-        return [f"{self.results}collections/{collection}/qrels.trec"] if self.teaches(collection) else []
-
-    def documents(self, collection: str) -> int:
-        """How many documents the configuration says that there are; 0 where it says nothing."""
-        count: int | None = self.config["collections"][collection]["documents"]
-        return count or 0
-
-    def first_stage_depth(self, collection: str) -> int:
-        """How many candidates are kept: those to be ranked, and of training queries those that lists draw from."""
-        depth: int = self.config["headrank"]["candidates"]["depth"]
-        return max(depth, self.config["headrank"]["lists"]["pool"]) if self.teaches(collection) else depth
-
-    def check_depth(self, collection: str) -> int:
-        """How deep the first stage has to be for its comparison with published figures."""
-        published = self.config["collections"][collection]["published"]
-        deep: int = self.config["first_stage"]["check_depth"]
-        return deep if any(published.values()) else 1
-
-    # Settings
-
-    def headrank_of(self, backbone: str | None) -> dict[str, Any]:
-        """HeadRank's settings on a backbone; those of the study where no backbone is at hand."""
-        whole: dict[str, Any] = self.config["headrank"]
-        if backbone is None:
-            return whole
-        spec = self.config["backbones"][backbone]
-        whole = overlaid(whole, spec.get("headrank", {}))
-        return overlaid(whole, {"prompt": {"family": spec["family"]}}) if spec["family"] else whole
-
-    def settings(
-        self, sections: Sequence[str], backbone: str | None, variant: str = "headrank"
-    ) -> dict[str, Any]:
-        """These sections of ``headrank`` for a backbone and a variant."""
-        whole = overlaid(self.headrank_of(backbone), self.trained.get(variant, {}))
-        return {section: whole[section] for section in sections}
-
-    def samples(self, pool: str) -> int:
-        """Lists drawn per query: those that heads are judged on, of training queries as many as any training sees."""
-        most = 0
-        for backbone in self.config["backbones"].values():
-            for over in self.trained.values():
-                whole = overlaid(overlaid(self.config["headrank"], backbone.get("headrank", {})), over)
-                seen = whole["lists"]["per_query_per_epoch"] * whole["training"]["epochs"]
-                most = max(most, seen if pool == "training" else 0, whole["selection"]["permutations"])
-        return most
 
     # Which method runs where
 
@@ -335,10 +208,3 @@ class Study:
         given = self.config["generative"]
         few = {d: None if d in given["whole"] else given["queries"] for d in self.panel}
         return {d: few[d] if most is None else most for d, most in self.ranked(backbone).items()}
-
-
-def _packed(directory: str, name: str) -> str:
-    """A file of a local collection, ``.gz`` where only that is there."""
-    plain = Path(directory, name)
-    packed = Path(f"{plain}.gz")
-    return str(packed if packed.exists() and not plain.exists() else plain)
