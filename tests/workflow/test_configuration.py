@@ -110,7 +110,20 @@ REALTEXT = {"source": "realtext", "tokenizer": "none", "realtext": {"planted": [
         ({"ablation__backbone": "smal"}, "ablation.backbone: 'smal' is not among the backbones", "'small'"),
         ({"ablation__variants": ["random-pair"]}, "ablation.variants: 'random-pair' is not among", "'random-pairs'"),
         ({"methods": ["icr"]}, "methods: ", "headrank-untrained"),
-        ({"methods": ["icr", "headrank-untrained"]}, "evaluation.baseline: 'core' is not among the methods", ""),
+        (
+            {"methods": ["icr", "headrank-untrained"], "evaluation__baseline": "core"},
+            "evaluation.baseline: 'core' is not among the methods", "",
+        ),
+        ({"train_on": []}, "train_on: no collections, on which selective-icr chooses heads", ""),
+        (
+            {"train_on": [], "methods": ["icr", "qrhead"], "trained_baselines": {}, "variants": {}, "ablation": {}},
+            "train_on: no collections, on which qrhead", "",
+        ),
+        (
+            {"methods": ["icr"], "trained_baselines": {}, "variants": {}, "ablation": {}, "clock": {},
+             "evaluation__baseline": "icr", "generative": {}},
+            "evaluation.baseline: 'icr' is the only method", "bm25",
+        ),
         ({"variants__icr": {}}, "variants.icr: the name belongs to a method", ""),
         ({"variants__first": {}}, "variants.first: the name belongs to a method", ""),
         ({"variants__qrranker": {}}, "variants.qrranker: there is a trained baseline of this name", ""),

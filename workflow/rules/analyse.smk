@@ -232,7 +232,7 @@ rule clock:
     input:
         backbone=built("backbones/{backbone}"),
         candidates=built(f"collections/{config['clock']['benchmark'] or study.common[0]}/candidates.trec"),
-        heads=expand(built("heads/{{backbone}}/{m}.json"), m=[*study.detected, "headrank"]),
+        heads=expand(built("heads/{{backbone}}/{m}.json"), m=study.head_sets),
         router=built("routers/{backbone}/router.safetensors") if study.routed else [],
         adapters=of_backbone(cells.adapter_files),
     output:

@@ -2,7 +2,7 @@ rule frozen:
     input:
         **rankings.benchmarks,
         backbone=built("backbones/{backbone}"),
-        heads=expand(built("heads/{{backbone}}/{m}.json"), m=[*study.detected, "headrank"]),
+        heads=expand(built("heads/{{backbone}}/{m}.json"), m=study.head_sets),
         router=built("routers/{backbone}/router.safetensors") if study.routed else [],
         checked=ancient(built("metrics/first-stage.parquet")),
     output:

@@ -29,9 +29,10 @@ def cost_per_method(
     """A row per backbone and method, see ``tables.cost_table`` for the columns; numbers are means over queries.
 
     rankings: per benchmark the columns qid, tokens and rows (of the prompt, equal for all documents of a query), a row
-    per document; those of ``headrank`` are among them. calls: per benchmark what generative methods asked, see
+    per document; calls: per benchmark what generative methods asked, see
     ``generative.calls``. heads: head set -> (layers that it needs, its number of heads). independent: methods whose
-    passages do not see each other. Multiply-adds are a share of one pass of full depth over HeadRank's prompt.
+    passages do not see each other. Multiply-adds are a share of one pass of full depth over HeadRank's prompt, or without
+    HeadRank over the shortest.
     """
     prompts: dict[Place, list[pd.DataFrame]] = {}
     for place, ranking in rankings:
@@ -42,10 +43,11 @@ def cost_per_method(
         # Queries of several benchmarks may share their names: each file is added up by itself.
         of_query = calls_per_query(asked, shapes[backbone])
         answered.setdefault((backbone, method), []).append(of_query)
+    shortest = {backbone: _shortest(prompts, answered, backbone) for backbone, _ in prompts}
     rows: list[tuple[object, ...]] = []
     for (backbone, method), parts in prompts.items():
         shape = shapes[backbone]
-        full = full_operations(shape, pd.concat(prompts[backbone, MEASURE])["tokens"].mean())
+        full = full_operations(shape, shortest[backbone])
         if (backbone, method) in answered:
             told = pd.concat(answered[backbone, method]).mean()
             numbers = (told["passes"], told["prompt_tokens"], told["new_tokens"], told["operations"] / full)
@@ -58,6 +60,16 @@ def cost_per_method(
         share = truncated_operations(shape, layers, tokens, read, count, alone) / full
         rows.append((backbone, method, layers, shape.layers, count, 1.0, tokens, 0.0, share))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _shortest(
+    prompts: Mapping[Place, list[pd.DataFrame]], answered: Collection[Place], backbone: str
+) -> float:
+    """Mean tokens of HeadRank's prompts; of a study without it, of the method that reads fewest in one pass."""
+    here = {place: parts for place, parts in prompts.items() if place[0] == backbone}
+    read = {place: parts for place, parts in here.items() if place not in answered} or here
+    tokens = {method: pd.concat(parts)["tokens"].mean() for (_, method), parts in read.items()}
+    return float(tokens.get(MEASURE, min(tokens.values())))
 
 
 def calls_per_query(calls: pd.DataFrame, shape: Shape) -> pd.DataFrame:

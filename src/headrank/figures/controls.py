@@ -34,6 +34,7 @@ FRAMES = {
     "references": "controls/{backbone}-references",
 }
 OPTIONS = {"metric": "metric", "backbones": "backbones", "benchmarks": "common"}
+NEEDS = ("training",)
 
 _LOOKS = {
     "icr": Look(PURPLE, "none", (0, (1, 1))),

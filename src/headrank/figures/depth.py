@@ -28,6 +28,7 @@ from headrank.tables.tidy import in_order, records, require, require_finite, req
 CAPTION = "nDCG against the share of layers kept."
 FRAMES = {"curves": "depth/{backbone}", "marks": "depth/{backbone}-marks"}
 OPTIONS = {"backbones": "backbones", "metric": "metric"}
+NEEDS = ("training",)
 
 DEEPEST, TRAINED_POINT = "deepest", "trained"
 

@@ -22,6 +22,7 @@ from headrank.tables.tidy import in_order, require, require_finite, require_uniq
 CAPTION = "Every criterion's score of every head."
 FRAMES = {"scores": "heads-criteria", "selected": "heads-selected"}
 OPTIONS = {"backbones": "first_backbones", "methods": "criteria"}
+NEEDS = ("head_sets",)
 
 Scaling = Literal["zscore", "rank"]
 

@@ -20,6 +20,7 @@ from headrank.tables.tidy import in_order, require, require_finite, require_uniq
 CAPTION = "Selection score of every head, with the heads that each method chose."
 FRAMES = {"scores": "heads", "selected": "heads-selected"}
 OPTIONS = {"backbones": "backbones"}
+NEEDS = ("training",)
 
 # Nested, so that a head that several methods chose shows all of their marks; size relative to the cell.
 _SHAPES = {"qrhead": ("s", 0.92, "none"), "core": ("D", 0.62, "none"), TRAINED: ("o", 0.34, "white")}

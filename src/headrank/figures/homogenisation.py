@@ -29,6 +29,7 @@ from headrank.tables.tidy import in_order, require, require_finite, require_uniq
 CAPTION = "List-normalised score against position in the prompt, before and after training."
 FRAMES = {"scores": "homogenisation"}
 OPTIONS = {"backbones": "backbones"}
+NEEDS = ("training",)
 
 Normalisation = Literal["share", "minmax", "zscore"]
 

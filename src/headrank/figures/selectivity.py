@@ -25,6 +25,7 @@ from headrank.tables.tidy import in_order, records, require_shares
 CAPTION = "Promotion of relevant and irrelevant middle-zone documents to the top quartile, per backbone."
 FRAMES = {"selectivity": "selectivity-main"}
 OPTIONS = {"backbones": "backbones"}
+NEEDS = ("training",)
 
 _COLORS = {"relevant": RELEVANT, "irrelevant": IRRELEVANT}
 _HATCH = {"relevant": "////", "irrelevant": "...."}

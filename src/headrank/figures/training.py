@@ -28,6 +28,7 @@ from headrank.tables.tidy import in_order, require, require_finite
 CAPTION = "Loss and pair accuracy over the optimiser steps, on training and held-out queries."
 FRAMES = {"curves": "training"}
 OPTIONS = {"backbones": "backbones"}
+NEEDS = ("training",)
 
 _SPLITS = {"train": Look(BLUE, "none", "-"), "heldout": Look(VERMILION, "s", DASHED)}
 # Column, factor and label of each row of panels.

@@ -18,6 +18,7 @@ from headrank.tables.tidy import in_order, require, require_unique
 CAPTION = "The paper's claims, each beside what this study found, with a verdict."
 FRAMES = {"claims": "claims"}
 OPTIONS = {"backbones": "backbones", "alpha": "alpha"}
+NEEDS = ("training",)
 
 _WHAT = "claims"
 _COLUMNS = (

@@ -20,6 +20,7 @@ FRAMES = {
     "references": "controls/{backbone}-references",
 }
 OPTIONS = {"metric": "metric", "backbones": "backbones", "benchmarks": "common", "averages": "averages"}
+NEEDS = ("training",)
 
 RANDOM, BEST_LAYER = "random", "best-layer"
 

@@ -14,6 +14,7 @@ from headrank.tables.tidy import in_order, records, require_finite
 CAPTION = "How alike the scores of the middle zone are, before and after training."
 FRAMES = {"measures": "homogenisation-measures"}
 OPTIONS = {"backbones": "backbones", "averages": "averages"}
+NEEDS = ("training",)
 
 _VALUES = ["zone_cv", "adjacent_ratio", "zone_tau"]
 

@@ -21,6 +21,7 @@ OPTIONS = {
     "averages": "average_names",
     "alpha": "alpha",
 }
+NEEDS = ("training",)
 
 
 def rivals_table(

@@ -26,6 +26,7 @@ from headrank.tables.tidy import in_order, records, require, require_shares
 CAPTION = "Shares of relevant and of irrelevant documents of the middle zone that reach the top quartile."
 FRAMES = {"selectivity": "selectivity-main"}
 OPTIONS = {"backbones": "backbones", "averages": "averages"}
+NEEDS = ("training",)
 
 RELEVANT, IRRELEVANT = "relevant", "irrelevant"
 _COLUMNS = (

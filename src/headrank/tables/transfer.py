@@ -13,7 +13,7 @@ from headrank.tables.tidy import in_order, require, require_finite, require_uniq
 CAPTION = "Whether heads that were found on one benchmark rank the queries of another."
 FRAMES = {"transfer": "transfer/{backbone}"}
 OPTIONS = {"metric": "metric", "backbones": "backbones", "benchmarks": "common"}
-NEEDS = ("several_benchmarks",)
+NEEDS = ("several_benchmarks", "training")
 
 
 def transfer_table(

@@ -84,6 +84,8 @@ class Artefacts:
             # Of the machine, not of the study.
             "bench": True,
             "growth": bool(config["bench"]["growth"]),
+            "training": study.trains,
+            "head_sets": bool(self.cells.criteria),
             "clock": bool(config["clock"]["queries"]),
             **{scope: scope in self.cells.scopes for scope in ("ablation", "seeds", "fused", "queries")},
             # On one benchmark alone there is nowhere to go.

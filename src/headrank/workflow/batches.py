@@ -72,6 +72,6 @@ def batches(study: Study) -> list[Batch]:
 
 
 def pools(study: Study) -> Batch:
-    """The pools whose lists one job reads."""
+    """The pools whose lists one job reads, if any method chooses heads on them."""
     alone = study.config["adapters_per_job"] == 1
-    return Batch(("{pool}",) if alone else tuple(study.detected_on), key="pool")
+    return Batch(("{pool}",) if alone else tuple(study.detected_on) or ("training",), key="pool")

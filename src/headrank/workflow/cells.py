@@ -26,7 +26,7 @@ class Cells:
         given = config["generative"]
         self.whole: list[str] = study.panel if given["queries"] is None else given["whole"]
         # Adapters of the main table.
-        self.adapters: list[str] = [*config["trained_baselines"], "headrank"]
+        self.adapters: list[str] = [*config["trained_baselines"], "headrank"] if study.trains else []
         compared = [*study.frozen, *self.adapters, *(study.generative if self.whole else [])]
         pair = ["headrank-untrained", "headrank"]
         # What each metrics file covers, beside the first stage.
@@ -91,7 +91,11 @@ class Cells:
     @cached_property
     def criteria(self) -> list[str]:
         """Head sets by those who chose them."""
-        return [*self.study.detected, *(["routehead"] if self.study.routed else []), "headrank"]
+        return [
+            *self.study.detected,
+            *(["routehead"] if self.study.routed else []),
+            *(["headrank"] if self.study.trains else []),
+        ]
 
     @cached_property
     def heads(self) -> list[tuple[str, str]]:

@@ -13,10 +13,13 @@ import jsonschema
 import yaml
 
 from headrank.errors import InputError, suggestion
+from headrank.methods.entries.first_stage import FIRST_STAGE
 from headrank.workflow.names import faults_of_names
 from headrank.workflow.places import faults_of_places
 
 Config = dict[str, Any]
+# What a study compares with that does not say: the first of these that it has.
+BASELINES = ("core", FIRST_STAGE)
 Schema = Mapping[str, Any]
 
 
@@ -26,6 +29,10 @@ def complete(config: Config, files: Sequence[str | Path], schema: Schema) -> Non
         _check_repeated(yaml.compose(Path(file).read_text(encoding="utf-8")))
     _check_keys(config, schema)
     _fill_defaults(schema, config, schema["$defs"])
+    if config["evaluation"]["baseline"] is None:
+        config["evaluation"]["baseline"] = next(
+            name for name in BASELINES if name in [FIRST_STAGE, *config["methods"]]
+        )
     for fault in faults_of_names(config):
         raise InputError(fault)
 

@@ -67,8 +67,12 @@ def _methods(config: Config) -> Iterator[str]:
     for name in config["clock"]["leave_out"]:
         if name not in _KNOWN:
             yield f"clock.leave_out: {name!r} is not among the methods; {suggestion(name, _KNOWN)}"
-    if UNTRAINED not in config["methods"]:
-        yield f"methods: {UNTRAINED!r} is missing, with which training is compared; add it"
+    trained = [key for key in ("trained_baselines", "variants", "seeds") if config[key]]
+    if UNTRAINED not in config["methods"] and trained:
+        yield f"methods: {UNTRAINED!r} is missing, with which training is compared; add it, or drop {trained[0]}"
+    choosing = [name for name in config["methods"] if FROZEN[name].head_set or FROZEN[name].routed]
+    if choosing and not config["train_on"]:
+        yield f"train_on: no collections, on which {choosing[0]} chooses heads; name some, or drop the method"
     for name in config["methods"]:
         if FROZEN[name].pool == "detection" and not config["detect_on"]:
             yield f"methods: {name!r} needs collections to detect its heads on; set detect_on"
@@ -124,6 +128,8 @@ def _variants(config: Config) -> Iterator[str]:
     baseline = config["evaluation"]["baseline"]
     if baseline not in [FIRST_STAGE, *config["methods"]]:
         yield f"evaluation.baseline: {baseline!r} is not among the methods of this study"
+    if [baseline] == config["methods"] and not config["generative"]["methods"]:
+        yield f"evaluation.baseline: {baseline!r} is the only method; compare it with {FIRST_STAGE}"
     for section in ("variants", "trained_baselines"):
         for name in config[section]:
             if name in _KNOWN:

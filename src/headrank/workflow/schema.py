@@ -24,10 +24,10 @@ from headrank.specs import Bounds, is_optional
 Schema = dict[str, Any]
 
 # Definition of the schema -> the names that it allows.
-NAMES: dict[str, Iterable[str]] = {
+NAMES: dict[str, Iterable[str | None]] = {
     "frozen_method": FROZEN,
     "asked_method": ASKED,
-    "baseline": [FIRST_STAGE, *FROZEN],
+    "baseline": [FIRST_STAGE, *FROZEN, None],
     "heads": CRITERIA,
 }
 _TYPES = {int: "integer", float: "number", bool: "boolean", str: "string"}

@@ -52,10 +52,13 @@ def samples(study: Study, pool: str) -> int:
     """Lists drawn per query: those that heads are judged on, of training queries as many as any training sees."""
     most = 0
     for backbone in study.config["backbones"].values():
-        for over in study.trained.values():
+        # Without training, heads are detected all the same.
+        for over in study.trained.values() or [{}]:
             whole = overlaid(overlaid(study.config["headrank"], backbone.get("headrank", {})), over)
             seen = whole["lists"]["per_query_per_epoch"] * whole["training"]["epochs"]
-            most = max(most, seen if pool == "training" else 0, whole["selection"]["permutations"])
+            most = max(
+                most, seen if pool == "training" and study.trains else 0, whole["selection"]["permutations"]
+            )
     return most
 
 

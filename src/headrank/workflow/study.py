@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from headrank.engine.gguf.find import find_gguf
-from headrank.methods.entries.headrank import TRAINED
+from headrank.methods.entries.headrank import TRAINED, UNTRAINED
 from headrank.methods.entries.pointwise import JUDGE
 from headrank.methods.entry import Released
 from headrank.methods.table import FROZEN, HEAD_SETS, head_sets
@@ -55,6 +55,16 @@ class Study:
         return [name for name in HEAD_SETS if name in needed and name != TRAINED]
 
     @property
+    def trains(self) -> bool:
+        """Whether HeadRank, and what is trained beside it, is in the study; its untrained form says so."""
+        return UNTRAINED in self.frozen
+
+    @property
+    def head_sets(self) -> list[str]:
+        """Head sets that methods on the frozen backbone read."""
+        return [*self.detected, *([TRAINED] if self.trains else [])]
+
+    @property
     def timed(self) -> list[str]:
         """Frozen methods that are timed by themselves; those with a prompt of their own are not."""
         left_out = self.config["clock"]["leave_out"]
@@ -62,8 +72,9 @@ class Study:
 
     @property
     def detected_on(self) -> list[str]:
-        """Pools of queries that heads are detected on."""
-        return list(dict.fromkeys(["training", *(HEAD_SETS[name].pool for name in self.detected)]))
+        """Pools of queries that heads are chosen on; none where no method chooses any."""
+        own = [HEAD_SETS[name].pool for name in self.detected]
+        return list(dict.fromkeys(["training", *own])) if self.head_sets or self.routed else []
 
     @property
     def routed(self) -> bool:
@@ -77,7 +88,9 @@ class Study:
     @cached_property
     def trained(self) -> dict[str, Config]:
         """Everything that is trained, by the keys in which it differs from HeadRank."""
-        return {"headrank": {}, **self.seeded, **self.config["trained_baselines"], **self.config["variants"]}
+        if not self.trains:
+            return {}
+        return {TRAINED: {}, **self.seeded, **self.config["trained_baselines"], **self.config["variants"]}
 
     @property
     def ablated(self) -> str:

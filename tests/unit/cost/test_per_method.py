@@ -52,6 +52,27 @@ def test_every_method_is_measured_against_one_whole_pass_over_headranks_prompts(
     assert (found["forward_passes"].drop("rankgpt") == 1).all()
 
 
+def test_without_headrank_the_shortest_prompts_are_the_measure() -> None:
+    rankings = [
+        (("m", "icr"), ranking({"q1": 40})),
+        (("m", "core"), ranking({"q1": 30})),
+        (("other", "icr"), ranking({"q1": 10})),
+        (("m", "rankgpt"), ranking({"q1": 20})),
+    ]
+    shapes = {"m": SHAPE, "other": SHAPE}
+    found = cost_per_method(rankings, [(("m", "rankgpt"), CALLS)], shapes, {}).set_index(
+        ["backbone", "method"]
+    )
+    full = full_operations(SHAPE, 30)
+    assert found.loc[("m", "icr"), "share"] == truncated_operations(SHAPE, 3, 40, 5, 12) / full
+    assert found.loc[("m", "rankgpt"), "share"] == pytest.approx(
+        calls_per_query(CALLS, SHAPE)["operations"].mean() / full
+    )
+    # Of generative methods alone, theirs.
+    (alone,) = cost_per_method(rankings[3:], [(("m", "rankgpt"), CALLS)], shapes, {})["share"]
+    assert alone == found.loc[("m", "rankgpt"), "share"] * full / full_operations(SHAPE, 20)
+
+
 def test_what_a_generative_method_asked_is_added_up_by_query() -> None:
     each = calls_per_query(CALLS, SHAPE)
     assert each["passes"].to_dict() == {"q1": 4, "q2": 1}

@@ -181,7 +181,7 @@ def test_names_come_from_the_tables_of_methods_and_metrics() -> None:
     values = SCHEMA["$defs"]
     assert values["frozen_method"]["enum"] == [*FROZEN]
     assert values["asked_method"]["enum"] == [*ASKED]
-    assert values["baseline"]["enum"] == ["bm25", *FROZEN]
+    assert values["baseline"]["enum"] == ["bm25", *FROZEN, None]
     assert values["heads"]["enum"] == [*CRITERIA]
     assert values["metric"]["examples"] == spellings()
     assert SCHEMA["properties"]["methods"]["items"] == {"$ref": "#/$defs/frozen_method"}

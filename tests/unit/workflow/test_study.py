@@ -1,0 +1,68 @@
+"""What is in a study: what its methods need, and nothing more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from studies import study_of
+
+from headrank.workflow.artefacts import Artefacts
+from headrank.workflow.cells import Cells
+from headrank.workflow.settings import criteria, samples
+from headrank.workflow.study import Study
+
+
+def untrained(**changes: Any) -> Study:
+    """The mini study without anything that is trained."""
+    given: dict[str, Any] = {"trained_baselines": {}, "variants": {}, "ablation": {}, "clock": {}}
+    return study_of(without=("generative",), **{**given, **changes})
+
+
+def shown(study: Study) -> set[str]:
+    return {path.removeprefix(study.results).split(".")[0] for path in Artefacts(study, Cells(study)).paper()}
+
+
+def test_a_study_with_headrank_trains_it_and_all_beside_it() -> None:
+    study = study_of()
+    assert study.trains
+    assert list(study.trained)[:3] == ["headrank", "qrranker", "comprank"]
+    assert study.head_sets[-1] == "headrank"
+    assert "selective-icr" in study.head_sets
+    assert study.detected_on == ["training", "detection"]
+    assert criteria(study)[0] == "headrank"
+
+
+def test_without_headrank_nothing_is_trained() -> None:
+    study = untrained(methods=["icr", "core"])
+    assert not study.trains
+    assert study.trained == {}
+    assert study.head_sets == study.detected == ["core"]
+    assert study.detected_on == ["training"]
+    # As many lists as heads are judged on, where no training reads more.
+    assert samples(study, "training") == 2
+    assert Cells(study).methods["main"] == ["icr", "core"]
+    assert shown(study) >= {"tables/main", "tables/cost", "figures/head_maps"}
+    assert not {"tables/claims", "tables/selectivity", "figures/depth", "figures/overlap"} & shown(study)
+
+
+def test_without_heads_no_training_query_is_read() -> None:
+    study = untrained(methods=["icr"], train_on=[], detect_on=[])
+    assert study.head_sets == study.detected_on == []
+    assert study.collections.used == study.panel
+    assert not any("training" in run for run in Cells(study).all_runs())
+    names = ("first_stage", "main", "fused", "format", "cost", "timing")
+    assert shown(study) == {f"tables/{name}" for name in names}
+
+
+@pytest.mark.parametrize(("methods", "baseline"), [(["icr"], "bm25"), (["icr", "core"], "core")])
+def test_a_study_compares_with_core_where_it_has_it(methods: list[str], baseline: str) -> None:
+    assert untrained(methods=methods).config["evaluation"]["baseline"] == baseline
+
+
+def test_every_model_that_ranks_is_named_once() -> None:
+    assert study_of().ranking_models == ["small", "medium", "large"]
+    paper = study_of("config")
+    assert set(paper.config["rerankers"]) < set(paper.ranking_models)
+    assert paper.judged_apart == paper.judged
+    assert study_of().judged_apart == []
