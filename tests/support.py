@@ -62,7 +62,7 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def control_ids(tokenizer: Any) -> set[int]:
-    """Ids that text must never become: the added tokens, special or not, but for the one of unknown text."""
+    """Ids that text must never become: the added tokens, special or not, except for the one of unknown text."""
     return set(tokenizer.get_added_vocab().values()) - {tokenizer.unk_token_id}
 
 

@@ -18,9 +18,7 @@ from headrank.engine.forward import Reading, read_prompts
 from headrank.engine.scoring import Kernel, document_scores, head_scores
 from headrank.errors import InputError
 from headrank.heads.head_set import Head
-from headrank.prompts.builder import Branch, Prompt
-
-Span = tuple[int, int]
+from headrank.prompts.builder import Branch, Prompt, Span
 
 
 @torch.no_grad()

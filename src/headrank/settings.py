@@ -23,7 +23,7 @@ from headrank.specs import (
     read_spec,
 )
 
-Span = Literal["query", "instruction+query", "instruction+query+suffix"]
+QuerySpan = Literal["query", "instruction+query", "instruction+query+suffix"]
 DocumentSpan = Literal["text", "labelled"]
 
 
@@ -250,7 +250,7 @@ class Settings:
     heads: str = "headrank"
     prompt: PromptSettings = field(default_factory=PromptSettings)
     encoding: EncodingSettings = field(default_factory=EncodingSettings)
-    query_span: Span = "query"  # R2
+    query_span: QuerySpan = "query"  # R2
     document_span: DocumentSpan = "text"
     candidates: CandidateSettings = field(default_factory=CandidateSettings)
     mass: MassSettings = field(default_factory=MassSettings)

@@ -28,7 +28,7 @@ RESULTS = Path("results") / STUDY["name"]
 NOTES = Path(os.environ["HEADRANK_SLURM_STATE"])
 # Seconds for one run of the study. Nothing here waits without a limit: a run that hangs is killed.
 LIMIT = 2400
-# Kept near the defaults of the profile but for waiting times: file system and controller are one machine.
+# Kept near the defaults of the profile except for waiting times: file system and controller are one machine.
 HURRY = ("--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "20")
 # Rules that are not worth a submission, so that they run beside the controller.
 LOCAL = {

@@ -25,14 +25,14 @@ from headrank.engine import list_scores
 from headrank.engine.extract import collect_features
 from headrank.evaluation.evaluate import evaluate
 from headrank.heads.head_set import HeadSet
-from headrank.heads.replay import Stored
+from headrank.heads.replay import StoredMasses
 from headrank.prompts.builder import PromptBuilder
 from headrank.rerankers import Candidates, Method, trained
 from headrank.rerankers.frozen import rerank_frozen
 from headrank.rerankers.headrank import headrank
 from headrank.settings import Settings
 from headrank.training.examples import Example
-from headrank.training.objective import measure, score_list
+from headrank.training.objective import measure_heldout, score_list
 from headrank.training.pairs import mine_pairs
 
 HEADS = HeadSet("headrank", "tiny", 4, 4, ((3, 1), (0, 2), (2, 3)), (1.0, 0.5, 0.2))
@@ -81,7 +81,7 @@ def find(settings: Settings) -> Found:
     scores = {"inference": as_f(by_position, settings)}
     rankings = {"inference": frames[method.name]["docid"].tolist()}
     if settings.loss.score != "mass":
-        replayed = Stored.of(masses, frames["other"], settings).run(HEADS.heads)[QID]
+        replayed = StoredMasses.of(masses, frames["other"], settings).run(HEADS.heads)[QID]
         of = dict(replayed)
         scores["replay"] = as_f(np.array([of[d.docid] for d in DOCUMENTS]), settings)
         rankings["replay"] = [docid for docid, _ in replayed]
@@ -102,7 +102,7 @@ def find(settings: Settings) -> Found:
         torch.tensor(scores["mining"], dtype=torch.float32),
         torch.tensor(pairs[["better", "worse"]].to_numpy()),
     )
-    heldout = measure(backbone, HEADS, [example], settings)
+    heldout = measure_heldout(backbone, HEADS, [example], settings)
     # Masses have no logarithm: their error is relative.
     size = np.abs(scores["mining"]).max() if settings.loss.score == "mass" else 1.0
     return Found(scores, rankings, heldout["ndcg"], run, pairs, TOLERANCE * size)

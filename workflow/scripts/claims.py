@@ -13,7 +13,7 @@ from headrank.evaluation.per_query import only
 from headrank.evaluation.significance import Resampling
 from headrank.generative.calls import read_calls
 from headrank.heads.head_set import HeadSet
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 from headrank.methods.table import kind_of
 
 
@@ -49,5 +49,5 @@ def place(path):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(snakemake.input, snakemake.params, snakemake.output.claims)

@@ -13,7 +13,7 @@ with uncollected(for_good=True):
     from headrank.generative.settings import GenerativeSettings
     from headrank.heads.head_set import HeadSet
     from headrank.heads.routing.router import Router
-    from headrank.jobs.job import stage
+    from headrank.jobs.job import job
     from headrank.methods.build import build
     from headrank.prompts.builder import PromptBuilder
     from headrank.rerankers import read_candidates_of, trained
@@ -53,7 +53,7 @@ def on_adapter(inputs, variant, adapter, given, candidates, model):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads):
         main(
             snakemake.input,
             snakemake.wildcards.backbone,

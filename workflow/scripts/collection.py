@@ -8,7 +8,7 @@ from headrank.data.collections import open_collection
 from headrank.data.judged_queries import judged_only
 from headrank.data.several import check_same_corpus
 from headrank.data.trec import write_qrels
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 
 
 def main(name, spec, source, shared, expected, queries_path, qrels_path):
@@ -21,7 +21,7 @@ def main(name, spec, source, shared, expected, queries_path, qrels_path):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(
             snakemake.wildcards.collection,
             snakemake.params.spec,

@@ -10,8 +10,8 @@ from headrank.data.trec import read_qrels, read_run
 from headrank.engine.features import Features
 from headrank.heads.controls import Benchmark, head_controls
 from headrank.heads.head_set import HeadSet
-from headrank.heads.replay import Stored
-from headrank.jobs.job import stage
+from headrank.heads.replay import StoredMasses
+from headrank.jobs.job import job
 from headrank.settings import Settings
 
 
@@ -21,7 +21,7 @@ def main(inputs, backbone, params, outputs):
     benchmarks = (
         Benchmark(
             name,
-            Stored.of(Features.load(masses), pd.read_parquet(ranking), settings),
+            StoredMasses.of(Features.load(masses), pd.read_parquet(ranking), settings),
             read_qrels(qrels),
             {Path(p).stem: read_run(p) for p in inputs.references if Path(p).parent.name == name},
         )
@@ -35,5 +35,5 @@ def main(inputs, backbone, params, outputs):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(snakemake.input, snakemake.wildcards.backbone, snakemake.params, snakemake.output)

@@ -10,7 +10,7 @@ from headrank.cost.per_method import cost_per_method
 from headrank.data.atomic import write_parquet
 from headrank.generative.calls import read_calls
 from headrank.heads.head_set import HeadSet
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 
 
 def main(inputs, cells, head_cells, independent, output):
@@ -29,7 +29,7 @@ def main(inputs, cells, head_cells, independent, output):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(
             snakemake.input,
             snakemake.params.cells,

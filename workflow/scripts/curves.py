@@ -3,7 +3,7 @@
 import pandas as pd
 
 from headrank.data.atomic import write_parquet
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 
 
 def main(paths, backbones, output):
@@ -15,5 +15,5 @@ def main(paths, backbones, output):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(snakemake.input.curves, snakemake.params.backbones, snakemake.output.curves)

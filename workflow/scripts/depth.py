@@ -9,8 +9,8 @@ from headrank.engine.features import Features
 from headrank.evaluation.significance import Resampling
 from headrank.heads.depth import depth_curve, depth_heads, depth_marks
 from headrank.heads.head_set import HeadSet
-from headrank.heads.replay import Stored
-from headrank.jobs.job import stage
+from headrank.heads.replay import StoredMasses
+from headrank.jobs.job import job
 from headrank.settings import Settings
 
 
@@ -18,7 +18,7 @@ def main(inputs, backbone, settings, metric, resampling, outputs):
     settings = Settings.from_mapping(settings)
     qrels = [read_qrels(path) for path in inputs.qrels]
     each = zip(inputs.masses, inputs.rankings, strict=True)
-    stored = [Stored.of(Features.load(m), pd.read_parquet(ranking), settings) for m, ranking in each]
+    stored = [StoredMasses.of(Features.load(m), pd.read_parquet(ranking), settings) for m, ranking in each]
     chosen = depth_heads(Features.load(inputs.features), pd.read_parquet(inputs.lists), settings)
     depths = tqdm(chosen.items(), unit="depth")
     curve = depth_curve(depths, stored, qrels, backbone, metric, Resampling(**resampling))
@@ -29,7 +29,7 @@ def main(inputs, backbone, settings, metric, resampling, outputs):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(
             snakemake.input,
             snakemake.wildcards.backbone,

@@ -10,7 +10,7 @@ import pandas as pd
 from headrank import __version__
 from headrank.engine.features import Features
 from headrank.heads.judged import Judged
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 from headrank.methods.table import HEAD_SETS
 from headrank.settings import Settings
 
@@ -34,7 +34,7 @@ def main(features, lists, given, seed, outputs):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(
             snakemake.input.features,
             snakemake.input.lists,

@@ -1,7 +1,7 @@
-"""Encode a collection for a dense first stage, once for all that share its documents."""
+"""Encode a collection for a dense first job, once for all that share its documents."""
 
 from headrank.data.collections import open_collection
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 from headrank.retrieval.dense import Encoder, EncoderSettings, build_dense_index
 
 
@@ -14,7 +14,7 @@ def main(name, spec, encoder, settings, device, directory):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads):
         main(
             snakemake.wildcards.collection,
             snakemake.params.spec,

@@ -1,6 +1,6 @@
 """Evaluate runs: metrics of every query, one tidy row each; and what the order of the candidates can make of them.
 
-With a fusion constant each run is fused with the first stage before it is evaluated.
+With a fusion constant each run is fused with the first job before it is evaluated.
 """
 
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 from headrank.data.atomic import write_parquet
 from headrank.data.trec import read_qrels, read_run
 from headrank.evaluation.per_query import per_query
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 from headrank.retrieval.fusion import reciprocal_rank_fusion
 
 
@@ -25,7 +25,7 @@ def main(inputs, cells, depth, metrics, fusion, output):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(
             snakemake.input,
             snakemake.params.cells,

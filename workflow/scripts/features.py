@@ -13,7 +13,7 @@ with uncollected(for_good=True):
     from headrank.engine.backbone import load_backbone
     from headrank.engine.extract import collect_features
     from headrank.jobs.finished_blocks import Finished
-    from headrank.jobs.job import stage
+    from headrank.jobs.job import job
     from headrank.jobs.shards import blocks_of, join_features
     from headrank.process.progress import whole_job
     from headrank.prompts.builder import PromptBuilder
@@ -65,7 +65,7 @@ def lists_of(path, queries, passages):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads):
         main(
             snakemake.input,
             snakemake.params,

@@ -6,13 +6,13 @@ cut off is to be resumed.
 
 import os
 
-# The study is offline but for its downloads; the hub's client looks when it is loaded.
+# The study is offline except for its downloads; the hub's client looks when it is loaded.
 os.environ["HF_HUB_OFFLINE"] = "0"
 
 from pathlib import Path
 
 from headrank.engine.hub import fetch_snapshot
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 
 
 def main(identifier, revision, directory):
@@ -27,5 +27,5 @@ def main(identifier, revision, directory):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(snakemake.params.id, snakemake.params.revision, snakemake.output.backbone)

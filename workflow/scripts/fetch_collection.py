@@ -5,7 +5,7 @@ import os
 
 from headrank.data.atomic import write_json
 from headrank.data.downloads import fetch_collection
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 
 
 def main(name, identifier, official, output):
@@ -15,7 +15,7 @@ def main(name, identifier, official, output):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(
             snakemake.wildcards.collection,
             snakemake.params.id,

@@ -5,13 +5,13 @@ The file itself stays in the hub's cache, as those of other checkpoints do.
 
 import os
 
-# The study is offline but for its downloads; the hub's client looks when it is loaded.
+# The study is offline except for its downloads; the hub's client looks when it is loaded.
 os.environ["HF_HUB_OFFLINE"] = "0"
 
 from pathlib import Path
 
 from headrank.engine.hub import fetch_file
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 
 
 def main(identifier, revision, file, sha256, target):
@@ -19,6 +19,6 @@ def main(identifier, revision, file, sha256, target):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         asked = snakemake.params
         main(asked.id, asked.revision, asked.file, asked.sha256, snakemake.output.file)

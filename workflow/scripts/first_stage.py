@@ -1,4 +1,4 @@
-"""Compare the first stage with its published figures before any model reads its candidates."""
+"""Compare the first job with its published figures before any model reads its candidates."""
 
 import sys
 
@@ -6,7 +6,7 @@ import pandas as pd
 
 from headrank.data.atomic import write_parquet
 from headrank.data.trec import read_qrels, read_run
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 from headrank.retrieval.published_check import check_first_stage, measure_first_stage
 
 
@@ -23,7 +23,7 @@ def main(runs, qrels, collections, stages, published, tolerance, output):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(
             snakemake.input.runs,
             snakemake.input.qrels,

@@ -8,11 +8,11 @@ from headrank.data.atomic import write_parquet
 from headrank.data.trec import read_run
 from headrank.evaluation.formats import format_counts
 from headrank.generative.calls import read_calls
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 
 
 def main(rankings, cells, calls, candidates, depth, writing, output):
-    # Of training collections the first stage keeps more candidates than are ranked.
+    # Of training collections the first job keeps more candidates than are ranked.
     expected = {
         Path(path).parent.name: {
             qid: [docid for docid, _ in ranked[:depth]] for qid, ranked in read_run(path).items()
@@ -31,7 +31,7 @@ def cell_of(path):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(
             snakemake.input.rankings,
             snakemake.params.cells,

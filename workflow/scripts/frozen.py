@@ -17,7 +17,7 @@ with uncollected(for_good=True):
     from headrank.heads.head_set import HeadSet
     from headrank.heads.routing.router import Router
     from headrank.jobs.finished_blocks import Finished
-    from headrank.jobs.job import stage
+    from headrank.jobs.job import job
     from headrank.jobs.shards import join_features, join_frames
     from headrank.methods.build import build, released, rerank_released
     from headrank.process.progress import whole_job
@@ -78,7 +78,7 @@ def owner_of(inputs, params, tokens_per_pass, heads):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads):
         main(
             snakemake.input,
             snakemake.params,

@@ -12,7 +12,7 @@ with uncollected(for_good=True):
     from headrank.data.trec import read_run, write_run
     from headrank.engine.features import Features
     from headrank.generative.calls import read_calls, write_calls
-    from headrank.jobs.job import stage
+    from headrank.jobs.job import job
     from headrank.jobs.shards import join_features, join_frames
     from headrank.rerankers import as_run
 
@@ -50,5 +50,5 @@ def ending(path):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(snakemake.input, snakemake.params.queries, snakemake.output)

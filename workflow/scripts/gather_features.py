@@ -3,7 +3,7 @@
 import pandas as pd
 
 from headrank.engine.features import Features
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 from headrank.jobs.shards import join_features
 
 
@@ -13,5 +13,5 @@ def main(parts, lists, output):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(snakemake.input.parts, snakemake.input.lists, snakemake.output.features)

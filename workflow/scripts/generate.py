@@ -16,7 +16,7 @@ with uncollected(for_good=True):
     from headrank.generative.calls import write_calls
     from headrank.generative.settings import GenerativeSettings
     from headrank.jobs.finished_blocks import Finished
-    from headrank.jobs.job import stage
+    from headrank.jobs.job import job
     from headrank.jobs.shards import join_frames
     from headrank.methods.ask import rerank_asked
     from headrank.process.progress import whole_job
@@ -60,5 +60,5 @@ def main(inputs, params, outputs):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads):
         main(snakemake.input, snakemake.params, snakemake.output)

@@ -6,7 +6,7 @@ with uncollected(for_good=True):
     from headrank.bench.plan import Plan, measure_plan_growth
     from headrank.bench.record import write_rounds
     from headrank.data.atomic import write_parquet
-    from headrank.jobs.job import stage
+    from headrank.jobs.job import job
 
 
 def main(shape, plan, varied, device, outputs):
@@ -17,7 +17,7 @@ def main(shape, plan, varied, device, outputs):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads):
         main(
             snakemake.wildcards.shape,
             dict(snakemake.params.plan),

@@ -3,7 +3,7 @@
 from headrank.data.atomic import write_parquet
 from headrank.heads.head_map import head_map
 from headrank.heads.head_set import HeadSet
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 
 
 def main(paths, cells, outputs):
@@ -14,5 +14,5 @@ def main(paths, cells, outputs):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(snakemake.input.heads, snakemake.params.cells, snakemake.output)

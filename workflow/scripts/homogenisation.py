@@ -8,7 +8,7 @@ from headrank.data.atomic import write_parquet
 from headrank.data.trec import read_qrels
 from headrank.evaluation.middle_zone import ZoneSettings
 from headrank.evaluation.pooled_scores import pooled_homogenisation
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 
 
 def main(rankings, qrels, cells, zone, averages, logarithmic, outputs):
@@ -24,7 +24,7 @@ def main(rankings, qrels, cells, zone, averages, logarithmic, outputs):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(
             snakemake.input.rankings,
             snakemake.input.qrels,

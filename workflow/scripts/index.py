@@ -1,7 +1,7 @@
 """Index a collection for BM25, once for all that share its documents."""
 
 from headrank.data.collections import open_collection
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 from headrank.retrieval.bm25_index import build_index
 
 
@@ -10,7 +10,7 @@ def main(name, spec, k1, b, directory):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(
             snakemake.wildcards.collection,
             snakemake.params.spec,

@@ -6,7 +6,7 @@ from headrank.process.large_imports import uncollected
 
 with uncollected(for_good=True):
     from headrank.engine.backbone import read_config
-    from headrank.jobs.job import stage
+    from headrank.jobs.job import job
 
 
 def main(config, decoder, directory):
@@ -21,5 +21,5 @@ def main(config, decoder, directory):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(snakemake.input.config, snakemake.params.decoder, snakemake.output.backbone)

@@ -6,7 +6,7 @@ from headrank.data.atomic import write_parquet
 from headrank.data.collections import open_collection, read_passages
 from headrank.data.training_lists import build_lists
 from headrank.data.trec import read_run
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 from headrank.settings import Settings
 
 
@@ -27,7 +27,7 @@ def main(inputs, settings, samples, seed, output):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(
             snakemake.input,
             snakemake.params.settings,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 from headrank.provenance.manifest import write_manifest
 
 
@@ -11,5 +11,5 @@ def main(output):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(snakemake.output.manifest)

@@ -6,7 +6,7 @@ from headrank.data.atomic import write_parquet
 from headrank.data.training_lists import subset_queries
 from headrank.engine.features import Features
 from headrank.heads.head_set import HeadSet
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 from headrank.settings import Settings
 from headrank.training.pairs import mine_pairs
 
@@ -30,7 +30,7 @@ def main(inputs, given, queries, seed, outputs):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(
             snakemake.input,
             snakemake.params.settings,

@@ -1,9 +1,9 @@
-"""Take the candidates' texts out of the collection, so that no later stage needs the whole of it."""
+"""Take the candidates' texts out of the collection, so that no later job needs the whole of it."""
 
 from headrank.data.collections import open_collection, write_passages
 from headrank.data.trec import read_qrels, read_run
 from headrank.errors import InputError
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 
 
 def main(name, spec, candidates, judged, passages):
@@ -20,7 +20,7 @@ def main(name, spec, candidates, judged, passages):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(
             snakemake.wildcards.collection,
             snakemake.params.spec,

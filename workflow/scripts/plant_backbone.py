@@ -1,7 +1,7 @@
 """Build a backbone with planted heads from the study's own text."""
 
 from headrank.data.collections import read_passages
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 from headrank.planted.mini import build_mini_backbone
 
 
@@ -11,7 +11,7 @@ def main(name, spec, passages, directory):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads):
         main(
             snakemake.wildcards.backbone,
             snakemake.params.spec,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from headrank.data.collections import read_passages
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 from headrank.planted.realtext import build_realtext
 
 
@@ -13,7 +13,7 @@ def main(name, spec, passages, tokenizer, directory):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads):
         main(
             snakemake.wildcards.backbone,
             snakemake.params.spec,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from headrank.data.atomic import write_json
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 from headrank.provenance import record
 
 
@@ -12,7 +12,7 @@ def main(output, configuration, repository, models, skip):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(
             snakemake.output.provenance,
             snakemake.params.configuration,

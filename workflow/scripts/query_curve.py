@@ -6,7 +6,7 @@ from headrank.data.atomic import write_parquet
 from headrank.evaluation.per_query import only
 from headrank.evaluation.query_curve import query_curve
 from headrank.evaluation.significance import Resampling
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 
 
 def main(inputs, metric, numbers, backbone, resampling, outputs):
@@ -20,7 +20,7 @@ def main(inputs, metric, numbers, backbone, resampling, outputs):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(
             snakemake.input,
             snakemake.params.metric,

@@ -14,7 +14,7 @@ with uncollected(for_good=True):
     from headrank.data.trec import write_run
     from headrank.engine.backbone import load_backbone
     from headrank.jobs.finished_blocks import Finished
-    from headrank.jobs.job import stage
+    from headrank.jobs.job import job
     from headrank.jobs.shards import join_frames
     from headrank.process.progress import whole_job
     from headrank.prompts.builder import PromptBuilder
@@ -62,7 +62,7 @@ def ranking(inputs, variant, weights, settings, model, tokens_per_pass):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads):
         main(
             snakemake.input,
             snakemake.params,

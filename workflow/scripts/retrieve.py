@@ -1,13 +1,13 @@
-"""First stage: the best documents of a BM25 index, the collection's official candidates, or a run that is given.
+"""First job: the best documents of a BM25 index, the collection's official candidates, or a run that is given.
 
-``first-stage.trec`` is as deep as its comparison with published figures asks for, ``candidates.trec`` what is reranked.
+``first-job.trec`` is as deep as its comparison with published figures asks for, ``candidates.trec`` what is reranked.
 """
 
 from pathlib import Path
 
 from headrank.data.collections import open_collection
 from headrank.data.trec import read_run, write_run
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 from headrank.retrieval.bm25_index import Bm25Index
 from headrank.retrieval.first_stage import cut, given_candidates, retrieve
 
@@ -22,13 +22,13 @@ def main(name, inputs, stage_name, params, outputs):
         run = read_run(path) if path else open_collection(name, params.spec).official()
         source = path or f"{name}: official candidates"
         run = cut(given_candidates(run, known, source, params.drop_same_id), deepest)
-    tag = "first-stage" if stage_name == "run" else stage_name
+    tag = "first-job" if stage_name == "run" else stage_name
     write_run(outputs.first_stage, run, tag)
     write_run(outputs.candidates, cut(run, params.depth), tag)
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(
             snakemake.wildcards.collection,
             snakemake.input,

@@ -1,10 +1,10 @@
-"""First stage: the documents whose vectors are nearest to the query's, exactly."""
+"""First job: the documents whose vectors are nearest to the query's, exactly."""
 
 from pathlib import Path
 
 from headrank.data.collections import open_collection
 from headrank.data.trec import write_run
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 from headrank.retrieval.dense import DenseIndex, Encoder, EncoderSettings
 from headrank.retrieval.first_stage import cut, retrieve
 
@@ -19,5 +19,5 @@ def main(name, inputs, params, outputs):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads):
         main(snakemake.wildcards.collection, snakemake.input, snakemake.params, snakemake.output)

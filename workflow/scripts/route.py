@@ -7,7 +7,7 @@ from headrank.data.atomic import write_text
 from headrank.engine.features import Features
 from headrank.heads.routing.labels import candidate_heads, label_lists
 from headrank.heads.routing.router import train_router
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 from headrank.settings import Settings
 
 
@@ -32,7 +32,7 @@ def main(inputs, given, seed, outputs):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads):
         main(
             snakemake.input,
             snakemake.params.settings,

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from headrank.data.atomic import write_parquet
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 
 
 def main(paths, cells, output):
@@ -17,5 +17,5 @@ def main(paths, cells, output):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(snakemake.input.routes, snakemake.params.cells, snakemake.output.routes)

@@ -6,7 +6,7 @@ from headrank import __version__
 from headrank.data.training_lists import subset_queries
 from headrank.engine.features import Features
 from headrank.heads.judged import Judged
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 from headrank.methods.table import CRITERIA
 from headrank.settings import Settings
 
@@ -31,7 +31,7 @@ def choose(features, lists, given, seed):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(
             snakemake.input,
             snakemake.params.settings,

@@ -9,7 +9,7 @@ from headrank.data.trec import read_qrels
 from headrank.evaluation.middle_zone import ZoneSettings
 from headrank.evaluation.promoted import promoted_shares
 from headrank.evaluation.significance import Resampling
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 
 
 def main(rankings, qrels, cells, zone, resampling, averages, output):
@@ -20,7 +20,7 @@ def main(rankings, qrels, cells, zone, resampling, averages, output):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(
             snakemake.input.rankings,
             snakemake.input.qrels,

@@ -7,7 +7,7 @@ import yaml
 
 from headrank.data.atomic import write_text
 from headrank.data.trec import read_tag
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 from headrank.provenance.sidecars import sidecar
 
 
@@ -20,5 +20,5 @@ def main(provenance, runs, sidecars):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(snakemake.input.provenance, snakemake.input.runs, snakemake.output)

@@ -6,7 +6,7 @@ from headrank.data.atomic import write_parquet
 from headrank.evaluation.families import compare_on_each_backbone
 from headrank.evaluation.per_query import only
 from headrank.evaluation.significance import Resampling
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 
 
 def main(metrics, metric, pairs, family, averages, resampling, output):
@@ -17,7 +17,7 @@ def main(metrics, metric, pairs, family, averages, resampling, output):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(
             snakemake.input.metrics,
             snakemake.params.metric,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 from headrank.planted.synthetic import generate
 
 
@@ -11,5 +11,5 @@ def main(name, spec, corpus):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(snakemake.wildcards.collection, snakemake.params.spec, snakemake.output.corpus)

@@ -4,7 +4,7 @@ from importlib import import_module
 
 import pandas as pd
 
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 from headrank.tables.write import write_table
 
 
@@ -18,7 +18,7 @@ def main(name, module, frames, options, outputs):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(
             snakemake.wildcards.table,
             snakemake.params.module,

@@ -1,7 +1,7 @@
 """Gather Snakemake's benchmark files: seconds and memory of every job."""
 
 from headrank.data.atomic import write_parquet
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 from headrank.tables.timing import read_benchmarks
 
 
@@ -11,5 +11,5 @@ def main(directory, rules, output):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(snakemake.params.directory, snakemake.params.rules, snakemake.output.timing)

@@ -13,7 +13,7 @@ with uncollected(for_good=True):
     from headrank.data.training_lists import subset_queries
     from headrank.engine.backbone import load_backbone
     from headrank.heads.head_set import HeadSet
-    from headrank.jobs.job import stage
+    from headrank.jobs.job import job
     from headrank.prompts.builder import PromptBuilder
     from headrank.settings import Settings
     from headrank.training.adapter import save_adapter
@@ -56,7 +56,7 @@ def main(inputs, given, queries, seed, model, unfinished, outputs):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads):
         main(
             snakemake.input,
             snakemake.params.settings,

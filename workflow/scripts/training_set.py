@@ -6,7 +6,7 @@ from headrank.data.beir import write_queries
 from headrank.data.collections import open_collection, read_passages, write_passages
 from headrank.data.several import joined
 from headrank.data.trec import read_run, write_qrels, write_run
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 
 
 def main(inputs, outputs):
@@ -18,5 +18,5 @@ def main(inputs, outputs):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(snakemake.input, snakemake.output)

@@ -6,9 +6,9 @@ from headrank.data.atomic import write_parquet
 from headrank.data.trec import read_qrels
 from headrank.engine.features import Features
 from headrank.heads.head_set import HeadSet
-from headrank.heads.replay import Stored
+from headrank.heads.replay import StoredMasses
 from headrank.heads.transfer import transfer
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 from headrank.settings import Settings
 
 
@@ -18,7 +18,7 @@ def main(inputs, backbone, benchmarks, settings, metric, output):
     for name, masses, ranking, judged in zip(
         benchmarks, inputs.masses, inputs.rankings, inputs.qrels, strict=True
     ):
-        stored[name] = Stored.of(Features.load(masses), pd.read_parquet(ranking), settings)
+        stored[name] = StoredMasses.of(Features.load(masses), pd.read_parquet(ranking), settings)
         qrels[name] = read_qrels(judged)
     count = len(HeadSet.load(inputs.heads).heads)
     found = transfer(stored, qrels, count, metric).assign(backbone=backbone, count=count)
@@ -26,7 +26,7 @@ def main(inputs, backbone, benchmarks, settings, metric, output):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(
             snakemake.input,
             snakemake.wildcards.backbone,

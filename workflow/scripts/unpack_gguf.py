@@ -5,7 +5,7 @@ from headrank.process.large_imports import uncollected
 with uncollected(for_good=True):
     from headrank.engine.backbone import read_config
     from headrank.engine.gguf.unpack import unpack_gguf
-    from headrank.jobs.job import stage
+    from headrank.jobs.job import job
 
 
 def main(file, spec, decoder, directory):
@@ -18,7 +18,7 @@ def main(file, spec, decoder, directory):
 
 
 if __name__ == "__main__":
-    with stage(snakemake.log[0]):
+    with job(snakemake.log[0]):
         main(
             snakemake.input.file,
             snakemake.params.spec,

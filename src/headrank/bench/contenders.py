@@ -160,7 +160,7 @@ def frozen(bench: Bench) -> list[Contender]:
 
 
 def generative(bench: Bench, name: str, settings: GenerativeSettings | None = None) -> Contender:
-    """A method of ``headrank.generative``; what it reads is only known when it has run (``counted``)."""
+    """A method of ``headrank.generative``; what it reads is only known when it has run (``with_counts``)."""
     settings = settings or GenerativeSettings()
     chat, work = bench.chat, bench.workload
     passages = tuple(chat.text(f" {d.text}") for d in work.documents)
@@ -173,7 +173,7 @@ def generative(bench: Bench, name: str, settings: GenerativeSettings | None = No
     return Contender(name, bench.backbone.n_layers, 1.0, 0, 0, 0, go)
 
 
-def counted(contender: Contender, bench: Bench, result: Any) -> Contender:
+def with_counts(contender: Contender, bench: Bench, result: Any) -> Contender:
     """The contender with what it read and computed, for those that tell by their calls (``generative``).
 
     With a key/value cache each token is computed once; the LM head gives one row of logits a call or token written.

@@ -16,11 +16,11 @@ from headrank.bench.contenders import (
     Bench,
     Contender,
     at_depth,
-    counted,
     different,
     frozen,
     generative,
     matrix_product,
+    with_counts,
 )
 from headrank.bench.memory import peak_memory
 from headrank.bench.training import training
@@ -57,7 +57,7 @@ def measure(bench: Bench, chosen: Sequence[Contender], rounds: int, slow: float 
         with torch.inference_mode(not contender.training):
             result, memory = peak_memory(contender.run, device)
         taken = time.perf_counter() - begin
-        ready.append((counted(contender, bench, result), memory, taken))
+        ready.append((with_counts(contender, bench, result), memory, taken))
         del result
         logger.info("%s, %d layers: %.2f s the first time", contender.name, contender.layers, taken)
     rng = np.random.default_rng(0)

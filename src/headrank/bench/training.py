@@ -15,7 +15,7 @@ from headrank.bench.alternatives import attention
 from headrank.bench.contenders import Bench, Contender, layers_at, spread_heads
 from headrank.engine.backbone import Backbone
 from headrank.engine.forward import Reading, prompt_states
-from headrank.engine.layer_entry import Entrance
+from headrank.engine.layer_entry import LayerEntry
 from headrank.engine.readout import trained_scores
 from headrank.heads.head_set import HeadSet
 from headrank.settings import Settings
@@ -44,11 +44,11 @@ def training(bench: Bench, depth: float) -> list[Contender]:
     chosen = {layer for layer, _ in heads.heads}
     lowest = min(chosen)
     states = prompt_states(backbone, example.prompt, ["query"], lowest)
-    entrance = Entrance(lowest, states)
+    entry = LayerEntry(lowest, states)
 
-    def ours(entrance: Entrance | None = None) -> float:
+    def ours(entry: LayerEntry | None = None) -> float:
         return _step(
-            backbone, score_list(backbone, heads, example.prompt, settings, entrance), example, settings
+            backbone, score_list(backbone, heads, example.prompt, settings, entry), example, settings
         )
 
     def plain() -> float:
@@ -68,7 +68,7 @@ def training(bench: Bench, depth: float) -> list[Contender]:
         contender("train-plain", backbone.n_layers, on(None, plain)),
         contender("train", layers, on(None, ours)),
         contender("train-chosen", layers, on(chosen, ours)),
-        contender("train-kept", layers - lowest, on(chosen, lambda: ours(entrance))),
+        contender("train-kept", layers - lowest, on(chosen, lambda: ours(entry))),
     ]
 
 

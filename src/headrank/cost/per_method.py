@@ -31,8 +31,8 @@ def cost_per_method(
     rankings: per benchmark the columns qid, tokens and rows (of the prompt, equal for all documents of a query), a row
     per document; calls: per benchmark what generative methods asked, see
     ``generative.calls``. heads: head set -> (layers that it needs, its number of heads). independent: methods whose
-    passages do not see each other. Multiply-adds are a share of one pass of full depth over HeadRank's prompt, or without
-    HeadRank over the shortest.
+    passages do not see each other. Multiply-adds are a share of one pass of full depth over HeadRank's prompt, or
+    without HeadRank over the shortest.
     """
     prompts: dict[Place, list[pd.DataFrame]] = {}
     for place, ranking in rankings:

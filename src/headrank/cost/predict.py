@@ -29,7 +29,7 @@ ROWS, HEADS = 32, 8
 # (headrank.process.heap). Measured, 1.6 to 2.4.
 HEAP = 2
 # Times a pass: forward, once more where gradient checkpointing is on, and backward, which is two.
-TRAINING = 4
+TRAINING_PASSES = 4
 # What the activations of a pass may take on a processor where the configuration leaves it open: no error tells there
 # that memory is short, the process is killed. It lets 1.5B be trained on lists of 40 passages within 12 GB, weights
 # included.

@@ -25,7 +25,7 @@ with uncollected():
 
 from headrank.engine.capture import Capture, Read
 from headrank.engine.last_layer import lean
-from headrank.engine.layer_entry import Entrance, begun_at
+from headrank.engine.layer_entry import LayerEntry, begun_at
 from headrank.engine.layer_masks import LayerMask, Unreadable, layer_mask, masks_by_position
 from headrank.engine.packing import Segment, packed_attention
 from headrank.engine.rotary_lengths import parts, restore_rotary
@@ -104,30 +104,30 @@ def run(
     decoder: nn.Module,
     sequences: Sequence[Sequence[int]],
     capture: Capture,
-    entrance: Entrance | None = None,
+    entry: LayerEntry | None = None,
 ) -> Capture:
     """One forward pass of ``decoder`` (a model without its LM head) over packed segments.
 
     sequences: the token ids of each segment, prefix and branches one behind the other, in the order of
-    ``capture.segments``. entrance: where the pass begins, at the first layer if None. Returns ``capture``, filled.
+    ``capture.segments``. entry: where the pass begins, at the first layer if None. Returns ``capture``, filled.
     Gradients flow into its tensors unless disabled outside. Where rotary positions depend on a text's length
     (``headrank.engine.rotary_lengths``), texts that would have others when read alone get passes of their own. Raises
     Unreadable, which names the model's type, for attention that the engine does not know.
     """
-    for part in parts(decoder.config, sequences, capture, entrance):
-        _pass(decoder, part.sequences, part.capture, part.entrance)
+    for part in parts(decoder.config, sequences, capture, entry):
+        _pass(decoder, part.sequences, part.capture, part.entry)
         part.fill(capture)
     return capture
 
 
 def _pass(
-    decoder: nn.Module, sequences: Sequence[Sequence[int]], capture: Capture, entrance: Entrance | None
+    decoder: nn.Module, sequences: Sequence[Sequence[int]], capture: Capture, entry: LayerEntry | None
 ) -> None:
     layers: Any = decoder.layers
     ending: Any = nullcontext()
     if capture.deepest < len(layers):
         ending = lean(layers[capture.deepest], capture.places())
-    with suppress(_ReadingDone), _states_read(decoder, capture), begun_at(decoder, entrance), ending:
+    with suppress(_ReadingDone), _states_read(decoder, capture), begun_at(decoder, entry), ending:
         _forward(decoder, sequences, capture)
     missing = set(capture.heads) - set(capture.mass)
     if capture.states_layer is not None and not capture.states:

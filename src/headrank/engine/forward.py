@@ -18,7 +18,7 @@ from torch import Tensor
 from headrank.engine.attention import run, states_entering
 from headrank.engine.backbone import Backbone
 from headrank.engine.capture import Capture, Read
-from headrank.engine.layer_entry import Entrance, joined
+from headrank.engine.layer_entry import LayerEntry, joined
 from headrank.engine.packing import Segment
 from headrank.errors import InputError
 from headrank.prompts.builder import Prompt
@@ -26,7 +26,7 @@ from headrank.prompts.builder import Prompt
 log = logging.getLogger(__name__)
 Head = tuple[int, int]
 Source = tuple[str, str]  # (branch: "query" or "null", query span)
-_Begun = tuple[Prompt, Entrance | None]
+_Begun = tuple[Prompt, LayerEntry | None]
 
 
 class PromptTooLong(InputError):
@@ -53,12 +53,12 @@ def read_prompts(
     sources: Iterable[Source],
     tokens_per_pass: int = 0,
     states_layer: int | None = None,
-    entrances: Sequence[Entrance] | None = None,
+    entries: Sequence[LayerEntry] | None = None,
 ) -> Iterator[Reading]:
     """Read prompts one pass at a time; a pass holds as many prompts as fit ``tokens_per_pass`` (at least one).
 
     The pass ends inside the deepest layer of ``heads``; ``states_layer``, if any, must not lie deeper. With
-    ``entrances``, one of each prompt and all of the same layer (``prompt_states``), it begins there; no layer below can
+    ``entries``, one of each prompt and all of the same layer (``prompt_states``), it begins there; no layer below can
     be read. Gradients flow unless the caller disables them. A pass that does not fit the device's memory
     is split in halves, and later ones hold no more than the half that fitted. Raises InputError for a prompt with more
     tokens than the model has positions, PromptTooLong for one that does not fit the memory alone.
@@ -71,8 +71,8 @@ def read_prompts(
 
     batch: list[_Begun] = []
     size = 0
-    begun = zip(prompts, repeat(None)) if entrances is None else zip(prompts, entrances, strict=True)
-    for prompt, entrance in begun:
+    begun = zip(prompts, repeat(None)) if entries is None else zip(prompts, entries, strict=True)
+    for prompt, entry in begun:
         reach = Segment(0, len(prompt.prefix), (), prompt.blocks).reach
         longest = reach + max(len(prompt.query.ids), len(prompt.null.ids))
         if longest > limit:
@@ -84,7 +84,7 @@ def read_prompts(
         if batch and size + length > tokens_per_pass:
             tokens_per_pass = yield from _as_fits(read, batch, tokens_per_pass)
             batch, size = [], 0
-        batch.append((prompt, entrance))
+        batch.append((prompt, entry))
         size += length
     if batch:
         yield from _as_fits(read, batch, tokens_per_pass)
@@ -173,7 +173,7 @@ def _read_batch(
         for branch, span in sources
     ]
     capture = Capture(segments, reads, by_layer, states_layer=states_layer)
-    run(backbone.decoder, sequences, capture, joined([entrance for _, entrance in batch if entrance]))
+    run(backbone.decoder, sequences, capture, joined([entry for _, entry in batch if entry]))
     for index, prompt in enumerate(prompts):
         mass, states = {}, {}
         for offset, source in enumerate(sources):

@@ -12,45 +12,45 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
-class Entrance:
+class LayerEntry:
     """The first layer that runs, and the states that enter it, (1, T, hidden), of all packed tokens in order."""
 
     layer: int
     states: Tensor
 
 
-def joined(entrances: Sequence[Entrance]) -> Entrance | None:
+def joined(entries: Sequence[LayerEntry]) -> LayerEntry | None:
     """Those of prompts that are packed one behind the other; None of none. Raises ValueError for different layers."""
-    if len(entrances) < 2:
-        return entrances[0] if entrances else None
-    layers = {entrance.layer for entrance in entrances}
+    if len(entries) < 2:
+        return entries[0] if entries else None
+    layers = {entry.layer for entry in entries}
     if len(layers) > 1:
         raise ValueError(f"one pass cannot begin at layers {sorted(layers)}")
-    return Entrance(layers.pop(), torch.cat([entrance.states for entrance in entrances], dim=1))
+    return LayerEntry(layers.pop(), torch.cat([entry.states for entry in entries], dim=1))
 
 
 @contextmanager
-def begun_at(decoder: nn.Module, entrance: Entrance | None) -> Iterator[None]:
-    """Lets the decoder's forward passes leave out the layers below the entrance, and hands its states to that layer.
+def begun_at(decoder: nn.Module, entry: LayerEntry | None) -> Iterator[None]:
+    """Lets the decoder's forward passes leave out the layers below the entry, and hands its states to that layer.
 
     Token ids are still embedded, but nothing reads the embeddings: models that scale them need no care. The layers keep
     their places, as decoders look up what a layer is (its window, its rotary positions) by its index.
     """
-    if entrance is None:
+    if entry is None:
         yield
         return
     layers: Any = decoder.layers
-    below = list(layers[: entrance.layer])
+    below = list(layers[: entry.layer])
 
     def pass_on(hidden_states: Tensor, *_: Any, **__: Any) -> Tensor:
         return hidden_states
 
     def replace(_: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         if arguments:
-            return (entrance.states, *arguments[1:]), named
-        return arguments, {**named, "hidden_states": entrance.states}
+            return (entry.states, *arguments[1:]), named
+        return arguments, {**named, "hidden_states": entry.states}
 
-    hook = layers[entrance.layer].register_forward_pre_hook(replace, with_kwargs=True)
+    hook = layers[entry.layer].register_forward_pre_hook(replace, with_kwargs=True)
     for layer in below:
         layer.forward = pass_on
     try:

@@ -27,7 +27,7 @@ def list_shares(mass: Values, epsilon: float, null: Values | None = None) -> Val
     """p_h(i) of R4: (..., documents) masses as shares of the list, which add up to 1.
 
     Calibrated masses can be negative; they count as nothing here. null: masses under the null query. Shares are then
-    divided by theirs and add up to 1 again: but for a constant of the list their logarithm is the pointwise mutual
+    divided by theirs and add up to 1 again: except for a constant of the list their logarithm is the pointwise mutual
     information of query and document under the head's attention. What a document draws whatever is asked, its place in
     the prompt above all, cancels.
     """

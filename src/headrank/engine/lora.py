@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-ADAPTER = "default"
+ADAPTER_NAME = "default"
 _SEEDS = 2**62
 
 
@@ -48,8 +48,8 @@ class Beside(nn.Module):
         super().__init__()
         self.base = module.base_layer
         like = self.base.weight
-        up = module.lora_B[ADAPTER].weight.detach() * module.scaling[ADAPTER]
-        self.register_buffer("down", module.lora_A[ADAPTER].weight.detach().to(like))
+        up = module.lora_B[ADAPTER_NAME].weight.detach() * module.scaling[ADAPTER_NAME]
+        self.register_buffer("down", module.lora_A[ADAPTER_NAME].weight.detach().to(like))
         self.register_buffer("up", up.to(like))
 
     def forward(self, states: Tensor) -> Tensor:
@@ -73,12 +73,12 @@ def for_reading(model: Any) -> nn.Module:
 
 def _forward(module: Any, states: Tensor) -> Tensor:
     base = module.base_layer(states)
-    down, up = module.lora_A[ADAPTER].weight, module.lora_B[ADAPTER].weight
-    rate = getattr(module.lora_dropout[ADAPTER], "p", 0.0) if module.training else 0.0
+    down, up = module.lora_A[ADAPTER_NAME].weight, module.lora_B[ADAPTER_NAME].weight
+    rate = getattr(module.lora_dropout[ADAPTER_NAME], "p", 0.0) if module.training else 0.0
     # Drawn from the generator that checkpoints keep and that recomputing a layer puts back, wherever the states are.
     seed = int(torch.randint(_SEEDS, ())) if rate else 0
     result: Tensor = _Added.apply(  # type: ignore[no-untyped-call]
-        base, states, down, up, module.scaling[ADAPTER], rate, seed
+        base, states, down, up, module.scaling[ADAPTER_NAME], rate, seed
     )
     return result
 

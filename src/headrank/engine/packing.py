@@ -19,8 +19,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from headrank.engine.row_blocks import attention_by_rows
 from headrank.engine.softmax import Softmax
 from headrank.engine.tiles import compiled_attention
-
-Span = tuple[int, int]
+from headrank.prompts.builder import Span
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from headrank.engine.capture import Capture, Read
-from headrank.engine.layer_entry import Entrance
+from headrank.engine.layer_entry import LayerEntry
 from headrank.engine.packing import Segment
 
 
@@ -24,7 +24,7 @@ class Part:
 
     sequences: Sequence[Sequence[int]]
     capture: Capture
-    entrance: Entrance | None
+    entry: LayerEntry | None
     places: Sequence[int]
 
     def fill(self, whole: Capture) -> None:
@@ -45,7 +45,7 @@ class Part:
 
 
 def parts(
-    config: Any, sequences: Sequence[Sequence[int]], capture: Capture, entrance: Entrance | None
+    config: Any, sequences: Sequence[Sequence[int]], capture: Capture, entry: LayerEntry | None
 ) -> Iterator[Part]:
     """The passes that a capture takes, one unless its texts turn by different frequencies."""
     groups: dict[Hashable, dict[int, list[int]]] = {}
@@ -54,10 +54,10 @@ def parts(
             group = groups.setdefault(frequencies(config, segment.reach + length), {})
             group.setdefault(index, []).append(branch)
     if len(groups) < 2:
-        yield Part(sequences, capture, entrance, range(len(capture.reads)))
+        yield Part(sequences, capture, entry, range(len(capture.reads)))
         return
     for group in groups.values():
-        part = _part(group, sequences, capture, entrance)
+        part = _part(group, sequences, capture, entry)
         if part.places:
             yield part
 
@@ -93,7 +93,7 @@ def _part(
     group: dict[int, list[int]],
     sequences: Sequence[Sequence[int]],
     capture: Capture,
-    entrance: Entrance | None,
+    entry: LayerEntry | None,
 ) -> Part:
     segments: list[Segment] = []
     taken: list[list[int]] = []
@@ -115,8 +115,8 @@ def _part(
         Read(*where[read.segment, read.branch], read.start, read.stop)
         for read in (capture.reads[place] for place in places)
     ]
-    if entrance is not None:
-        states = entrance.states
-        entrance = replace(entrance, states=states[:, torch.tensor(tokens, device=states.device)])
+    if entry is not None:
+        states = entry.states
+        entry = replace(entry, states=states[:, torch.tensor(tokens, device=states.device)])
     own_capture = replace(capture, segments=segments, reads=reads, mass={}, rows={}, states=[])
-    return Part(taken, own_capture, entrance, places)
+    return Part(taken, own_capture, entry, places)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from headrank.evaluation.metric import JudgedList, Qrels
-from headrank.evaluation.metrics import Entry, read_metrics
+from headrank.evaluation.metrics import MetricEntry, read_metrics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,7 @@ RANDOM_ORDER, BEST_ORDER = "random-order", "best-order"
 def bounds(
     candidates: Mapping[str, Sequence[str]],
     qrels: Qrels,
-    metrics: Sequence[Entry],
+    metrics: Sequence[MetricEntry],
 ) -> pd.DataFrame:
     """Metrics of every judged query if its candidates are ordered at random (the expected value) and as well as can be.
 

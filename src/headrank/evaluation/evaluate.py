@@ -17,7 +17,7 @@ import pandas as pd
 
 from headrank.errors import InputError
 from headrank.evaluation.metric import NAN, JudgedList, Metric, Qrels, Run
-from headrank.evaluation.metrics import Entry, read_metrics
+from headrank.evaluation.metrics import MetricEntry, read_metrics
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 def evaluate(
     run: Run,
     qrels: Qrels,
-    metrics: Sequence[Entry],
+    metrics: Sequence[MetricEntry],
 ) -> pd.DataFrame:
     """Evaluate a run: one row per judged query and metric, columns ``qid``, ``metric`` (its name), ``value``.
 

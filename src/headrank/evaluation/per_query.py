@@ -9,7 +9,7 @@ import pandas as pd
 from headrank.evaluation.bounds import bounds
 from headrank.evaluation.evaluate import evaluate
 from headrank.evaluation.metric import Qrels, Run
-from headrank.evaluation.metrics import Entry, read_metrics
+from headrank.evaluation.metrics import MetricEntry, read_metrics
 
 Cell = tuple[str, str, str]
 """(backbone, benchmark, method) of a ranking."""
@@ -22,7 +22,7 @@ def per_query(
     reranked: Mapping[str, Run],
     runs: Iterable[tuple[Cell, Run]],
     qrels: Mapping[str, Qrels],
-    metrics: Sequence[Entry],
+    metrics: Sequence[MetricEntry],
 ) -> pd.DataFrame:
     """A row per benchmark, method, query and metric: backbone, benchmark, method, qid, metric (its title), value.
 
@@ -46,7 +46,7 @@ def per_query(
     return whole[["backbone", "benchmark", "method", "qid", "metric", "value"]]
 
 
-def only(values: pd.DataFrame, metric: Entry) -> pd.DataFrame:
+def only(values: pd.DataFrame, metric: MetricEntry) -> pd.DataFrame:
     """The rows of one metric of a frame that ``per_query`` made."""
     (asked,) = read_metrics([metric])
     return values[values["metric"] == asked.title]

@@ -12,7 +12,7 @@ from typing import Literal
 Unit = Literal["ndcg", "points", "share", "count"]
 
 SCALES = ("0.6B", "1.7B", "4B")
-MODELS = {"Qwen/Qwen3-0.6B": "0.6B", "Qwen/Qwen3-1.7B": "1.7B", "Qwen/Qwen3-4B": "4B"}
+PAPER_MODELS = {"Qwen/Qwen3-0.6B": "0.6B", "Qwen/Qwen3-1.7B": "1.7B", "Qwen/Qwen3-4B": "4B"}
 """The paper's backbones by their names on the Hugging Face hub, with the scale that its claims name."""
 
 TRAINING_QUERIES = 211

@@ -17,7 +17,7 @@ from headrank.evaluation.published import (
     CANDIDATES,
     CLAIMS,
     METRIC,
-    MODELS,
+    PAPER_MODELS,
     TRAINING_QUERIES,
     Claim,
 )
@@ -39,7 +39,7 @@ def standing(model: str, queries: int, synthetic: bool, depth: int, metric: str)
     collection was made by the study. depth: candidates of a list. metric: the title of what is measured.
     """
     faults = []
-    if model not in MODELS:
+    if model not in PAPER_MODELS:
         faults.append(f"{model} is not a model of the paper" if model else "not the paper's weights")
     if synthetic:
         faults.append("synthetic collections")
@@ -77,7 +77,7 @@ def claim_rows(
     rows = []
     for name, panel, finding in found:
         claim = BY_NAME[name]
-        if model in MODELS and MODELS[model] not in claim.scales:
+        if model in PAPER_MODELS and PAPER_MODELS[model] not in claim.scales:
             continue
         reasons = [finding.reason] if finding.reason else []
         # The number of training queries is itself the claim; it cannot also be a condition of it.
@@ -86,7 +86,7 @@ def claim_rows(
         members = panels.get(panel, ())
         if claim.averaged and len(members) != BENCHMARKS:
             published = False
-            if model in MODELS:
+            if model in PAPER_MODELS:
                 reasons.append(f"{len(members)} benchmarks instead of {BENCHMARKS}")
         rows.append(
             _row(claim, backbone, model, panel)
@@ -109,7 +109,9 @@ def rows_not_run(models: Iterable[str]) -> list[dict[str, object]]:
     there = set(models)
     rows = []
     for claim in CLAIMS:
-        absent = [model for model, scale in MODELS.items() if scale in claim.scales and model not in there]
+        absent = [
+            model for model, scale in PAPER_MODELS.items() if scale in claim.scales and model not in there
+        ]
         if absent:
             reason = f"no backbone is {', '.join(absent)}"
             rows.append(_row(claim, "", ", ".join(absent), "") | {"verdict": NOT_RUN, "reason": reason})
@@ -128,7 +130,7 @@ def claims_frame(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
 
 def _row(claim: Claim, backbone: str, model: str, panel: str) -> dict[str, object]:
     # Beside a model that is not the paper's, the paper's figures would invite a comparison that there is not.
-    papers = not backbone or model in MODELS
+    papers = not backbone or model in PAPER_MODELS
     return {
         "backbone": backbone,
         "model": model,

@@ -75,7 +75,7 @@ def _permutation(passages: int, settings: GenerativeSettings) -> int:
     return settings.new_tokens or passages * LABEL
 
 
-def heapsort(count: int, settings: GenerativeSettings) -> Effort:
+def sifts(count: int, settings: GenerativeSettings) -> Effort:
     """Setwise's: a sift asks at most once a level below where it begins.
 
     All of a heap's sifts are made when it is built, and one from the top for each passage taken but the last.

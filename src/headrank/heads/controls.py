@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from headrank.evaluation.evaluate import evaluate
-from headrank.evaluation.metrics import Entry
+from headrank.evaluation.metrics import MetricEntry
 from headrank.heads.head_set import HeadSet
-from headrank.heads.replay import Stored, layer_heads, random_heads
+from headrank.heads.replay import StoredMasses, layer_heads, random_heads
 
 if TYPE_CHECKING:
     from headrank.data.trec import Qrels, Run
@@ -22,7 +22,7 @@ class Benchmark:
     """One benchmark: its masses, its judgements, and the runs of the methods that are set beside the controls."""
 
     name: str
-    stored: Stored
+    stored: StoredMasses
     qrels: Qrels
     references: Mapping[str, Run]
 
@@ -37,7 +37,7 @@ class Controls:
 
 
 def head_controls(
-    benchmarks: Iterable[Benchmark], heads: HeadSet, backbone: str, metric: Entry, draws: int, seed: int
+    benchmarks: Iterable[Benchmark], heads: HeadSet, backbone: str, metric: MetricEntry, draws: int, seed: int
 ) -> Controls:
     """Rank every benchmark by each layer alone and by ``draws`` random sets of as many heads as ``heads`` has.
 

@@ -10,10 +10,10 @@ import pandas as pd
 from headrank.engine.features import Features
 from headrank.errors import InputError
 from headrank.evaluation.evaluate import evaluate
-from headrank.evaluation.metrics import Entry
+from headrank.evaluation.metrics import MetricEntry
 from headrank.evaluation.significance import Floats, Resampling, bootstrap_interval, mean_of_means
 from headrank.heads.head_set import HeadSet
-from headrank.heads.replay import Stored
+from headrank.heads.replay import StoredMasses
 from headrank.heads.selection import select_headrank
 from headrank.settings import Settings
 
@@ -35,10 +35,10 @@ def depth_heads(features: Features, lists: pd.DataFrame, settings: Settings) -> 
 
 def depth_curve(
     chosen: Iterable[tuple[int, HeadSet]],
-    stored: Sequence[Stored],
+    stored: Sequence[StoredMasses],
     qrels: Sequence[Qrels],
     backbone: str,
-    metric: Entry,
+    metric: MetricEntry,
     settings: Resampling,
 ) -> pd.DataFrame:
     """The metric of each depth's heads, untrained, as a mean over benchmarks, from stored masses.
@@ -60,7 +60,7 @@ def depth_curve(
 
 
 def depth_marks(
-    heads: HeadSet, trained: Iterable[Run], qrels: Sequence[Qrels], backbone: str, metric: Entry
+    heads: HeadSet, trained: Iterable[Run], qrels: Sequence[Qrels], backbone: str, metric: MetricEntry
 ) -> pd.DataFrame:
     """What is marked on the curve: the depth of HeadRank's heads, and there its metric after training.
 
@@ -72,7 +72,7 @@ def depth_marks(
     return pd.DataFrame(marks, columns=["backbone", "kind", "share", "ndcg"])
 
 
-def values_of(runs: Iterable[Run], qrels: Sequence[Qrels], metric: Entry) -> list[Floats]:
+def values_of(runs: Iterable[Run], qrels: Sequence[Qrels], metric: MetricEntry) -> list[Floats]:
     """Of each benchmark the metric of its judged queries, (queries,)."""
     return [
         evaluate(run, judged, [metric])["value"].to_numpy() for run, judged in zip(runs, qrels, strict=True)

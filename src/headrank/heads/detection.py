@@ -105,7 +105,7 @@ def band_of_layers(name: str, judged: Judged) -> HeadSet:
 
 
 def best_layer(name: str, judged: Judged) -> HeadSet:
-    """The layer whose heads together rank best by raw mass: where CompRank points from, as far as one may guess."""
+    """The layer whose heads together rank best by raw mass, from which CompRank points: a guess, no code is public."""
     layers, heads = judged.features.n_layers, judged.features.n_heads
 
     def statistic(values: Array, grades: Grades) -> Array:

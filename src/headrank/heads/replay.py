@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredMasses:
     """One benchmark's masses on a frozen backbone, as ``rerank_frozen`` leaves them, ready to be ranked again.
 
     queries: per query its id, and by prompt position documents, their first-stage ranks, and which of them are empty.
@@ -37,7 +37,7 @@ class Stored:
     logarithm: bool
 
     @classmethod
-    def of(cls, masses: Features, ranking: pd.DataFrame, settings: Settings) -> Stored:
+    def of(cls, masses: Features, ranking: pd.DataFrame, settings: Settings) -> StoredMasses:
         """From stored masses and any ranking of the same pass, which tells where each document stands."""
         queries, shares = [], []
         for qid, group in ranking.groupby("qid", sort=False):

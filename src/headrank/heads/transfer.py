@@ -10,16 +10,19 @@ import numpy as np
 import pandas as pd
 
 from headrank.evaluation.evaluate import evaluate
-from headrank.evaluation.metrics import Entry
+from headrank.evaluation.metrics import MetricEntry
 from headrank.heads.criteria import Array, ndcg_of_heads
-from headrank.heads.replay import Stored
+from headrank.heads.replay import StoredMasses
 
 if TYPE_CHECKING:
     from headrank.data.trec import Qrels
 
 
 def transfer(
-    stored: Mapping[str, Stored], qrels: Mapping[str, Qrels], count: int, metric: Entry = "ndcg@10"
+    stored: Mapping[str, StoredMasses],
+    qrels: Mapping[str, Qrels],
+    count: int,
+    metric: MetricEntry = "ndcg@10",
 ) -> pd.DataFrame:
     """A metric of heads found on one benchmark (source) on each benchmark, itself included.
 
@@ -54,7 +57,7 @@ def _half(qid: str) -> int:
     return zlib.crc32(qid.encode()) % 2
 
 
-def _alone(stored: Stored, qrels: Qrels) -> dict[str, Array]:
+def _alone(stored: StoredMasses, qrels: Qrels) -> dict[str, Array]:
     """(heads,) nDCG@10 of each head alone, of every query with a relevant candidate."""
     found = {}
     for (qid, docids, _, _), shares in zip(stored.queries, stored.shares, strict=True):

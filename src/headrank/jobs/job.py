@@ -1,6 +1,6 @@
-"""One stage of a pipeline: where its messages go, and how it ends when its input is bad.
+"""One job of a pipeline: where its messages go, and how it ends when its input is bad.
 
-A stage writes what it has to say to its own log file. Bad input ends in one line there and on the terminal and in
+A job writes what it has to say to its own log file. Bad input ends in one line there and on the terminal and in
 exit status 5; anything else that goes wrong leaves its traceback in the log.
 """
 
@@ -73,7 +73,7 @@ class LogStream(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def stage(log: str | os.PathLike[str], threads: int | None = None) -> Iterator[None]:
+def job(log: str | os.PathLike[str], threads: int | None = None) -> Iterator[None]:
     """Run the block with stderr, warnings, logging and progress bars going to ``log``.
 
     threads: how many PyTorch, which the script has loaded then, may take.

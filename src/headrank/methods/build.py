@@ -39,7 +39,7 @@ def rerank_released(
     benchmark: str = "",
     tokens_per_pass: int = 0,
 ) -> dict[str, pd.DataFrame]:
-    """Rankings by name of methods as their authors' code runs them: wording, order and spans; a pass for each.
+    """Rankings by name of methods as their authors' code runs them: template, order and spans; a pass for each.
 
     parts: of ``settings`` the prompt's chat family is used; words, titles and instruction are the method's own.
     benchmark: by BEIR's name; ICR asks a question on some of them. The comparison on one prompt is the other, fair
@@ -50,7 +50,7 @@ def rerank_released(
         if not isinstance(entry, Released):
             raise InputError(f"methods: {entry.name!r} has no form of its authors' own")
         prompt = parts.settings.prompt
-        builder = PromptBuilder(parts.backbone.tokenizer, prompt, entry.wording(prompt.family, benchmark))
+        builder = PromptBuilder(parts.backbone.tokenizer, prompt, entry.template(prompt.family, benchmark))
         method = entry.build(parts)
         ranked = rerank_together(parts.backbone, builder, [method], candidates, entry.order, tokens_per_pass)
         frames[entry.name] = ranked[method.name]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from headrank.generative.task import Query, Task
     from headrank.heads.head_set import HeadSet
     from headrank.heads.judged import Judged
-    from headrank.prompts.templates import Wording
+    from headrank.prompts.templates import Template
     from headrank.rerankers.method import Method
     from headrank.rerankers.parts import Parts
 
@@ -93,10 +93,10 @@ class Frozen(Entry):
 class Released(Frozen):
     """A method as its authors' code runs it, with a prompt, and so a pass, of its own.
 
-    wording: by chat family and BEIR's name of the benchmark. order: of the candidates in the prompt.
+    template: by chat family and BEIR's name of the benchmark. order: of the candidates in the prompt.
     """
 
-    wording: Callable[[str, str], Wording]
+    template: Callable[[str, str], Template]
     order: str
 
 

@@ -18,7 +18,7 @@ from headrank.planted.circuits import Rotary
 from headrank.planted.embeddings import token_vectors
 from headrank.planted.families import word_families
 from headrank.planted.specs import RealTextSpec
-from headrank.planted.wiring import layout_of, plant, token_states
+from headrank.planted.wiring import layout_of, plant_heads, token_states
 from headrank.prompts.builder import PromptBuilder
 from headrank.prompts.text_encoder import TextEncoder, truncate
 from headrank.settings import PromptSettings
@@ -72,7 +72,7 @@ def build_realtext(
     }
     sink = tokenizer(FIRST_TOKEN, add_special_tokens=False)["input_ids"]
     states = token_states(checked, vectors, families, sink, sorted(starts), sorted(ends))
-    model, roles = plant(checked, states, where)
+    model, roles = plant_heads(checked, states, where)
     truth = {"planted_heads": [[p.layer, p.head, p.quality] for p in checked.planted], "roles": roles}
     save_checkpoint(model, tokenizer, truth, out_dir)
 

@@ -23,7 +23,7 @@ from headrank.planted.language import Language, make_language
 from headrank.planted.specs import CollectionSpec
 from headrank.specs import read_spec
 
-KINDS: dict[str, dict[str, Any]] = {
+DOCUMENT_KINDS: dict[str, dict[str, Any]] = {
     "training": {"queries": 211, "background": 1500},
     "in-domain": {},
     "other-topics": {"held_out_topics": True},
@@ -52,9 +52,9 @@ def generate(spec: Mapping[str, Any], directory: str | os.PathLike[str], where: 
     where: the spec's key in the configuration, for messages. Raises InputError for an unknown kind or key.
     """
     kind = spec.get("kind")
-    if kind not in KINDS:
-        raise InputError(f"{where}.kind: unknown kind {kind!r}; known kinds: {', '.join(KINDS)}")
-    checked = _check(read_spec(CollectionSpec, {**KINDS[str(kind)], **spec}, where), where)
+    if kind not in DOCUMENT_KINDS:
+        raise InputError(f"{where}.kind: unknown kind {kind!r}; known kinds: {', '.join(DOCUMENT_KINDS)}")
+    checked = _check(read_spec(CollectionSpec, {**DOCUMENT_KINDS[str(kind)], **spec}, where), where)
     documents, queries, qrels = _Writer(checked, make_language(checked.language)).write()
     folder = Path(directory)
     write_text(folder / "corpus.jsonl", "".join(json.dumps(d, ensure_ascii=False) + "\n" for d in documents))

@@ -77,7 +77,7 @@ def _unit(rows: Floats) -> Floats:
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12))
 
 
-def plant(spec: RealTextSpec, states: Floats, where: str) -> tuple[Qwen3ForCausalLM, dict[str, str]]:
+def plant_heads(spec: RealTextSpec, states: Floats, where: str) -> tuple[Qwen3ForCausalLM, dict[str, str]]:
     """The model of a spec over given token states, and the role of each head by "layer-head"."""
     rng = np.random.default_rng(spec.seed)
     model = blank_model(spec, len(states), positions=40960)

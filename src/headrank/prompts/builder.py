@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from headrank.errors import InputError
 from headrank.prompts.stems import stems
-from headrank.prompts.templates import Wording
+from headrank.prompts.templates import Template
 from headrank.prompts.text_encoder import TextEncoder, truncate
 from headrank.settings import EncodingSettings, PromptSettings
 
@@ -120,11 +120,11 @@ class Prompt:
 
 
 class PromptBuilder:
-    """Builds prompts of one tokenizer and one wording (R1 of docs/methods.md).
+    """Builds prompts of one tokenizer and one template (R1 of docs/methods.md).
 
     Layout: frame, header, then for each document i a label and its title and text, then the instruction, "Query:", the
     query, and the closing of the chat turn. The documents and everything before them form the prefix that the query's
-    branch and the null query's branch share. ``wording`` takes the place of the settings' instruction, titles and
+    branch and the null query's branch share. ``template`` takes the place of the settings' instruction, titles and
     truncation; by default it is the project's own.
     """
 
@@ -132,19 +132,19 @@ class PromptBuilder:
         self,
         tokenizer: Any,
         settings: PromptSettings | None = None,
-        wording: Wording | None = None,
+        template: Template | None = None,
         encoding: EncodingSettings | None = None,
     ) -> None:
         self.settings = settings or PromptSettings()
         self.encoding = encoding or EncodingSettings()
-        self.wording = wording or Wording(
+        self.template = template or Template(
             instruction=self.settings.instruction,
             titles=self.settings.use_title,
             words=self.settings.truncate_words,
         )
         if self._independent:
             # Each passage stands in the prompt as if it were the only one.
-            self.wording = replace(self.wording, label=self.wording.label.format(1))
+            self.template = replace(self.template, label=self.template.label.format(1))
         if self.encoding.keep < 1:
             raise InputError(f"encoding.keep: {self.encoding.keep} is below 1")
         if self.settings.family not in FAMILIES:
@@ -166,7 +166,7 @@ class PromptBuilder:
                     f"prompt.family: {self.settings.family!r} needs a BOS token, the tokenizer has none"
                 )
             opening.insert(0, tokenizer.bos_token_id)
-        w = self.wording
+        w = self.template
         fixed = self._encoder.encode([w.header, w.before, w.after, w.closing, w.instruction, w.query_label])
         self._opening = (*opening, *fixed[0])
         self._before, self._after, self._end, self._instruction, self._query_label = fixed[1:]
@@ -253,7 +253,7 @@ class PromptBuilder:
 
     def _label_ids(self, count: int) -> list[tuple[int, ...]]:
         if count > len(self._labels):
-            self._labels = self._encoder.encode([self.wording.label.format(i) for i in range(1, count + 1)])
+            self._labels = self._encoder.encode([self.template.label.format(i) for i in range(1, count + 1)])
         return self._labels[:count]
 
     def _passage_ids(self, documents: Sequence[Document]) -> list[tuple[int, ...]]:
@@ -266,8 +266,8 @@ class PromptBuilder:
         return [self._passages[key] for key in keys]
 
     def _passage_key(self, document: Document) -> tuple[str, str]:
-        return (document.title if self.wording.titles else "", document.text)
+        return (document.title if self.template.titles else "", document.text)
 
     def _render(self, title: str, text: str) -> str:
-        body = "\n".join(part for part in (title.strip(), truncate(text.strip(), self.wording.words)) if part)
+        body = "\n".join(part for part in (title.strip(), truncate(text.strip(), self.template.words)) if part)
         return f" {body}" if body else ""

@@ -1,6 +1,6 @@
 """Wordings of the prompt: the project's own, which all methods share, and those of the authors' released code.
 
-Faithful wordings reproduce what the code of ICR, QRHead and CoRe puts into the prompt ("fair and faithful" in
+Faithful templates reproduce what the code of ICR, QRHead and CoRe puts into the prompt ("fair and faithful" in
 docs/methods.md): labels, separators, titles, words kept and the order of the documents. They are still built segment by
 segment, so spans stay exact where the released code counts tokens.
 """
@@ -14,7 +14,7 @@ INFORMATION = "Please find information that are relevant to the following query 
 
 
 @dataclass(frozen=True)
-class Wording:
+class Template:
     """What stands around passages and query.
 
     header: before the first passage. label: before each, ``{}`` being its number from 1. before, after: separators in
@@ -34,9 +34,9 @@ class Wording:
     words: int = 300
 
 
-ICR = Wording(before=" \n\n", closing=" \n\n", query_label=" \n\nQuery:")
+ICR = Template(before=" \n\n", closing=" \n\n", query_label=" \n\nQuery:")
 QRHEAD = replace(ICR, words=400)
-CORE = Wording(
+CORE = Template(
     header=" Here are some paragraphs:\n\n",
     label="[document {}]",
     before="",
@@ -59,28 +59,28 @@ def beir_name(name: str, identifier: str) -> str:
     return path[1] if path[0] == "beir" and len(path) > 1 else name
 
 
-def icr_wording(family: str, benchmark: str = "") -> Wording:
+def icr_template(family: str, benchmark: str = "") -> Template:
     """Of ICR's released code; it asks a question on some benchmarks (by BEIR's name)."""
     question = replace(ICR, instruction=QUESTION_ANSWERING) if benchmark in ICR_QUESTIONS else ICR
     return _for_family(question, family)
 
 
-def qrhead_wording(family: str, benchmark: str = "") -> Wording:
+def qrhead_template(family: str, benchmark: str = "") -> Template:
     """Of QRHead's released code, on every benchmark."""
     return _for_family(QRHEAD, family)
 
 
-def core_wording(family: str, benchmark: str = "") -> Wording:
+def core_template(family: str, benchmark: str = "") -> Template:
     """Of CoRe's released code, on every benchmark."""
     return _for_family(CORE, family)
 
 
-def _for_family(wording: Wording, family: str) -> Wording:
+def _for_family(template: Template, family: str) -> Template:
     if family not in PLAIN_BREAKS:
-        return wording
+        return template
     return replace(
-        wording,
-        before=wording.before.lstrip(" "),
-        closing=wording.closing.lstrip(" "),
-        query_label=wording.query_label.lstrip(" "),
+        template,
+        before=template.before.lstrip(" "),
+        closing=template.closing.lstrip(" "),
+        query_label=template.query_label.lstrip(" "),
     )

@@ -22,7 +22,7 @@ from headrank.engine.scoring import head_scores
 from headrank.prompts.builder import PromptBuilder
 from headrank.rerankers.candidates import Candidates
 from headrank.rerankers.method import Method
-from headrank.rerankers.together import rank_candidates, read_candidates
+from headrank.rerankers.together import rank_candidates, readings_of_candidates
 from headrank.settings import Settings
 
 
@@ -49,7 +49,7 @@ def rerank_frozen(
     rows: dict[str, list[tuple[Any, ...]]] = {method.name: [] for method in methods}
     parts: dict[str, list[NDArray[np.float32]]] = {name: [] for name in (*kernels, "lengths")}
     routes: list[tuple[Any, ...]] = []
-    for c, places, reading, heads in read_candidates(
+    for c, places, reading, heads in readings_of_candidates(
         backbone, builder, [*every, *methods], candidates, settings.candidates.order, tokens_per_pass
     ):
         for method in methods:

@@ -58,7 +58,7 @@ class ReAttn(Method):
         return scores * (1 + self.entropy_weight * spread.to(scores.dtype))
 
     def token_weights(self, reading: Reading, query: str, documents: Sequence[Document]) -> Tensor:
-        """(prefix tokens,): 1 but for tokens of query words."""
+        """(prefix tokens,): 1 except for tokens of query words."""
         asked = self.builder.query_words(query)
         words = [self.builder.passage_words(document) for document in documents]
         count = len(words)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @torch.no_grad()
-def read_candidates(
+def readings_of_candidates(
     backbone: Backbone,
     builder: PromptBuilder,
     methods: Sequence[Method],
@@ -114,7 +114,7 @@ def rerank_together(
 ) -> dict[str, pd.DataFrame]:
     """Rank every query's candidates with every method: method name -> frame of ``COLUMNS`` in ranked order."""
     rows: dict[str, list[tuple[Any, ...]]] = {method.name: [] for method in methods}
-    for c, places, reading, heads in read_candidates(
+    for c, places, reading, heads in readings_of_candidates(
         backbone, builder, methods, candidates, order, tokens_per_pass
     ):
         for method in methods:

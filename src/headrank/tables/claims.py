@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from headrank.errors import InputError
-from headrank.evaluation.published import BY_NAME, MODELS, Unit
+from headrank.evaluation.published import BY_NAME, PAPER_MODELS, Unit
 from headrank.tables.marks import MEAN
 from headrank.tables.names import average_name, backbone_name, method_name
 from headrank.tables.table import MISSING, Cell, Column, Table, count_cell, number_cell, text_cell
@@ -116,7 +116,7 @@ def _heading(row: Mapping[Any, Any]) -> str:
     if not row["backbone"]:
         return _NOT_HERE
     name = backbone_name(row["backbone"])
-    if row["model"] not in MODELS:
+    if row["model"] not in PAPER_MODELS:
         return f"{name} (not the paper's model)"
     return f"{name} (not the paper's conditions)" if row["standing"] else name
 

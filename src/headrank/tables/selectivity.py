@@ -55,7 +55,7 @@ def selectivity_table(
     averages: Mapping[str, Sequence[str]] | None = None,
     chance: float = 0.25,
 ) -> Table:
-    """One row per backbone and method: promotion of relevant and irrelevant documents, their number, the gap.
+    """One row per backbone and method: promotion_cells of relevant and irrelevant documents, their number, the gap.
 
     selectivity: columns backbone, method, group (``relevant`` or ``irrelevant``), promoted (share of the
     group's middle-zone documents in the final top quartile, 0 to 1, NaN when n is 0), n (documents); optional
@@ -63,7 +63,7 @@ def selectivity_table(
     where it was not tested). averages: name -> benchmarks; ``gap_NAME`` is then the gap over their documents. chance:
     the share under a random order, for the caption.
     """
-    shares = promotion(selectivity)
+    shares = promotion_cells(selectivity)
     macro = "macro" in selectivity.columns
     averages = averages or {}
     require(selectivity, [f"gap_{name}" for name in averages], "selectivity")
@@ -121,7 +121,7 @@ def selectivity_table(
     return Table(columns, tuple(groups), f"{caption} Bold: best of each backbone.", "tab:selectivity")
 
 
-def promotion(selectivity: pd.DataFrame) -> dict[tuple[str, str], dict[str, dict[str, float]]]:
+def promotion_cells(selectivity: pd.DataFrame) -> dict[tuple[str, str], dict[str, dict[str, float]]]:
     """(backbone, method) -> group -> promoted, n and, where given, macro; an absent group has NaN and n 0."""
     what = "selectivity"
     shares = [name for name in ("promoted", "macro") if name in selectivity.columns]
@@ -143,10 +143,10 @@ def promotion(selectivity: pd.DataFrame) -> dict[tuple[str, str], dict[str, dict
 
 
 def promotion_gaps(selectivity: pd.DataFrame) -> dict[tuple[str, str], float]:
-    """(backbone, method) -> relevant minus irrelevant promotion, as a share; NaN when a group is absent."""
+    """(backbone, method) -> relevant minus irrelevant promotion_cells, as a share; NaN when a group is absent."""
     return {
         key: share[RELEVANT]["promoted"] - share[IRRELEVANT]["promoted"]
-        for key, share in promotion(selectivity).items()
+        for key, share in promotion_cells(selectivity).items()
     }
 
 

@@ -16,7 +16,7 @@ from headrank.training.examples import Example, split_queries
 
 
 @dataclass(frozen=True)
-class Plan:
+class Schedule:
     """epochs: the lists of each epoch; batches: the number of optimiser steps of each; held: the held-out lists."""
 
     epochs: tuple[tuple[Example, ...], ...]
@@ -44,7 +44,7 @@ class Plan:
         return counts
 
 
-def make_plan(examples: Sequence[Example], settings: Settings) -> Plan:
+def make_plan(examples: Sequence[Example], settings: Settings) -> Schedule:
     """Each epoch sees its own samples of the lists: sample numbers modulo the samples there are.
 
     Raises InputError where no query is left to train on, or none is held out that ``training.patience`` needs.
@@ -60,4 +60,4 @@ def make_plan(examples: Sequence[Example], settings: Settings) -> Plan:
     shown = [{(epoch * per_epoch + i) % samples for i in range(per_epoch)} for epoch in range(t.epochs)]
     epochs = tuple(tuple(e for e in trained if e.sample in some) for some in shown)
     batches = tuple(math.ceil(len(chosen) / t.batch_lists) for chosen in epochs)
-    return Plan(epochs, batches, tuple(e for e in held if e.sample < per_epoch))
+    return Schedule(epochs, batches, tuple(e for e in held if e.sample < per_epoch))

@@ -32,7 +32,7 @@ from headrank.training.epochs import make_plan
 from headrank.training.examples import Example
 from headrank.training.lower_states import LowerStates, first_adapted
 from headrank.training.memory import Meter, RandomState
-from headrank.training.objective import measure, remine
+from headrank.training.objective import measure_heldout, remine
 from headrank.training.run_digest import identity
 from headrank.training.stepper import Stepper
 
@@ -44,7 +44,7 @@ _SAVE_AFTER = 600.0
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """A trained adapter (the peft model), its curve, and what each step cost."""
 
     model: Any
@@ -58,7 +58,7 @@ def train(
     examples: Sequence[Example],
     settings: Settings,
     folder: Path | None = None,
-) -> Trained:
+) -> TrainingResult:
     """Train a LoRA adapter.
 
     Each epoch sees its own samples of the lists (sample numbers modulo the samples there are) in a seeded order.
@@ -90,7 +90,7 @@ def train(
     ends = curve["step"] == curve.groupby("epoch")["step"].transform("max")
     kept = run.now.epoch - 1 if run.best.epoch is None else run.best.epoch
     curve["kept"] = ends & (curve["epoch"] == kept)
-    return Trained(run.model, curve, pd.DataFrame(run.now.costs))
+    return TrainingResult(run.model, curve, pd.DataFrame(run.now.costs))
 
 
 def _check(settings: Settings) -> None:
@@ -217,7 +217,7 @@ class _Run:
         return mined
 
     def _measure(self, epoch: int) -> None:
-        row = measure(self.backbone, self.heads, self.plan.held, self.settings, self.lower)
+        row = measure_heldout(self.backbone, self.heads, self.plan.held, self.settings, self.lower)
         self.now.rows.append({"step": self.now.step, "epoch": epoch, "split": "heldout", **row})
         self.best.offer(row, epoch)
 

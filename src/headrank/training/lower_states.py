@@ -21,7 +21,7 @@ from torch import Tensor
 
 from headrank.engine.backbone import Backbone
 from headrank.engine.forward import prompt_states
-from headrank.engine.layer_entry import Entrance
+from headrank.engine.layer_entry import LayerEntry
 from headrank.training.examples import Example
 from headrank.training.memory import tokens
 
@@ -80,7 +80,7 @@ class LowerStates:
             f" which are read more than once: {gib:.2f} GiB, at most {self.room / 2**30:.2f} GiB of them in memory"
         )
 
-    def entrance(self, example: Example) -> Entrance | None:
+    def entry(self, example: Example) -> LayerEntry | None:
         """Where a pass over the example's prompt begins; None is the bottom."""
         key = example.list_id
         if self.left.get(key, 0) < 1:
@@ -94,7 +94,7 @@ class LowerStates:
         self.left[key] -= 1
         if not self.left[key]:
             self._drop(key)
-        return Entrance(self.layer, states.to(device))
+        return LayerEntry(self.layer, states.to(device))
 
     def close(self) -> None:
         """Forget everything."""

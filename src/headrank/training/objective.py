@@ -14,7 +14,7 @@ from torch import Tensor
 from headrank.data.rankings import rank_documents, run_of
 from headrank.engine.backbone import Backbone
 from headrank.engine.forward import read_prompts
-from headrank.engine.layer_entry import Entrance
+from headrank.engine.layer_entry import LayerEntry
 from headrank.engine.readout import read_out, trained_scores
 from headrank.evaluation.evaluate import evaluate
 from headrank.heads.head_set import HeadSet
@@ -38,10 +38,10 @@ ALL = sys.maxsize
 
 
 def score_list(
-    backbone: Backbone, heads: HeadSet, prompt: Prompt, settings: Settings, entrance: Entrance | None = None
+    backbone: Backbone, heads: HeadSet, prompt: Prompt, settings: Settings, entry: LayerEntry | None = None
 ) -> Tensor:
     """f of R8 by prompt position, (documents,), under the model as it is; differentiable."""
-    return next(score_lists(backbone, heads, [prompt], settings, [entrance] if entrance else None))
+    return next(score_lists(backbone, heads, [prompt], settings, [entry] if entry else None))
 
 
 def score_lists(
@@ -49,11 +49,11 @@ def score_lists(
     heads: HeadSet,
     prompts: Sequence[Prompt],
     settings: Settings,
-    entrances: Sequence[Entrance] | None = None,
+    entries: Sequence[LayerEntry] | None = None,
 ) -> Iterator[Tensor]:
     """``score_list`` of several prompts, read in one pass where the memory suffices."""
     sources = read_out(settings).sources
-    for reading in read_prompts(backbone, prompts, heads.heads, sources, ALL, entrances=entrances):
+    for reading in read_prompts(backbone, prompts, heads.heads, sources, ALL, entries=entries):
         yield trained_scores(reading, settings)
 
 
@@ -65,11 +65,11 @@ def score_examples(
     lower: LowerStates | None = None,
 ) -> list[Tensor]:
     """The scores of lists that share a pass; those whose lower states are known share another one."""
-    entrances = [lower.entrance(example) if lower else None for example in examples]
+    entries = [lower.entry(example) if lower else None for example in examples]
     found: list[Tensor] = []
-    for known, group in groupby(zip(examples, entrances, strict=True), lambda pair: pair[1] is not None):
+    for known, group in groupby(zip(examples, entries, strict=True), lambda pair: pair[1] is not None):
         part = list(group)
-        begun = [entrance for _, entrance in part if entrance] if known else None
+        begun = [entry for _, entry in part if entry] if known else None
         found += score_lists(backbone, heads, [example.prompt for example, _ in part], settings, begun)
     return found
 
@@ -119,7 +119,7 @@ def with_pairs(example: Example, scores: Tensor, settings: Settings, seed: Seque
     return replace(example, pairs=torch.from_numpy(pairs))
 
 
-def measure(
+def measure_heldout(
     backbone: Backbone,
     heads: HeadSet,
     examples: Sequence[Example],

@@ -23,7 +23,7 @@ from headrank.data.digests import file_digest
 from headrank.methods.table import modules_of
 
 ROOT = Path(headrank.__file__).parent
-KINDS = "headrank.evaluation.metrics"
+METRICS_PACKAGE = "headrank.evaluation.metrics"
 # A metric in a string, as ``evaluate`` takes it; without a cut-off it could be any word.
 _METRIC = re.compile(r"([a-z][a-z0-9_]*)(?:\(rel=[0-9]+\))?@[0-9]+")
 TABLE, ENTRIES = ROOT / "methods" / "table.py", ROOT / "methods" / "entries"
@@ -100,7 +100,7 @@ def _imported(path: Path, when_called: bool) -> frozenset[str]:
         if isinstance(node, ast.FunctionDef) and not when_called:
             continue
         if isinstance(node, ast.Constant) and (match := _METRIC.fullmatch(str(node.value))):
-            names.add(f"{KINDS}.{match[1]}")
+            names.add(f"{METRICS_PACKAGE}.{match[1]}")
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

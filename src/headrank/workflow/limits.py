@@ -152,7 +152,7 @@ class Limits:
             lists = (
                 self._queries(study.collections.pools["training"]) * chosen["lists"]["per_query_per_epoch"]
             )
-            return predict.TRAINING * float(lists * chosen["training"]["epochs"])
+            return predict.TRAINING_PASSES * float(lists * chosen["training"]["epochs"])
         # One for all that share a pass, one for each method in its authors' form.
         each = 1 + sum(method.endswith("-faithful") for method in study.frozen) if stage == "frozen" else 1
         whole = [benchmark for benchmark, few in study.ranked(backbone, name).items() if few is None]

@@ -8,13 +8,16 @@ from typing import Any
 
 from headrank.engine.gguf.find import absent, find_gguf
 
-MODELS = ("backbones", "rerankers", "encoders")
+MODEL_SECTIONS = ("backbones", "rerankers", "encoders")
 
 
 def faults_of_places(config: Mapping[str, Any], data: str) -> Iterator[str]:
     """One line for each file that is missing. data: the folder that paths of the configuration are relative to."""
     remedy = "set the key data or the environment variable HEADRANK_DATA"
-    for section, needed in (("collections", "queries.jsonl"), *((name, "config.json") for name in MODELS)):
+    for section, needed in (
+        ("collections", "queries.jsonl"),
+        *((name, "config.json") for name in MODEL_SECTIONS),
+    ):
         for name, spec in config[section].items():
             place = Path(data, spec["path"], needed)
             if spec["source"] == "local" and not (place.exists() or Path(f"{place}.gz").exists()):
@@ -24,7 +27,7 @@ def faults_of_places(config: Mapping[str, Any], data: str) -> Iterator[str]:
             place = Path(data, spec["path"] if key == "run" else "", spec[key] or "", needed)
             if spec[key] and not place.exists():
                 yield f"{section}.{name}.{key}: no {place}; {remedy}"
-    for section in MODELS:
+    for section in MODEL_SECTIONS:
         for name, spec in config[section].items():
             # What neither lies here nor can be fetched.
             if spec["source"] == "gguf" and not spec["id"]:

@@ -14,7 +14,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from headrank.engine import token_chunks
 from headrank.engine.attention import IMPLEMENTATION, Capture, Read, run, states_entering
-from headrank.engine.layer_entry import Entrance
+from headrank.engine.layer_entry import LayerEntry
 from headrank.engine.packing import Segment
 from headrank.engine.supported import check_config, check_model, restore_whole, shorten
 from headrank.errors import InputError
@@ -35,9 +35,9 @@ def alone(read: Read) -> list[int]:
     return ids[: segment.prefix] + ids[begin : begin + segment.branches[read.branch]]
 
 
-def rows(decoder: Any, layers: range, heads: int, entrance: Entrance | None = None) -> dict[int, list[Any]]:
+def rows(decoder: Any, layers: range, heads: int, entry: LayerEntry | None = None) -> dict[int, list[Any]]:
     chosen = {layer: list(range(heads)) for layer in layers}
-    return run(decoder, SEQUENCES, Capture(SEGMENTS, READS, chosen, keep_rows=True), entrance).rows
+    return run(decoder, SEQUENCES, Capture(SEGMENTS, READS, chosen, keep_rows=True), entry).rows
 
 
 def agree(found: dict[int, list[Any]], expected: dict[int, list[Any]]) -> None:
@@ -101,7 +101,7 @@ def test_a_decoder_is_read_right_or_refused_by_name(kind: str, monkeypatch: pyte
     agree(whole, expected)
     # Cut off within the deepest layer, begun at a layer, by chunks, and loaded to a depth.
     agree(rows(decoder, range(1, 2), heads), whole)
-    entering = Entrance(2, states_entering(decoder, SEQUENCES, SEGMENTS, 2))
+    entering = LayerEntry(2, states_entering(decoder, SEQUENCES, SEGMENTS, 2))
     agree(rows(decoder, range(2, depth), heads, entering), whole)
     with monkeypatch.context() as small:
         small.setattr(token_chunks, "BYTES", {"cpu": 1})

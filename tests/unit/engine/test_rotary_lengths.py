@@ -14,7 +14,7 @@ from support import builder, passages, tiny_config, write_checkpoint
 from headrank.engine.attention import attention_rows
 from headrank.engine.backbone import Backbone, load_backbone
 from headrank.engine.forward import prompt_states, read_prompts
-from headrank.engine.layer_entry import Entrance
+from headrank.engine.layer_entry import LayerEntry
 from headrank.engine.rotary_lengths import frequencies
 from headrank.prompts.builder import Prompt
 
@@ -86,8 +86,8 @@ def test_passes_that_begin_at_a_layer_and_states_and_padded_batches(folder: Path
     own, made = backbone(folder, "longrope"), prompts()
     source = [("query", "query")]
     plain = [next(read_prompts(own, [p], HEADS[2:], source, states_layer=1)) for p in made]
-    entrances = [Entrance(2, prompt_states(own, p, ["query"], 2)) for p in made]
-    for given in ({"states_layer": 1}, {"entrances": entrances}):
+    entries = [LayerEntry(2, prompt_states(own, p, ["query"], 2)) for p in made]
+    for given in ({"states_layer": 1}, {"entries": entries}):
         for one, alone in zip(read_prompts(own, made, HEADS[2:], source, 10**6, **given), plain, strict=True):
             torch.testing.assert_close(one.mass[source[0]], alone.mass[source[0]], atol=1e-6, rtol=0)
             for name, states in one.states.items():

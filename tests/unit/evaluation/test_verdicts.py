@@ -12,7 +12,13 @@ import pytest
 from headrank.errors import InputError
 from headrank.evaluation.bootstrap import drawn_sums, percentile_interval
 from headrank.evaluation.findings import ZONE_COLUMNS, Finding, Measurements, findings
-from headrank.evaluation.published import BY_NAME, CLAIMS, MODELS, PROMOTED_IRRELEVANT, PROMOTED_RELEVANT
+from headrank.evaluation.published import (
+    BY_NAME,
+    CLAIMS,
+    PAPER_MODELS,
+    PROMOTED_IRRELEVANT,
+    PROMOTED_RELEVANT,
+)
 from headrank.evaluation.significance import Resampling, bootstrap_interval
 from headrank.evaluation.verdicts import (
     COLUMNS,
@@ -96,7 +102,7 @@ def test_every_claim_is_found_once_per_panel_in_the_order_of_the_published_ones(
 
 
 def test_all_claims_are_reproduced_by_the_papers_model_when_all_are_met() -> None:
-    assert {PAPER, "Qwen/Qwen3-0.6B"} <= set(MODELS)
+    assert {PAPER, "Qwen/Qwen3-0.6B"} <= set(PAPER_MODELS)
     large, small = verdicts(GOOD), verdicts(GOOD, "Qwen/Qwen3-0.6B")
     assert set(large.values()) == set(small.values()) == {REPRODUCED}
     # The paper gives the gap at 4B; R14 looks at RankGPT's format at the smallest scale.
@@ -266,7 +272,7 @@ def test_models_of_the_paper_that_are_absent_are_named() -> None:
     assert rows["highest-mean"]["reason"] == "no backbone is Qwen/Qwen3-1.7B, Qwen/Qwen3-4B"
     assert rows["selectivity-gap"]["reason"] == "no backbone is Qwen/Qwen3-4B"
     assert {row["verdict"] for row in rows.values()} == {NOT_RUN}
-    assert rows_not_run(MODELS) == []
+    assert rows_not_run(PAPER_MODELS) == []
 
 
 def test_partial_evidence_decides_against_a_claim_alone() -> None:

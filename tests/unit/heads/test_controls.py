@@ -7,7 +7,7 @@ import pytest
 
 from headrank.heads.controls import Benchmark, Controls, head_controls
 from headrank.heads.head_set import HeadSet
-from headrank.heads.replay import Stored, random_heads
+from headrank.heads.replay import StoredMasses, random_heads
 
 DOCIDS = ["a", "b"]
 # Two layers of two heads: layer 0 puts a first, layer 1 puts b first.
@@ -16,7 +16,7 @@ HEADS = HeadSet("headrank", "tiny", 2, 2, ((0, 0), (1, 1)), (1.0, 1.0))
 
 
 def benchmark(name: str, relevant: str) -> Benchmark:
-    stored = Stored([("q", DOCIDS, [0, 1], [False, False])], [SHARES], 2, 2, False)
+    stored = StoredMasses([("q", DOCIDS, [0, 1], [False, False])], [SHARES], 2, 2, False)
     run = {"q": [(relevant, 1.0)]}
     return Benchmark(name, stored, {"q": {relevant: 2}, "absent": {"z": 1}}, {"core": run})
 

@@ -11,7 +11,7 @@ from support import lists_frame, made_up_features
 from headrank.evaluation.significance import Resampling, bootstrap_interval
 from headrank.heads.depth import depth_curve, depth_heads, depth_marks
 from headrank.heads.head_set import HeadSet
-from headrank.heads.replay import Stored
+from headrank.heads.replay import StoredMasses
 from headrank.settings import Settings
 
 
@@ -33,9 +33,9 @@ SHARES = np.array([[0.1, 0.9], [0.2, 0.8], [0.8, 0.2], [0.9, 0.1]])
 QRELS = [{"q1": {"a": 2}, "q2": {"a": 2}}, {"q1": {"b": 1}}]
 
 
-def stored(*qids: str) -> Stored:
+def stored(*qids: str) -> StoredMasses:
     queries = [(qid, DOCIDS, [0, 1], [False, False]) for qid in qids]
-    return Stored(queries, [SHARES] * len(qids), 4, 1, False)
+    return StoredMasses(queries, [SHARES] * len(qids), 4, 1, False)
 
 
 def heads(*layers: int) -> HeadSet:

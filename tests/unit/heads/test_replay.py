@@ -10,7 +10,7 @@ from support import builder, made_up_features, passages, tiny_backbone
 from headrank.data.collections import Document
 from headrank.data.rankings import COLUMNS
 from headrank.heads.head_set import HeadSet
-from headrank.heads.replay import Stored, layer_heads, random_heads
+from headrank.heads.replay import StoredMasses, layer_heads, random_heads
 from headrank.prompts.candidate_order import prompt_order
 from headrank.rerankers import headrank
 from headrank.rerankers.candidates import Candidates
@@ -36,7 +36,7 @@ def test_stored_masses_rank_as_a_forward_pass_does(order: str, changes: dict[str
     frames, masses, _ = rerank_frozen(tiny_backbone("qwen3"), builder(), methods, candidates, settings)
     # Any ranking of the pass will do to start from: the other head set's.
     for mine, other in [(0, 1), (1, 0)]:
-        found = Stored.of(masses, frames[str(other)], settings).run(heads[mine].heads)
+        found = StoredMasses.of(masses, frames[str(other)], settings).run(heads[mine].heads)
         for qid, expected in frames[str(mine)].groupby("qid"):
             docids, scores = zip(*found[str(qid)], strict=True)
             assert list(docids) == expected["docid"].tolist()
@@ -54,7 +54,7 @@ def test_ties_are_broken_as_in_the_forward_pass():
     assert shuffled != list("abcd")
     for order, expected in [("best-first", "abcd"), ("best-last", "dcba"), ("shuffled", shuffled)]:
         settings = Settings.from_mapping({"candidates": {"order": order}})
-        run = Stored.of(masses, ranking, settings).run([(0, 0)])
+        run = StoredMasses.of(masses, ranking, settings).run([(0, 0)])
         assert [docid for docid, _ in run["0"]] == list(expected)
 
 

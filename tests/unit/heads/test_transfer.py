@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from headrank.errors import InputError
-from headrank.heads.replay import Stored
+from headrank.heads.replay import StoredMasses
 from headrank.heads.transfer import _half, transfer
 from headrank.tables.transfer import transfer_table
 
@@ -20,9 +20,9 @@ SHARES = np.array([[0.6, 0.3, 0.1], [0.3, 0.4, 0.3], [0.1, 0.3, 0.6]])
 SECOND = 1 / np.log2(3)
 
 
-def benchmark(shares: dict[str, np.ndarray]) -> Stored:
+def benchmark(shares: dict[str, np.ndarray]) -> StoredMasses:
     queries = [(qid, DOCIDS, [0, 1, 2], [False] * 3) for qid in shares]
-    return Stored(queries, list(shares.values()), 1, 3, False)
+    return StoredMasses(queries, list(shares.values()), 1, 3, False)
 
 
 def judged(docid: str) -> dict[str, dict[str, int]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from headrank.jobs.job import stage
+from headrank.jobs.job import job
 from headrank.process.progress import count_as_done, counted, progress, whole_job
 
 
@@ -60,7 +60,7 @@ def test_a_bar_that_was_left_is_no_longer_counted_on(capsys: pytest.CaptureFixtu
 
 
 def test_a_log_holds_lines_and_no_codes(tmp_path: Path) -> None:
-    with stage(tmp_path / "log"):
+    with job(tmp_path / "log"):
         with whole_job(64, "job", "list"):
             for _ in range(4):
                 list(counted(range(16), 16, "block", "list"))

@@ -1,4 +1,4 @@
-"""Faithful wordings: the text that the released code of each method puts into the prompt, piece by piece."""
+"""Faithful templates: the text that the released code of each method puts into the prompt, piece by piece."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from headrank.methods.build import rerank_released
 from headrank.methods.entry import Released
 from headrank.methods.table import FROZEN
 from headrank.prompts.builder import PromptBuilder
-from headrank.prompts.templates import INFORMATION, QUESTION_ANSWERING, Wording, beir_name
+from headrank.prompts.templates import INFORMATION, QUESTION_ANSWERING, Template, beir_name
 from headrank.rerankers.candidates import Candidates
 from headrank.rerankers.parts import Parts
 from headrank.settings import PromptSettings, Settings
@@ -23,16 +23,16 @@ DOCUMENTS = (Document("a", "Oak", "a tree " * 150), Document("b", "", "a stone")
 FRAME, END = "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"
 
 
-def wording_of(method: str, family: str = "qwen3", benchmark: str = "") -> Wording:
+def template_of(method: str, family: str = "qwen3", benchmark: str = "") -> Template:
     entry = FROZEN[f"{method}-faithful"]
     assert isinstance(entry, Released)
-    return entry.wording(family, benchmark)
+    return entry.template(family, benchmark)
 
 
 def text_of(method: str, family: str = "qwen3", benchmark: str = "") -> str:
-    """The whole prompt as text; the wording does not depend on the frame that the tokenizer knows."""
-    wording = wording_of(method, family, benchmark)
-    prompt = PromptBuilder(byte_tokenizer(), PromptSettings(), wording).build("which tree", DOCUMENTS)
+    """The whole prompt as text; the template does not depend on the frame that the tokenizer knows."""
+    template = template_of(method, family, benchmark)
+    prompt = PromptBuilder(byte_tokenizer(), PromptSettings(), template).build("which tree", DOCUMENTS)
     return byte_tokenizer().decode([*prompt.prefix, *prompt.query.ids], skip_special_tokens=False)
 
 
@@ -55,7 +55,7 @@ def test_the_full_study_asks_questions_where_icr_does() -> None:
     """Whatever the configuration calls them."""
     config = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text(encoding="utf-8"))
     names = {d: beir_name(d, config["collections"][d].get("id", "")) for d in config["panel"]}
-    asked = {d for d, name in names.items() if wording_of("icr", "", name).instruction == QUESTION_ANSWERING}
+    asked = {d for d, name in names.items() if template_of("icr", "", name).instruction == QUESTION_ANSWERING}
     assert asked == {"trec-covid", "fiqa", "touche", "dbpedia", "nq"}
     assert beir_name("mine", "") == beir_name("mine", "beir") == "mine"
     assert beir_name("mine", "msmarco-passage/trec-dl-2019/judged") == "mine"
@@ -64,8 +64,8 @@ def test_the_full_study_asks_questions_where_icr_does() -> None:
 def test_qrhead_keeps_more_words_and_never_asks() -> None:
     long = (Document("a", "", "w " * 500),)
     for method, kept in [("icr", 300), ("qrhead", 400)]:
-        wording = wording_of(method)
-        prompt = PromptBuilder(byte_tokenizer(), PromptSettings(), wording).build("q", long)
+        template = template_of(method)
+        prompt = PromptBuilder(byte_tokenizer(), PromptSettings(), template).build("q", long)
         start, stop = prompt.text[0]
         assert byte_tokenizer().decode(prompt.prefix[start:stop]).split() == ["w"] * kept
     assert text_of("qrhead", benchmark="fiqa") == text_of("icr")

@@ -23,7 +23,7 @@ from trainable import HEADS, adapter_weights, examples, make_settings, truncated
 
 from headrank.heads.head_set import HeadSet
 from headrank.training import checkpoint, loop, objective, stepper
-from headrank.training.loop import Trained, train
+from headrank.training.loop import TrainingResult, train
 
 # Three steps an epoch, nine in all; checkpoints behind every second step and behind each epoch.
 TRAINING: dict[str, Any] = {"epochs": 3, "checkpoint_every": 2, "lora_dropout": 0.2, "early_stopping": "ndcg"}
@@ -43,17 +43,17 @@ def settings_of(name: str) -> Any:
     return make_settings(**changes)
 
 
-def run(name: str, folder: Path | None, **given: Any) -> Trained:
+def run(name: str, folder: Path | None, **given: Any) -> TrainingResult:
     return train(truncated(), HEADS, given.get("lists", examples()), settings_of(name), folder)
 
 
 @cache
-def uninterrupted(name: str) -> Trained:
+def uninterrupted(name: str) -> TrainingResult:
     return run(name, None)
 
 
-def same(found: Trained, expected: Trained) -> None:
-    """Equal to the last bit, but for times and memory."""
+def same(found: TrainingResult, expected: TrainingResult) -> None:
+    """Equal to the last bit, except for times and memory."""
     pd.testing.assert_frame_equal(found.curve, expected.curve, check_exact=True)
     weights, others = adapter_weights(found.model), adapter_weights(expected.model)
     assert weights.keys() == others.keys()

@@ -14,12 +14,12 @@ from trainable import COMPRANK, HEADS, adapter_weights, examples, make_settings,
 
 from headrank.engine.backbone import load_backbone
 from headrank.engine.forward import prompt_states
-from headrank.engine.layer_entry import Entrance
+from headrank.engine.layer_entry import LayerEntry
 from headrank.heads.head_set import HeadSet
 from headrank.settings import TrainingSettings
 from headrank.training import lower_states
 from headrank.training.adapter import attach_lora
-from headrank.training.loop import Trained, train
+from headrank.training.loop import TrainingResult, train
 from headrank.training.lower_states import LowerStates, first_adapted
 from headrank.training.objective import score_list
 
@@ -27,12 +27,12 @@ from headrank.training.objective import score_list
 TRAINING: dict[str, Any] = {"modules": "chosen-qk", "epochs": 3, "lora_dropout": 0.1}
 
 
-def fit(folder: Path | None = None, documents: str = "joint", **changes: dict[str, Any]) -> Trained:
+def fit(folder: Path | None = None, documents: str = "joint", **changes: dict[str, Any]) -> TrainingResult:
     settings = make_settings(**{**changes, "training": {**TRAINING, **changes.get("training", {})}})
     return train(truncated(), HEADS, examples(documents), settings, folder)
 
 
-def weights(done: Trained) -> dict[str, torch.Tensor]:
+def weights(done: TrainingResult) -> dict[str, torch.Tensor]:
     return adapter_weights(done.model)
 
 
@@ -48,13 +48,13 @@ def test_a_pass_that_begins_at_a_layer_reads_what_a_whole_pass_reads(kind: str):
             states = prompt_states(backbone, prompt, ["query"], layer)
             assert states.shape[:2] == (1, len(prompt.prefix) + len(prompt.query.ids))
             with count_calls({str(i): layers[i].self_attn for i in range(4)}) as calls:
-                cut = score_list(backbone, heads, prompt, settings, Entrance(layer, states))
+                cut = score_list(backbone, heads, prompt, settings, LayerEntry(layer, states))
             assert torch.equal(cut, whole)
             assert calls == {str(i): int(i >= layer) for i in range(4)}
         # The decoder is as it was.
         assert backbone.decoder.layers is layers
         assert torch.equal(score_list(backbone, heads, prompt, settings), whole)
-        other = Entrance(1, torch.zeros_like(prompt_states(backbone, prompt, ["query"], 1)))
+        other = LayerEntry(1, torch.zeros_like(prompt_states(backbone, prompt, ["query"], 1)))
         assert not torch.equal(score_list(backbone, heads, prompt, settings, other), whole)
         with pytest.raises(ValueError, match=r"layers \[2\] were not reached"):
             score_list(backbone, heads, prompt, settings, replace(other, layer=3))
@@ -65,7 +65,7 @@ def test_a_layer_is_left_even_when_the_pass_fails():
     backbone = truncated()
     layers: Any = backbone.decoder.layers
     prompt = examples()[0].prompt
-    wrong = Entrance(1, torch.zeros(1, 3, 48))
+    wrong = LayerEntry(1, torch.zeros(1, 3, 48))
     with pytest.raises(RuntimeError):
         score_list(backbone, HEADS, prompt, make_settings(), wrong)
     assert backbone.decoder.layers is layers
@@ -166,11 +166,11 @@ def test_a_disk_that_fails_costs_time_alone(
 def test_memory_is_given_back_after_the_last_use():
     backbone, example = truncated(), examples()[0]
     lower = LowerStates(backbone, 1, {example.list_id: 3}, 1e9)
-    states = [lower.entrance(example) for _ in range(3)]
+    states = [lower.entry(example) for _ in range(3)]
     assert all(torch.equal(a.states, states[0].states) for a in states)  # type: ignore[union-attr]
     assert (lower.room, lower._memory) == (1e9, {})
     # Once more than was foreseen (a step repeated): the whole pass.
-    assert lower.entrance(example) is None
+    assert lower.entry(example) is None
 
 
 def said(layer: int, uses: dict[int, int], room: float, **config: float) -> str:
@@ -179,7 +179,7 @@ def said(layer: int, uses: dict[int, int], room: float, **config: float) -> str:
         setattr(backbone.model.config, name, value)
     lower = LowerStates(backbone, layer, uses, room)
     line = lower.describe(examples())
-    kept = lower.entrance(examples()[0]) is not None
+    kept = lower.entry(examples()[0]) is not None
     assert kept == line.startswith("the states")
     return line
 
@@ -204,4 +204,4 @@ def test_in_16_bits_the_states_are_the_model_s():
     assert states.dtype == torch.bfloat16
     with torch.no_grad():
         whole = score_list(backbone, HEADS, prompt, settings)
-        assert torch.equal(score_list(backbone, HEADS, prompt, settings, Entrance(1, states)), whole)
+        assert torch.equal(score_list(backbone, HEADS, prompt, settings, LayerEntry(1, states)), whole)

@@ -9,14 +9,14 @@ import torch
 from support import count_calls
 from trainable import COMPRANK, HEADS, adapter_weights, examples, make_settings, truncated
 
-from headrank.engine.layer_entry import Entrance, joined
-from headrank.training.loop import Trained, train
+from headrank.engine.layer_entry import LayerEntry, joined
+from headrank.training.loop import TrainingResult, train
 from headrank.training.lower_states import LowerStates
 from headrank.training.memory import passes, tokens
 from headrank.training.objective import score_examples
 
 
-def trained(per_pass: int, documents: str = "joint", **changes: dict[str, Any]) -> tuple[Trained, int]:
+def trained(per_pass: int, documents: str = "joint", **changes: dict[str, Any]) -> tuple[TrainingResult, int]:
     """What was trained, and how often the lowest layer ran."""
     given = {"lora_dropout": 0.0, "tokens_per_pass": per_pass, **changes.pop("training", {})}
     backbone = truncated()
@@ -78,6 +78,6 @@ def test_lists_whose_lower_states_are_known_stand_beside_others():
 def test_a_pass_begins_at_one_layer():
     states = torch.zeros(1, 2, 3)
     assert joined([]) is None
-    assert joined([Entrance(1, states), Entrance(1, states)]).states.shape == (1, 4, 3)
+    assert joined([LayerEntry(1, states), LayerEntry(1, states)]).states.shape == (1, 4, 3)
     with pytest.raises(ValueError, match=r"layers \[1, 2\]"):
-        joined([Entrance(1, states), Entrance(2, states)])
+        joined([LayerEntry(1, states), LayerEntry(2, states)])

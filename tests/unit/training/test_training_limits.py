@@ -16,7 +16,7 @@ from trainable import HEADS, adapter_weights, examples, fit, make_settings, trun
 from headrank.engine.backbone import Backbone, load_backbone
 from headrank.errors import InputError
 from headrank.training import loop, objective, stepper
-from headrank.training.loop import Trained, train
+from headrank.training.loop import TrainingResult, train
 from headrank.training.memory import tokens
 
 DROPOUT = {"lora_dropout": 0.2, "epochs": 1}
@@ -202,7 +202,7 @@ def test_gradient_checkpointing_gives_identical_gradients(dropout: float):
     assert all(torch.equal(saving[name], value) for name, value in plain.items())
 
 
-def in_16_bits(dtype: str = "bfloat16", **changes: Any) -> tuple[Backbone, Trained]:
+def in_16_bits(dtype: str = "bfloat16", **changes: Any) -> tuple[Backbone, TrainingResult]:
     backbone = load_backbone(checkpoint("qwen3"), depth=HEADS.depth, dtype=dtype)
     return backbone, train(backbone, HEADS, examples(), make_settings(training=changes))
 
@@ -243,7 +243,7 @@ def test_in_16_bits_training_is_close_to_float32():
     assert last < 0.8 * first
     assert found.iloc[0] == pytest.approx(first, rel=0.05)
     assert found.iloc[-1] == pytest.approx(last, abs=0.15 * (first - last))
-    # The same direction, but for rounding.
+    # The same direction, except for rounding.
     moved = [torch.cat([w[n].flatten() for n in sorted(w) if "lora_B" in n]) for w in (weights, expected)]
     assert torch.cosine_similarity(*moved, dim=0) > 0.9
 

@@ -39,7 +39,7 @@ class Tensor:
 class Header:
     """What stands before the weights.
 
-    metadata: every key; of arrays of strings only their length, but for those that were asked for. places: key ->
+    metadata: every key; of arrays of strings only their length, except for those that were asked for. places: key ->
     (start, stop) of its bytes, type and value included. arrays: keys of arrays. table: (start, stop) of the table of
     tensors. data: where the weights begin.
     """

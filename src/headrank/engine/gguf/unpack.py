@@ -39,8 +39,8 @@ def unpack_gguf(
 ) -> None:
     """Write a GGUF file's model into a folder: configuration, weights, tokenizer and where it is from (``ORIGIN``).
 
-    Weights are bfloat16, but for a file that holds all its matrices in float32, which stays as it is. The values of a
-    quantised weight need up to 21 bits; rounded to 8 they are off by 2 ** -9 at most, an order less than by quantising
+    Weights are bfloat16, except for a file that holds all its matrices in float32, which stays as it is. The values of
+    a quantised weight need up to 21 bits; rounded to 8 they are off by 2 ** -9 at most, an order less than by quantising
     to 4 or 5 bits, and passes compute in bfloat16 anyway (docs/scale.md has both effects). float16, finer and as
     large, has not the range for these models' hidden states.
 

@@ -16,7 +16,7 @@ from typing import Any
 from headrank.errors import InputError
 from headrank.evaluation.metric import Kind, Metric
 
-Entry = str | Mapping[str, Any] | Metric
+MetricEntry = str | Mapping[str, Any] | Metric
 """``NAME``, ``NAME@K``, ``NAME(rel=LEVEL)@K``, or a mapping with the keys ``name`` and ``relevance_level``."""
 
 _NAME = re.compile(r"([a-z][a-z0-9_]*)(?:\(rel=([0-9]+)\))?(?:@([1-9][0-9]*))?")
@@ -33,7 +33,7 @@ def spellings() -> list[str]:
     return [written for name, kind in kinds().items() for written in kind.spellings(name)]
 
 
-def read_metrics(entries: Iterable[Entry], where: str = "metrics") -> tuple[Metric, ...]:
+def read_metrics(entries: Iterable[MetricEntry], where: str = "metrics") -> tuple[Metric, ...]:
     """The metrics of a list, each once.
 
     where: the place of the list, at the beginning of messages. Raises InputError on an empty list, a name that no file
@@ -50,17 +50,17 @@ def read_metrics(entries: Iterable[Entry], where: str = "metrics") -> tuple[Metr
     return tuple(metrics)
 
 
-def modules_of_metrics(entries: Iterable[Entry]) -> list[str]:
+def modules_of_metrics(entries: Iterable[MetricEntry]) -> list[str]:
     """The modules that say what these metrics are, each once."""
     return list(dict.fromkeys(f"{__name__}.{metric.stem}" for metric in read_metrics(entries)))
 
 
-def main_metric(entries: Sequence[Entry]) -> Metric:
+def main_metric(entries: Sequence[MetricEntry]) -> Metric:
     """The first of a list, which tables and figures show."""
     return read_metrics(entries)[0]
 
 
-def _read(entry: Entry, where: str) -> Metric:
+def _read(entry: MetricEntry, where: str) -> Metric:
     if isinstance(entry, Metric):
         return entry
     name, level = (entry, None) if isinstance(entry, str) else (entry["name"], entry.get("relevance_level"))

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from headrank.methods.entry import CUT_BRANCHES, CUT_PASS, RELEASED, Criterion, Frozen, Released, Trained
-from headrank.prompts.templates import core_wording
+from headrank.prompts.templates import core_template
 
 if TYPE_CHECKING:
     from headrank.heads.head_set import HeadSet
@@ -72,7 +72,7 @@ METHODS = (
         cost=CUT_BRANCHES,
         head_set="core",
         build=_core_released,
-        wording=core_wording,
+        template=core_template,
         order="best-first",
     ),
     Trained(

@@ -14,7 +14,7 @@ from headrank.methods.entry import (
     Frozen,
     Released,
 )
-from headrank.prompts.templates import icr_wording
+from headrank.prompts.templates import icr_template
 
 if TYPE_CHECKING:
     from headrank.heads.head_set import HeadSet
@@ -94,7 +94,7 @@ METHODS = (
         about="ICR's own prompt, order and spans",
         cost=TWO_BRANCHES,
         build=ICR.build,
-        wording=icr_wording,
+        template=icr_template,
         order="best-last",
     ),
     SELECTIVE_ICR,
@@ -106,7 +106,7 @@ METHODS = (
         cost=CUT_BRANCHES,
         head_set="selective-icr",
         build=SELECTIVE_ICR.build,
-        wording=icr_wording,
+        template=icr_template,
         order="best-last",
     ),
 )

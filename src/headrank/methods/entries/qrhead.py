@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from headrank.methods.entry import CUT_BRANCHES, CUT_PASS, RELEASED, Criterion, Frozen, Released, Trained
-from headrank.prompts.templates import qrhead_wording
+from headrank.prompts.templates import qrhead_template
 
 if TYPE_CHECKING:
     from headrank.heads.head_set import HeadSet
@@ -75,7 +75,7 @@ METHODS = (
         cost=CUT_BRANCHES,
         head_set="qrhead",
         build=QRHEAD.build,
-        wording=qrhead_wording,
+        template=qrhead_template,
         order="best-last",
     ),
     Trained(

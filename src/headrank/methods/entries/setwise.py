@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from headrank.generative.effort import heapsort, one_short_answer
+from headrank.generative.effort import one_short_answer, sifts
 from headrank.methods.entry import ONE_PASS, Asked
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ PLACE = 20
 METHODS = (
     Asked(
         name="setwise",
-        title="Setwise, heapsort",
-        about="heapsort over sets of 4 (2310.09497)",
+        title="Setwise, sifts",
+        about="sifts over sets of 4 (2310.09497)",
         cost="about N/3 + 30 passes",
         ask=_setwise,
-        effort=heapsort,
+        effort=sifts,
         writes=True,
     ),
     Asked(

@@ -114,7 +114,7 @@ def heads_difference(one: Path, other: Path) -> str:
     return "; ".join(told)
 
 
-def kind_of(name: str) -> str:
+def artefact_kind(name: str) -> str:
     """What a file of a results folder is, by its path."""
     parts = name.split("/")
     if parts[0] == "tables" and name.endswith(".csv"):
@@ -151,6 +151,6 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         raise InputError(f"{path}: no readable parquet file ({reason}); run headrank check") from None
 
 
-def kinds() -> Sequence[str]:
+def artefact_kinds() -> Sequence[str]:
     """Kinds of artefacts, those that matter most first."""
     return [*TOLD, "other files"]

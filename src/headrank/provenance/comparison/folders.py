@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from headrank.provenance import NAME, read_provenance
-from headrank.provenance.comparison.artefacts import TOLD, kind_of, kinds
+from headrank.provenance.comparison.artefacts import TOLD, artefact_kind, artefact_kinds
 from headrank.provenance.comparison.origins import Origins, compare_origins
 from headrank.provenance.manifest import artefacts
 
@@ -50,10 +50,10 @@ def compare_folders(one: str | os.PathLike[str], other: str | os.PathLike[str]) 
     left, right = Path(one), Path(other)
     origins = compare_origins(read_provenance(left), read_provenance(right))
     mine, yours = (set(filter(_counts, artefacts(place))) for place in (left, right))
-    counts = dict.fromkeys(kinds(), 0)
+    counts = dict.fromkeys(artefact_kinds(), 0)
     differing: dict[str, list[tuple[str, str]]] = {kind: [] for kind in counts}
     for name in sorted(mine & yours):
-        kind = kind_of(name)
+        kind = artefact_kind(name)
         counts[kind] += 1
         # Sidecars repeat provenance, machine included: that they are there is all that counts.
         if name.endswith(_SIDECAR) or filecmp.cmp(left / name, right / name, shallow=False):

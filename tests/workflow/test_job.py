@@ -1,4 +1,4 @@
-"""A stage's log, its one line for bad input, and its exit status."""
+"""A job's log, its one line for bad input, and its exit status."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 from tqdm import tqdm
 
 from headrank.errors import InputError
-from headrank.jobs.job import BAD_INPUT, FAILED, LogStream, stage
+from headrank.jobs.job import BAD_INPUT, FAILED, LogStream, job
 
 
 def test_messages_go_to_the_log_and_nowhere_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    log = tmp_path / "new" / "stage.log"
-    with stage(log):
+    log = tmp_path / "new" / "job.log"
+    with job(log):
         logging.getLogger("headrank.retrieval").warning("two queries without candidates")
         print("a plain line", file=sys.stderr)
     assert log.read_text(encoding="utf-8").splitlines() == [
@@ -25,14 +25,14 @@ def test_messages_go_to_the_log_and_nowhere_else(tmp_path: Path, capsys: pytest.
     ]
     assert capsys.readouterr().err == ""
     assert sys.stderr is not None
-    logging.getLogger("headrank").warning("after the stage")
+    logging.getLogger("headrank").warning("after the job")
     assert "after" not in log.read_text(encoding="utf-8")
 
 
 def test_bad_input_is_one_line_in_the_log_and_on_the_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as caught, stage(tmp_path / "log"):
+    with pytest.raises(SystemExit) as caught, job(tmp_path / "log"):
         raise InputError("runs/a.trec:3: 4 columns,\nexpected 6")
     assert caught.value.code == BAD_INPUT == 5
     line = "error: runs/a.trec:3: 4 columns, expected 6\n"
@@ -43,7 +43,7 @@ def test_bad_input_is_one_line_in_the_log_and_on_the_terminal(
 def test_another_error_keeps_its_traceback_in_the_log(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as caught, stage(tmp_path / "log"):
+    with pytest.raises(SystemExit) as caught, job(tmp_path / "log"):
         raise KeyError("position")
     assert caught.value.code == FAILED
     shown = capsys.readouterr().err
@@ -55,22 +55,22 @@ def test_another_error_keeps_its_traceback_in_the_log(
 
 
 def test_an_interrupt_goes_on_its_way(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), stage(tmp_path / "log"):
+    with pytest.raises(KeyboardInterrupt), job(tmp_path / "log"):
         raise KeyboardInterrupt
     assert (tmp_path / "log").read_text(encoding="utf-8") == "interrupted\n"
 
 
 def test_the_exit_status_of_a_process_is_that_of_the_stage(tmp_path: Path) -> None:
     program = (
-        "from headrank.jobs.job import stage\nfrom headrank.errors import InputError\n"
-        f"with stage({str(tmp_path / 'log')!r}):\n    raise InputError('key k: missing')\n"
+        "from headrank.jobs.job import job\nfrom headrank.errors import InputError\n"
+        f"with job({str(tmp_path / 'log')!r}):\n    raise InputError('key k: missing')\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (5, "error: key k: missing\n")
 
 
 def test_a_progress_bar_leaves_readable_lines(tmp_path: Path) -> None:
-    with stage(tmp_path / "log"):
+    with job(tmp_path / "log"):
         for step in tqdm(range(500), desc="reading", mininterval=0):
             if step == 250:
                 logging.getLogger("headrank").warning("half way")
@@ -94,6 +94,6 @@ def test_a_long_bar_is_shown_every_interval(tmp_path: Path) -> None:
 
 
 def test_a_line_written_in_pieces_stays_one_line(tmp_path: Path) -> None:
-    with stage(tmp_path / "log"):
+    with job(tmp_path / "log"):
         print("loss", 0.5, "at step", 3, file=sys.stderr)
     assert (tmp_path / "log").read_text(encoding="utf-8") == "loss 0.5 at step 3\n"
