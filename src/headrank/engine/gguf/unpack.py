@@ -39,13 +39,14 @@ def unpack_gguf(
 ) -> None:
     """Write a GGUF file's model into a folder: configuration, weights, tokenizer and where it is from (``ORIGIN``).
 
-    Weights are bfloat16, except for a file that holds all its matrices in float32, which stays as it is. The values of
-    a quantised weight need up to 21 bits; rounded to 8 they are off by 2 ** -9 at most, an order less than by quantising
-    to 4 or 5 bits, and passes compute in bfloat16 anyway (docs/scale.md has both effects). float16, finer and as
-    large, has not the range for these models' hidden states.
+    Weights are bfloat16, except for a file that holds all its matrices in float32, which stays as it is. The values
+    of a quantised weight need up to 21 bits; rounded to 8 they are off by 2 ** -9 at most, an order less than by
+    quantising to 4 or 5 bits, and passes compute in bfloat16 anyway (docs/scale.md has both effects). float16,
+    finer and as large, has not the range for these models' hidden states.
 
-    sha256: what the file must have. told: what to record beside it, such as hub id and revision. Raises InputError for
-    a wrong digest, a file that is cut off, a model or a tokenizer that cannot be read; then nothing of use is left.
+    sha256: what the file must have. told: what to record beside it, such as hub id and revision. Raises InputError
+    for a wrong digest, a file that is cut off, a model or a tokenizer that cannot be read; then nothing of use is
+    left.
     """
     file, target = Path(path), Path(directory)
     _need_package()
