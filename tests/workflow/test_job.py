@@ -51,7 +51,7 @@ def test_another_error_keeps_its_traceback_in_the_log(
     assert shown.count("\n") == 1
     log = (tmp_path / "log").read_text(encoding="utf-8")
     assert "Traceback" in log
-    assert "test_stage.py" in log
+    assert "test_job.py" in log
 
 
 def test_an_interrupt_goes_on_its_way(tmp_path: Path) -> None:
