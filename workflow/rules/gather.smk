@@ -6,13 +6,11 @@ rule gather_frozen:
         parts=shards.parts(rankings.frozen),
         candidates=rankings.benchmarks["candidates"],
     output:
-        **rankings.frozen,
+        **shards.whole(rankings.frozen),
     log:
         logged("gather_frozen/{backbone}.log"),
     benchmark:
         built("benchmarks/gather_frozen/{backbone}.tsv")
-    wildcard_constraints:
-        backbone=one_of(shards.gathered),
     conda:
         "../../envs/model.yaml"
     threads: 1
@@ -32,7 +30,7 @@ use rule gather_frozen as gather_rerank with:
         parts=shards.parts(rankings.of(["{variant}"])),
         candidates=rankings.benchmarks["candidates"],
     output:
-        **rankings.of(["{variant}"]),
+        **shards.whole(rankings.of(["{variant}"])),
     log:
         logged("gather_rerank/{backbone}/{variant}.log"),
     benchmark:
@@ -44,7 +42,7 @@ use rule gather_frozen as gather_generate with:
         parts=shards.parts(rankings.answered(study.written)),
         candidates=rankings.benchmarks["candidates"],
     output:
-        **rankings.answered(study.written),
+        **shards.whole(rankings.answered(study.written)),
     log:
         logged("gather_generate/{backbone}.log"),
     benchmark:
@@ -58,27 +56,25 @@ use rule gather_generate as gather_judge with:
         parts=shards.parts(rankings.answered([JUDGE])),
         candidates=rankings.benchmarks["candidates"],
     output:
-        **rankings.answered([JUDGE]),
+        **shards.whole(rankings.answered([JUDGE])),
     log:
         logged("gather_judge/{backbone}.log"),
     benchmark:
         built("benchmarks/gather_judge/{backbone}.tsv")
     wildcard_constraints:
-        backbone=one_of(b for b in shards.gathered if b in study.judged_apart),
+        backbone=one_of(study.judged_apart),
 
 
 rule gather_features:
     input:
-        parts=shards.parts({"features": [built("features/{backbone}/{pool}.safetensors")]}),
+        parts=shards.parts(rankings.features),
         lists=built("lists/{pool}.parquet"),
     output:
-        features=built("features/{backbone}/{pool}.safetensors"),
+        **shards.whole(rankings.features),
     log:
         logged("gather_features/{backbone}/{pool}.log"),
     benchmark:
         built("benchmarks/gather_features/{backbone}/{pool}.tsv")
-    wildcard_constraints:
-        backbone=one_of(shards.gathered),
     conda:
         "../../envs/evaluate.yaml"
     threads: 1

@@ -14,4 +14,4 @@ def main(parts, lists, output):
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        main(snakemake.input.parts, snakemake.input.lists, snakemake.output.features)
+        main(snakemake.input.parts, snakemake.input.lists, *snakemake.output.features)

@@ -29,7 +29,7 @@ def cost_per_method(
     """A row per backbone and method, see ``tables.cost_table`` for the columns; numbers are means over queries.
 
     rankings: per benchmark the columns qid, tokens and rows (of the prompt, equal for all documents of a query), a row
-    per document; calls: per benchmark what generative methods asked, see
+    per document. calls: per benchmark what generative methods asked, see
     ``generative.calls``. heads: head set -> (layers that it needs, its number of heads). independent: methods whose
     passages do not see each other. Multiply-adds are a share of one pass of full depth over HeadRank's prompt, or
     without HeadRank over the shortest.

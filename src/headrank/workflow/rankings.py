@@ -26,6 +26,11 @@ class Rankings:
             "passages": [f"{place}/{d}/passages.jsonl" for d in panel],
         }
 
+    @property
+    def features(self) -> Files:
+        """What a pool's lists are read into."""
+        return {"features": [f"{self.study.results}features/{{backbone}}/{{pool}}.safetensors"]}
+
     def of(self, methods: Iterable[str]) -> Files:
         """Rankings by these methods, benchmark by benchmark, as TREC runs and as tables."""
         names = list(methods)

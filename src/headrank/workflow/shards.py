@@ -16,11 +16,6 @@ class Shards:
         self.study = study
         self.names = study.shard_names
 
-    @property
-    def gathered(self) -> list[str]:
-        """Backbones whose parts are put together: all, or none where there are no parts."""
-        return list(self.study.models) if self.study.shards > 1 else []
-
     def part(self, file: str) -> str:
         """What a model job writes: the file itself or, with shards, its part of it."""
         if self.study.shards == 1:
@@ -30,6 +25,19 @@ class Shards:
     def own(self, outputs: Files) -> Files:
         """The same of all that a job writes, by what it is."""
         return {name: [self.part(file) for file in files] for name, files in outputs.items()}
+
+    def whole(self, outputs: Files) -> Files:
+        """What a job writes that puts parts together. Without shards it lies where nobody asks for it.
+
+        Patterns that no file can match would do as well, but each is tried for each file that is asked for.
+        """
+        if self.study.shards > 1:
+            return outputs
+        results = self.study.results
+        return {
+            name: [file.replace(results, f"{results}shards/") for file in files]
+            for name, files in outputs.items()
+        }
 
     def log(self, path: str) -> str:
         """A log or benchmark file of its own for each shard."""

@@ -15,7 +15,8 @@ def test_without_shards_a_job_writes_whole_files() -> None:
     assert shards.own({"runs": [RUN]}) == {"runs": [RUN]}
     assert shards.log("logs/mini/frozen/{backbone}.log") == "logs/mini/frozen/{backbone}.log"
     assert shards.number({"backbone": "small"}) == [0, 1]
-    assert shards.gathered == []
+    # Nothing has parts, and what would put them together writes elsewhere.
+    assert shards.whole({"runs": [RUN]}) == {"runs": [RUN.replace("mini/", "mini/shards/")]}
 
 
 def test_each_shard_writes_parts_and_logs_of_its_own() -> None:
@@ -25,7 +26,7 @@ def test_each_shard_writes_parts_and_logs_of_its_own() -> None:
     assert shards.own({"runs": [RUN]}) == {"runs": [part]}
     assert shards.log("logs/mini/frozen/{backbone}.log") == "logs/mini/frozen/{shard}/{backbone}.log"
     assert shards.number({"shard": "2-of-2"}) == [1, 2]
-    assert {"small", "medium", "large"} <= set(shards.gathered)
+    assert shards.whole({"runs": [RUN]}) == {"runs": [RUN]}
 
 
 def test_parts_are_listed_shard_by_shard() -> None:
