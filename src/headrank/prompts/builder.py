@@ -269,5 +269,7 @@ class PromptBuilder:
         return (document.title if self.template.titles else "", document.text)
 
     def _render(self, title: str, text: str) -> str:
-        body = "\n".join(part for part in (title.strip(), truncate(text.strip(), self.template.words)) if part)
+        body = "\n".join(
+            part for part in (title.strip(), truncate(text.strip(), self.template.words)) if part
+        )
         return f" {body}" if body else ""
