@@ -1,6 +1,6 @@
 """Evaluate runs: metrics of every query, one tidy row each; and what the order of the candidates can make of them.
 
-With a fusion constant each run is fused with the first job before it is evaluated.
+With a fusion constant each run is fused with the first stage before it is evaluated.
 """
 
 from pathlib import Path

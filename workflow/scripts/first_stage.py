@@ -1,4 +1,4 @@
-"""Compare the first job with its published figures before any model reads its candidates."""
+"""Compare the first stage with its published figures before any model reads its candidates."""
 
 import sys
 

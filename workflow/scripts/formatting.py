@@ -12,7 +12,7 @@ from headrank.jobs.job import job
 
 
 def main(rankings, cells, calls, candidates, depth, writing, output):
-    # Of training collections the first job keeps more candidates than are ranked.
+    # Of training collections the first stage keeps more candidates than are ranked.
     expected = {
         Path(path).parent.name: {
             qid: [docid for docid, _ in ranked[:depth]] for qid, ranked in read_run(path).items()

@@ -1,6 +1,6 @@
-"""First job: the best documents of a BM25 index, the collection's official candidates, or a run that is given.
+"""First stage: the best documents of a BM25 index, the collection's official candidates, or a run that is given.
 
-``first-job.trec`` is as deep as its comparison with published figures asks for, ``candidates.trec`` what is reranked.
+``first-stage.trec`` is as deep as its comparison with published figures asks for, ``candidates.trec`` what is reranked.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ def main(name, inputs, stage_name, params, outputs):
         run = read_run(path) if path else open_collection(name, params.spec).official()
         source = path or f"{name}: official candidates"
         run = cut(given_candidates(run, known, source, params.drop_same_id), deepest)
-    tag = "first-job" if stage_name == "run" else stage_name
+    tag = "first-stage" if stage_name == "run" else stage_name
     write_run(outputs.first_stage, run, tag)
     write_run(outputs.candidates, cut(run, params.depth), tag)
 

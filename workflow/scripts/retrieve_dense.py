@@ -1,4 +1,4 @@
-"""First job: the documents whose vectors are nearest to the query's, exactly."""
+"""First stage: the documents whose vectors are nearest to the query's, exactly."""
 
 from pathlib import Path
 

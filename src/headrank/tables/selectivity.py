@@ -55,7 +55,7 @@ def selectivity_table(
     averages: Mapping[str, Sequence[str]] | None = None,
     chance: float = 0.25,
 ) -> Table:
-    """One row per backbone and method: promotion_cells of relevant and irrelevant documents, their number, the gap.
+    """One row per backbone and method: promotion of relevant and irrelevant documents, their number, the gap.
 
     selectivity: columns backbone, method, group (``relevant`` or ``irrelevant``), promoted (share of the
     group's middle-zone documents in the final top quartile, 0 to 1, NaN when n is 0), n (documents); optional
@@ -143,7 +143,7 @@ def promotion_cells(selectivity: pd.DataFrame) -> dict[tuple[str, str], dict[str
 
 
 def promotion_gaps(selectivity: pd.DataFrame) -> dict[tuple[str, str], float]:
-    """(backbone, method) -> relevant minus irrelevant promotion_cells, as a share; NaN when a group is absent."""
+    """(backbone, method) -> relevant minus irrelevant promotion, as a share; NaN when a group is absent."""
     return {
         key: share[RELEVANT]["promoted"] - share[IRRELEVANT]["promoted"]
         for key, share in promotion_cells(selectivity).items()

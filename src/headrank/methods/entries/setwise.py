@@ -27,8 +27,8 @@ PLACE = 20
 METHODS = (
     Asked(
         name="setwise",
-        title="Setwise, sifts",
-        about="sifts over sets of 4 (2310.09497)",
+        title="Setwise, heapsort",
+        about="heapsort over sets of 4 (2310.09497)",
         cost="about N/3 + 30 passes",
         ask=_setwise,
         effort=sifts,
