@@ -64,7 +64,7 @@ def blocks() -> list[tuple[str, str, Path]]:
     found = []
     for path in RULES:
         for block in re.split(r"^ *rule\b", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
-            made = re.match(r':\s+name:\s+rule_of\("(\w+)"', block)
+            made = re.match(r':\s+name:\s+BATCH\.rule\("(\w+)"', block)
             found.append((made[1] if made else block.split(":")[0].strip(), block, path))
     return found
 
@@ -97,8 +97,8 @@ def constraints() -> dict[str, str]:
     }
 
 
-# Two rules that do the same with other weights.
-SHARED = {"gather_frozen": "gather", "judge": "generate"}
+# One script puts together what different jobs have written.
+SHARED = {"gather_frozen": "gather"}
 
 
 def test_each_rule_has_a_script_of_its_own_name_and_an_environment() -> None:
