@@ -20,16 +20,19 @@ def profile(name: str) -> dict[str, Any]:
     return content
 
 
-# A rule, and one that is made in a loop with its name by the stage.
-RULE = re.compile(
-    r"""^(?: {4})?rule(?: (\w+)|:\n +name:\n +rule_of\("(\w+)", BATCH\)):?\n((?:\n|[ ].*\n)+)""", re.MULTILINE
-)
+# What follows "rule": its name, or that of the stage that batches of adapters have rules of.
+NAME = re.compile(r' (\w+):|:\s+name:\s+BATCH\.rule\("(\w+)"\)')
 
 
 def rules() -> dict[str, str]:
     """Name and text of every rule."""
     texts = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "workflow" / "rules").glob("*.smk")]
-    return {name or stage: body for text in texts for name, stage, body in RULE.findall(text)}
+    found = {}
+    for body in (part for text in texts for part in re.split(r"^ *rule\b", text, flags=re.MULTILINE)[1:]):
+        name = NAME.match(body)
+        assert name is not None, body[:60]
+        found[name[1] or name[2]] = body
+    return found
 
 
 def test_what_holds_for_every_run_stands_in_every_profile() -> None:
