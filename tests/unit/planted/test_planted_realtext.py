@@ -107,7 +107,8 @@ def test_a_repetition_counts_less_only_within_its_passage(folder: Path):
         ({"hidn": 96}, "realtext.hidn: unknown key"),
         ({"hidden": 32}, "realtext.hidden: 32 is too small"),
         ({"planted": [{"layer": 9, "head": 0}]}, "no such head"),
-        ({"planted": [{"layer": 0, "head": 0}]}, "taken by a circuit"),
+        ({"planted": [{"layer": 1, "head": 0}]}, "taken by a circuit"),
+        ({"planted": [{"layer": 0, "head": 0}]}, "realtext.planted.layer: expected at least 1, got 0"),
     ],
 )
 def test_a_faulty_spec_is_refused_in_one_line(

@@ -82,7 +82,7 @@ def train_until(name: str, folder: str, place: str, count: int) -> None:
 
     owner, attribute = {
         "list": (stepper, "list_loss"),
-        "held-out": (loop, "measure"),
+        "held-out": (loop, "measure_heldout"),
         "mining": (objective, "with_pairs"),
         "writing": (checkpoint, "save_file"),
     }[place]
@@ -147,7 +147,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path, monkeypatch: pytest
     """Its results may not have been written yet."""
     run("plain", tmp_path)
     monkeypatch.setattr(stepper, "list_loss", None)
-    monkeypatch.setattr(loop, "measure", None)
+    monkeypatch.setattr(loop, "measure_heldout", None)
     same(run("plain", tmp_path), uninterrupted("plain"))
     checkpoint.forget(tmp_path)
     assert not tmp_path.exists()

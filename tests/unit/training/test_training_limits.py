@@ -154,12 +154,12 @@ def test_the_log_has_a_line_for_each_epoch(caplog: pytest.LogCaptureFixture):
 def test_patience_ends_training(
     patience: int | None, values: list[float], epochs: int, best: int, monkeypatch: pytest.MonkeyPatch
 ):
-    left, original = iter(values), loop.measure
+    left, original = iter(values), loop.measure_heldout
 
     def pretend(*arguments: Any) -> dict[str, float]:
         return {**original(*arguments), "ndcg": next(left)}
 
-    monkeypatch.setattr(loop, "measure", pretend)
+    monkeypatch.setattr(loop, "measure_heldout", pretend)
     choice = {"epochs": 4, "patience": patience, "early_stopping": "ndcg"}
     _, _, curve = fit(training=choice)
     assert curve["epoch"].max() == epochs
