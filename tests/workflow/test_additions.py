@@ -11,6 +11,8 @@ from conftest import REPOSITORY, snakemake
 from ggufs import float_checkpoint
 from small_study import write_study
 
+pytestmark = pytest.mark.slow
+
 FILES = {
     "methods/entries/last_heads.py": '''
 """Made up: the heads of the last layer, whatever they see."""

@@ -10,6 +10,8 @@ import pytest
 import yaml
 from conftest import Finished, snakemake
 
+pytestmark = pytest.mark.slow
+
 STUDY = {
     "name": "faulty",
     "device": "cpu",

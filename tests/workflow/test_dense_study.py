@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 import yaml
 from conftest import snakemake
 from encoders import write_encoder
@@ -12,6 +13,8 @@ from support import checkpoint
 
 from headrank.data.trec import read_run
 from headrank.retrieval.dense import Encoder, EncoderSettings
+
+pytestmark = pytest.mark.slow
 
 
 def test_candidates_come_from_the_encoder(tmp_path: Path) -> None:

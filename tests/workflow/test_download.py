@@ -10,6 +10,8 @@ from servers import REVISION, publish, served
 from small_study import write_study
 from support import checkpoint
 
+pytestmark = pytest.mark.slow
+
 MODEL = "maker/tiny"
 
 

@@ -12,6 +12,8 @@ import yaml
 from conftest import configuration, snakemake
 from small_study import write_study
 
+pytestmark = pytest.mark.slow
+
 MINI = yaml.safe_load(configuration("mini").read_text(encoding="utf-8"))
 SMALL = MINI["backbones"]["small"]
 TABLES = ("main", "fused", "first_stage", "cost", "format", "timing")

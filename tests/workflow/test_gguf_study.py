@@ -14,6 +14,8 @@ from small_study import write_study
 
 from headrank.data.digests import file_digest
 
+pytestmark = pytest.mark.slow
+
 MODEL = "maker/tiny-GGUF"
 FILE = "tiny-q8_0.gguf"
 BACKBONE = Path("results/fetched/backbones/b")

@@ -10,6 +10,8 @@ import pytest
 import yaml
 from conftest import CONFIGURATIONS, REPOSITORY, configuration, snakemake
 
+pytestmark = pytest.mark.slow
+
 
 def expected_jobs(name: str) -> dict[str, int]:
     """Jobs by rule, counted from the configuration alone."""

@@ -17,6 +17,8 @@ from headrank.cost.model_shapes import SHAPES
 from headrank.cost.multiply_adds import Shape, full_operations
 from headrank.cost.predict import WORK, training_bytes
 
+pytestmark = pytest.mark.slow
+
 GIB_IN_MB = 1073.74
 
 

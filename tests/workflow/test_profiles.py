@@ -10,6 +10,8 @@ import pytest
 import yaml
 from conftest import REPOSITORY, configuration, snakemake
 
+pytestmark = pytest.mark.slow
+
 PROFILES = REPOSITORY / "profiles"
 NAMES = sorted(path.name for path in PROFILES.iterdir())
 

@@ -10,6 +10,8 @@ import pytest
 import yaml
 from conftest import configuration, snakemake
 
+pytestmark = pytest.mark.slow
+
 SHARDS = 3
 # What stands behind them is every model job; tables and figures are functions of these.
 TARGETS = [f"results/mini/metrics/{name}.parquet" for name in ("main", "routes", "cost")]

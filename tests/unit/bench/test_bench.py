@@ -31,6 +31,8 @@ from headrank.generative.chat import Chat
 from headrank.rerankers.icr import KERNEL, icr
 from headrank.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def bench() -> Bench:

@@ -22,6 +22,8 @@ from headrank.cost.predict import (
 )
 from headrank.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 SMALL, LARGE = SHAPES["qwen3-0.6b"], SHAPES["qwen3-4b"]
 
 

@@ -14,6 +14,8 @@ from servers import Served, served
 from headrank.data.downloads import fetch_collection
 from headrank.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 ir_datasets = pytest.importorskip("ir_datasets")
 FILES = {
     "/docs.tsv": b"".join(b"d%d\tpassage number %d\n" % (i, i) for i in range(50_000)),

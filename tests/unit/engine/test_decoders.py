@@ -19,6 +19,8 @@ from headrank.engine.packing import Segment
 from headrank.engine.supported import check_config, check_model, restore_whole, shorten
 from headrank.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 TOLERANCE = 1e-5
 # A prompt with two branches and one with one, in one pass; windows are shorter than either prefix.
 SEGMENTS = [Segment(0, 20, (9, 5)), Segment(34, 13, (4,))]

@@ -13,6 +13,8 @@ import torch
 
 from headrank.engine import devices
 
+pytestmark = pytest.mark.slow
+
 GPUS = ["first", "second"]
 TAKE = """
 import sys

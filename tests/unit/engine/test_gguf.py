@@ -34,6 +34,8 @@ from headrank.rerankers import Candidates, rerank_together
 from headrank.settings import TrainingSettings
 from headrank.training.adapter import attach_lora, fingerprint, save_adapter
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("llama", "qwen2", "qwen3")
 STORED = (Type.F32, Type.F16, Type.Q8_0)
 

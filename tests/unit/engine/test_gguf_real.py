@@ -25,6 +25,8 @@ from headrank.prompts.builder import PromptBuilder
 from headrank.prompts.text_encoder import TextEncoder
 from headrank.settings import PromptSettings
 
+pytestmark = pytest.mark.slow
+
 SMOLLM2 = "SmolLM2-135M-Instruct.Q4_1.gguf"
 QWEN = ("qwen2.5-coder-0.5b-instruct-q4_k_m.gguf", "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf")
 GEMMA = "gemma-3-270m-q4_k_m.gguf"

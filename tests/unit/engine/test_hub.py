@@ -16,6 +16,8 @@ import pytest
 from servers import REVISION, Served, publish, served
 from support import checkpoint
 
+pytestmark = pytest.mark.slow
+
 MODEL = "maker/tiny"
 WEIGHTS = f"/{MODEL}/resolve/{REVISION}/model.safetensors"
 

@@ -19,6 +19,8 @@ from headrank.evaluation.significance import (
     sign_flip_test,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def enumerated(strata: list[list[float]], alternative: str) -> float:
     """All sign patterns of all queries, spelt out."""

@@ -20,6 +20,8 @@ from headrank.figures.routes import routes_figure
 from headrank.figures.style import save_figure
 from headrank.figures.success import success_figure
 
+pytestmark = pytest.mark.slow
+
 NAN = float("nan")
 
 SELECTED = pd.DataFrame(

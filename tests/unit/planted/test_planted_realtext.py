@@ -17,6 +17,8 @@ from headrank.errors import InputError
 from headrank.planted.realtext import build_realtext
 from headrank.prompts.builder import PromptBuilder
 
+pytestmark = pytest.mark.slow
+
 SPEC = {
     "planted": [
         {"layer": 2, "head": 0, "repeat": 2.5},

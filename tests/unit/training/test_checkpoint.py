@@ -25,6 +25,8 @@ from headrank.heads.head_set import HeadSet
 from headrank.training import checkpoint, loop, objective, stepper
 from headrank.training.loop import TrainingResult, train
 
+pytestmark = pytest.mark.slow
+
 # Three steps an epoch, nine in all; checkpoints behind every second step and behind each epoch.
 TRAINING: dict[str, Any] = {"epochs": 3, "checkpoint_every": 2, "lora_dropout": 0.2, "early_stopping": "ndcg"}
 CHANGES: dict[str, dict[str, Any]] = {

@@ -20,6 +20,8 @@ from headrank.training.loop import train
 from headrank.training.memory import tokens
 from headrank.training.objective import score_list
 
+pytestmark = pytest.mark.slow
+
 # Read deeper than the shared world's heads, so that several layers lie below.
 DEEP = HeadSet("headrank", "tiny", 4, 4, ((3, 1), (1, 2)), (1.0, 0.5))
 

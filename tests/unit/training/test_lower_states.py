@@ -23,6 +23,8 @@ from headrank.training.loop import TrainingResult, train
 from headrank.training.lower_states import LowerStates, first_adapted
 from headrank.training.objective import score_list
 
+pytestmark = pytest.mark.slow
+
 # LoRA on layers 1 and 2: layer 0 never changes.
 TRAINING: dict[str, Any] = {"modules": "chosen-qk", "epochs": 3, "lora_dropout": 0.1}
 

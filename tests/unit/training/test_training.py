@@ -42,6 +42,8 @@ from headrank.training.loop import cosine_factor, train
 from headrank.training.objective import score_list
 from headrank.training.pairs import frozen_scores, mine_list
 
+pytestmark = pytest.mark.slow
+
 
 def test_examples_join_lists_pairs_and_frozen_scores():
     lists, pairs, base, documents = world()

@@ -19,6 +19,8 @@ from headrank.training import loop, objective, stepper
 from headrank.training.loop import TrainingResult, train
 from headrank.training.memory import tokens
 
+pytestmark = pytest.mark.slow
+
 DROPOUT = {"lora_dropout": 0.2, "epochs": 1}
 
 
