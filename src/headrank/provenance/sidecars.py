@@ -16,7 +16,7 @@ from headrank.errors import InputError
 from headrank.evaluation.metric import Metric
 from headrank.evaluation.metrics import read_metrics
 from headrank.methods.entry import NOTHING, Asked
-from headrank.methods.table import METHODS
+from headrank.methods.table import FROZEN, METHODS
 
 SUFFIX = ".yaml"
 PAPER = "https://arxiv.org/abs/2604.17237"
@@ -198,7 +198,7 @@ def _base(method: str, config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any
 
 def _learned_from(method: str, config: Mapping[str, Any]) -> list[str]:
     """The collections whose judgements chose the method's heads or trained it."""
-    if method in config["methods"] and method.endswith("-own"):
+    if method in config["methods"] and FROZEN[method].pool == "detection":
         return list(config["detect_on"])
     described = METHODS[_base(method, config)[0]]
     taught = not isinstance(described, Asked) and described.needs != NOTHING

@@ -20,7 +20,8 @@ from headrank.errors import InputError
 from headrank.generative.effort import query_seconds
 from headrank.generative.settings import GenerativeSettings
 from headrank.methods.entries.pointwise import JUDGE
-from headrank.methods.table import ASKED
+from headrank.methods.entry import Released
+from headrank.methods.table import ASKED, FROZEN
 from headrank.workflow.settings import samples, settings_of
 from headrank.workflow.study import Study
 
@@ -154,7 +155,11 @@ class Limits:
             )
             return predict.TRAINING_PASSES * float(lists * chosen["training"]["epochs"])
         # One for all that share a pass, one for each method in its authors' form.
-        each = 1 + sum(method.endswith("-faithful") for method in study.frozen) if stage == "frozen" else 1
+        each = (
+            1 + sum(isinstance(FROZEN[method], Released) for method in study.frozen)
+            if stage == "frozen"
+            else 1
+        )
         whole = [benchmark for benchmark, few in study.ranked(backbone, name).items() if few is None]
         return self._queries(whole) * each
 
