@@ -8,7 +8,7 @@ rule plant_backbone:
     benchmark:
         built("benchmarks/plant_backbone/{backbone}.tsv")
     wildcard_constraints:
-        backbone=one_of(study.having("backbones", "planted")),
+        backbone=one_of(study.models.of("planted")),
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -18,7 +18,7 @@ rule plant_backbone:
         gpu=0,
     params:
         library=library("plant_backbone"),
-        spec=lookup("backbones/{backbone}/planted", within=config),
+        spec=lookup("{backbone}/planted", within=study.models.specs),
     script:
         "../scripts/plant_backbone.py"
 
@@ -26,7 +26,7 @@ rule plant_backbone:
 rule plant_realtext:
     input:
         passages=expand(built("collections/{c}/passages.jsonl"), c=collections.used),
-        tokenizer=of_backbone(study.tokenizer_file),
+        tokenizer=of_backbone(study.models.tokenizer_file),
     output:
         backbone=directory(built("backbones/{backbone}")),
     log:
@@ -34,7 +34,7 @@ rule plant_realtext:
     benchmark:
         built("benchmarks/plant_realtext/{backbone}.tsv")
     wildcard_constraints:
-        backbone=one_of(study.having("backbones", "realtext")),
+        backbone=one_of(study.models.of("realtext")),
     conda:
         "../../envs/model.yaml"
     threads: config["threads"]
@@ -44,14 +44,14 @@ rule plant_realtext:
         gpu=0,
     params:
         library=library("plant_realtext"),
-        spec=lookup("backbones/{backbone}/realtext", within=config),
+        spec=lookup("{backbone}/realtext", within=study.models.specs),
     script:
         "../scripts/plant_realtext.py"
 
 
 rule link_backbone:
     input:
-        config=of_backbone(study.checkpoint_config),
+        config=of_backbone(study.models.checkpoint_config),
     output:
         backbone=directory(built("backbones/{backbone}")),
     log:
@@ -59,7 +59,7 @@ rule link_backbone:
     benchmark:
         built("benchmarks/link_backbone/{backbone}.tsv")
     wildcard_constraints:
-        backbone=one_of(study.having("models", "local")),
+        backbone=one_of(study.models.of("local")),
     localrule: True
     conda:
         "../../envs/model.yaml"
@@ -84,7 +84,7 @@ rule fetch_backbone:
     benchmark:
         built("benchmarks/fetch_backbone/{backbone}.tsv")
     wildcard_constraints:
-        backbone=one_of(study.having("models", "hub")),
+        backbone=one_of(study.models.of("hub")),
     retries: 2
     localrule: True
     conda:
@@ -97,8 +97,8 @@ rule fetch_backbone:
         downloads=1,
     params:
         library=library("fetch_backbone"),
-        id=lookup("{backbone}/id", within=study.models),
-        revision=lookup("{backbone}/revision", within=study.models),
+        id=lookup("{backbone}/id", within=study.models.specs),
+        revision=lookup("{backbone}/revision", within=study.models.specs),
     script:
         "../scripts/fetch_backbone.py"
 
@@ -111,7 +111,7 @@ rule fetch_gguf:
     benchmark:
         built("benchmarks/fetch_gguf/{backbone}.tsv")
     wildcard_constraints:
-        backbone=one_of(study.having("models", "gguf")),
+        backbone=one_of(study.models.of("gguf")),
     retries: 2
     localrule: True
     conda:
@@ -124,17 +124,17 @@ rule fetch_gguf:
         downloads=1,
     params:
         library=library("fetch_gguf"),
-        id=lookup("{backbone}/id", within=study.models),
-        revision=lookup("{backbone}/revision", within=study.models),
-        file=lookup("{backbone}/file", within=study.models),
-        sha256=lookup("{backbone}/sha256", within=study.models),
+        id=lookup("{backbone}/id", within=study.models.specs),
+        revision=lookup("{backbone}/revision", within=study.models.specs),
+        file=lookup("{backbone}/file", within=study.models.specs),
+        sha256=lookup("{backbone}/sha256", within=study.models.specs),
     script:
         "../scripts/fetch_gguf.py"
 
 
 rule unpack_gguf:
     input:
-        file=of_backbone(study.gguf_file),
+        file=of_backbone(study.models.gguf_file),
     output:
         backbone=directory(built("backbones/{backbone}")),
     log:
@@ -142,7 +142,7 @@ rule unpack_gguf:
     benchmark:
         built("benchmarks/unpack_gguf/{backbone}.tsv")
     wildcard_constraints:
-        backbone=one_of(study.having("models", "gguf")),
+        backbone=one_of(study.models.of("gguf")),
     conda:
         "../../envs/model.yaml"
     threads: 1
@@ -153,7 +153,7 @@ rule unpack_gguf:
     params:
         library=library("unpack_gguf"),
         spec=lambda wildcards: {
-            key: study.models[wildcards.backbone][key] for key in ("id", "revision", "file", "sha256")
+            key: study.models.specs[wildcards.backbone][key] for key in ("id", "revision", "file", "sha256")
         },
         # Encoders of a first stage are not read by the engine.
         decoder=lambda wildcards: wildcards.backbone not in config["encoders"],

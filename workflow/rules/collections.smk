@@ -8,7 +8,7 @@ rule synthesize:
     benchmark:
         built("benchmarks/synthesize/{collection}.tsv")
     wildcard_constraints:
-        collection=one_of(study.having("collections", "synthetic")),
+        collection=one_of(study.collections.of("synthetic")),
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -31,7 +31,7 @@ rule fetch_collection:
     benchmark:
         built("benchmarks/fetch_collection/{collection}.tsv")
     wildcard_constraints:
-        collection=one_of(study.having("collections", "ir_datasets")),
+        collection=one_of(study.collections.of("ir_datasets")),
     retries: 2
     conda:
         "../../envs/retrieve.yaml"

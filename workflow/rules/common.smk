@@ -59,7 +59,7 @@ def one_of(names):
 wildcard_constraints:
     collection=one_of(config["collections"]),
     benchmark=one_of(study.panel),
-    backbone=one_of(study.models),
+    backbone=one_of(study.models.specs),
     variant=one_of(study.trained),
     pool=one_of(collections.pools),
     shard=one_of(study.shard_names),

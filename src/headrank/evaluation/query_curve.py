@@ -20,7 +20,7 @@ def query_curve(
 
     values: one metric of one backbone and of the first stage, columns benchmark, method, qid, value. variants: method
     -> on how many queries it was trained. references: method -> the backbone that it is said of. Curve: backbone,
-    queries, ndcg (the metric), low, high (bootstrap interval). Levels: backbone, method, ndcg.
+    queries, value (of the metric), low, high (bootstrap interval). Levels: backbone, method, value.
     """
 
     def of(method: str) -> Sequence[Floats]:
@@ -33,6 +33,6 @@ def query_curve(
     ]
     levels = [(whose, method, mean_of_means(of(method))) for method, whose in references.items()]
     return (
-        pd.DataFrame(curve, columns=["backbone", "queries", "ndcg", "low", "high"]),
-        pd.DataFrame(levels, columns=["backbone", "method", "ndcg"]),
+        pd.DataFrame(curve, columns=["backbone", "queries", "value", "low", "high"]),
+        pd.DataFrame(levels, columns=["backbone", "method", "value"]),
     )

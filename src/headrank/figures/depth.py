@@ -42,22 +42,22 @@ def depth_figure(
 ) -> Figure:
     """One curve per backbone: untrained selection among the heads of the first layers only.
 
-    curves: columns backbone, share (of the layers, 0 to 1), ndcg, low, high (confidence limits, may be NaN).
-    marks: columns backbone, kind, share, ndcg; kind ``deepest`` rings the depth of the deepest selected head
-    (ndcg NaN: on the curve), kind ``trained`` is the trained method at its depth, a
+    curves: columns backbone, share (of the layers, 0 to 1), value, low, high (confidence limits, may be NaN).
+    marks: columns backbone, kind, share, value; kind ``deepest`` rings the depth of the deepest selected head
+    (value NaN: on the curve), kind ``trained`` is the trained method at its depth, a
     star on a dotted line from its untrained curve.
     """
     what = "depth curves"
-    require(curves, ["backbone", "share", "ndcg", "low", "high"], what)
+    require(curves, ["backbone", "share", "value", "low", "high"], what)
     require_unique(curves, ["backbone", "share"], what)
-    require_finite(curves, ["share", "ndcg"], what)
+    require_finite(curves, ["share", "value"], what)
     require_shares(curves, ["share"], what)
     shown = in_order(curves["backbone"], backbones, what)
     if len(shown) > len(SERIES):
         raise InputError(
             f"{what}: {len(shown)} backbones, at most {len(SERIES)} can be told apart; choose some"
         )
-    points = {} if marks is None else records(marks, ["backbone", "kind"], ["share", "ndcg"], "depth marks")
+    points = {} if marks is None else records(marks, ["backbone", "kind"], ["share", "value"], "depth marks")
     strange = sorted({kind for _, kind in points} - {DEEPEST, TRAINED_POINT})
     if strange:
         raise InputError(f"depth marks: unknown kind {strange[0]!r}; use {DEEPEST} or {TRAINED_POINT}")
@@ -68,28 +68,28 @@ def depth_figure(
         ends = []
         for backbone, look in zip(shown, SERIES, strict=False):
             line = curves[curves["backbone"] == backbone].sort_values("share")
-            share, ndcg, low, high = (
-                line[column].to_numpy(dtype=float) for column in ("share", "ndcg", "low", "high")
+            share, value, low, high = (
+                line[column].to_numpy(dtype=float) for column in ("share", "value", "low", "high")
             )
             axes.fill_between(100 * share, low, high, color=look.color, alpha=0.13, linewidth=0)
             axes.plot(
                 100 * share,
-                ndcg,
+                value,
                 color=look.color,
                 linestyle=look.line,
                 marker=look.marker,
                 markersize=3,
                 markevery=max(1, len(share) // 10),
             )
-            ends.append(float(ndcg[-1]))
+            ends.append(float(value[-1]))
             if deepest := points.get((backbone, DEEPEST)):
-                height = deepest["ndcg"]
-                height = float(np.interp(deepest["share"], share, ndcg)) if math.isnan(height) else height
+                height = deepest["value"]
+                height = float(np.interp(deepest["share"], share, value)) if math.isnan(height) else height
                 axes.plot(100 * deepest["share"], height, **_ring(look.color))
             if trained := points.get((backbone, TRAINED_POINT)):
-                on_curve = float(np.interp(trained["share"], share, ndcg))
-                axes.plot([100 * trained["share"]] * 2, [on_curve, trained["ndcg"]], **_stem(look))
-                axes.plot(100 * trained["share"], trained["ndcg"], **_star(look.color))
+                on_curve = float(np.interp(trained["share"], share, value))
+                axes.plot([100 * trained["share"]] * 2, [on_curve, trained["value"]], **_stem(look))
+                axes.plot(100 * trained["share"], trained["value"], **_star(look.color))
         axes.set_xlabel("layers kept (% of the backbone)")
         axes.set_ylabel(metric)
         axes.set_xlim(0, 100)

@@ -39,6 +39,8 @@ _NORMALISED: dict[str, tuple[str, float | None, str]] = {
     "minmax": ("mean score (0–1 per list)", None, ""),
     "zscore": ("mean score (z per list)", 0.0, "mean of the list"),
 }
+# A mean share, in multiples of the uniform one, beside which the middle of a list is lost on a linear axis.
+_DWARFING = 8
 _GROUPS = {"relevant": (RELEVANT, "o"), "irrelevant": (IRRELEVANT, "s")}
 
 
@@ -49,7 +51,7 @@ def homogenisation_figure(
     after: str = TRAINED,
     zone: tuple[int, int] | None = None,
     normalise: Normalisation = "share",
-    log: bool = False,
+    log: bool | None = None,
     backbones: Sequence[str] | None = None,
 ) -> Figure:
     """One panel per backbone; relevant and irrelevant documents, ``before`` dashed, ``after`` solid.
@@ -59,8 +61,8 @@ def homogenisation_figure(
     the scores were normalised, ``share`` (times the list's length over its sum: 1 is uniform), ``minmax`` (0 to
     1) or ``zscore``; it names the axis and the line that a list without contrast would follow. zone:
     first middle position to shade and the first behind them, by default the middle zone (R12 of docs/methods.md) of the
-    longest list; the axis counts from 1. log: logarithmic score axis, for lists whose first positions dwarf the rest. A
-    group that is absent is left out.
+    longest list; the axis counts from 1. log: logarithmic score axis; by default where some position has more than
+    eight times a list's mean share, so that the middle can still be read. A group that is absent is left out.
     """
     what = "homogenisation scores"
     keys = ["backbone", "method", "group", "position"]
@@ -73,7 +75,10 @@ def homogenisation_figure(
     if normalise not in _NORMALISED:
         raise InputError(f"{what}: normalisation {normalise!r} is not known; use {', '.join(_NORMALISED)}")
     title, level, name = _NORMALISED[normalise]
+    pale = 0.08 if log else 0.15
     shown = in_order(rows["backbone"], backbones, what)
+    if log is None:
+        log = normalise == "share" and rows["mean"].max() > _DWARFING and rows["mean"].min() > 0
 
     with language():
         figure, grid = panels(len(shown), 2.3)
@@ -91,7 +96,7 @@ def homogenisation_figure(
                         continue
                     position = line["position"].to_numpy(dtype=float) + 1
                     low, high = (line[limit].to_numpy(dtype=float) for limit in ("low", "high"))
-                    axes.fill_between(position, low, high, color=color, alpha=0.15, linewidth=0, zorder=2)
+                    axes.fill_between(position, low, high, color=color, alpha=pale, linewidth=0, zorder=2)
                     axes.plot(
                         position,
                         line["mean"].to_numpy(dtype=float),
@@ -111,6 +116,8 @@ def homogenisation_figure(
         # The panels share the score axis, so its limits are set when all of them are drawn.
         if log:
             grid[0][0].set_yscale("log")
+            # Intervals may reach below zero, which has no place on this axis: it spans the means.
+            grid[0][0].set_ylim(rows["mean"].min() / 1.5, rows["mean"].max() * 1.5)
         elif normalise != "zscore":
             grid[0][0].set_ylim(bottom=0)
         stages = {before: "before", after: "after training"}

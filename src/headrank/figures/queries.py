@@ -33,33 +33,35 @@ def queries_figure(
 ) -> Figure:
     """One panel per backbone, the number of training queries on a binary logarithmic axis.
 
-    curves: columns backbone, queries (from 1), ndcg, low, high (confidence limits, may be NaN). references:
-    columns backbone, method, ndcg; method ``headrank-untrained`` per backbone, ``bm25`` with backbone "" for all.
+    curves: columns backbone, queries (from 1), value, low, high (confidence limits, may be NaN). references:
+    columns backbone, method, value; method ``headrank-untrained`` per backbone, ``bm25`` with backbone "" for all.
     """
     what = "query curves"
-    require(curves, ["backbone", "queries", "ndcg", "low", "high"], what)
+    require(curves, ["backbone", "queries", "value", "low", "high"], what)
     require_unique(curves, ["backbone", "queries"], what)
-    require_finite(curves, ["queries", "ndcg"], what)
+    require_finite(curves, ["queries", "value"], what)
     if (curves["queries"] < 1).any():
         raise InputError(f"{what}: fewer than one query; give the untrained method as a reference instead")
     shown = in_order(curves["backbone"], backbones, what)
-    levels = {} if references is None else records(references, ["backbone", "method"], ["ndcg"], "references")
+    levels = (
+        {} if references is None else records(references, ["backbone", "method"], ["value"], "references")
+    )
 
     with language():
         figure, grid = panels(len(shown), 2.3)
         for number, (backbone, (axes,)) in enumerate(zip(shown, grid, strict=True)):
             line = curves[curves["backbone"] == backbone].sort_values("queries")
-            queries, ndcg, low, high = (
-                line[column].to_numpy(dtype=float) for column in ("queries", "ndcg", "low", "high")
+            queries, value, low, high = (
+                line[column].to_numpy(dtype=float) for column in ("queries", "value", "low", "high")
             )
-            reach = np.nan_to_num(np.stack([ndcg - low, high - ndcg])).clip(min=0)
+            reach = np.nan_to_num(np.stack([value - low, high - value])).clip(min=0)
             axes.errorbar(
-                queries, ndcg, yerr=reach, color=BLUE, marker="o", capsize=2, elinewidth=0.8, zorder=3
+                queries, value, yerr=reach, color=BLUE, marker="o", capsize=2, elinewidth=0.8, zorder=3
             )
             for method, (color, style) in _REFERENCES.items():
                 level = levels.get((backbone, method)) or levels.get(("", method))
-                if level is not None and not math.isnan(level["ndcg"]):
-                    axes.axhline(level["ndcg"], color=color, linestyle=style, linewidth=1, zorder=2)
+                if level is not None and not math.isnan(level["value"]):
+                    axes.axhline(level["value"], color=color, linestyle=style, linewidth=1, zorder=2)
             axes.set_xscale("log", base=2)
             axes.xaxis.set_major_locator(FixedLocator(queries.tolist()))
             axes.xaxis.set_major_formatter(FixedFormatter([f"{count:.0f}" for count in queries]))

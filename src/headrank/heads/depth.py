@@ -44,7 +44,7 @@ def depth_curve(
     """The metric of each depth's heads, untrained, as a mean over benchmarks, from stored masses.
 
     chosen: the items of ``depth_heads``. stored, qrels: of each benchmark. Columns: backbone, share (of the layers),
-    ndcg (the metric), low, high (bootstrap interval over queries).
+    value (of the metric), low, high (bootstrap interval over queries).
     """
     rows = []
     shown: object = None
@@ -56,7 +56,7 @@ def depth_curve(
             shown = heads.heads
         share = depth / heads.n_layers
         rows.append((backbone, share, mean_of_means(values), *bootstrap_interval(values, settings)))
-    return pd.DataFrame(rows, columns=["backbone", "share", "ndcg", "low", "high"])
+    return pd.DataFrame(rows, columns=["backbone", "share", "value", "low", "high"])
 
 
 def depth_marks(
@@ -64,12 +64,13 @@ def depth_marks(
 ) -> pd.DataFrame:
     """What is marked on the curve: the depth of HeadRank's heads, and there its metric after training.
 
-    trained: its run on each benchmark. Columns: backbone, kind ("deepest", "trained"), share, ndcg (NaN: on the curve).
+    trained: its run on each benchmark. Columns: backbone, kind ("deepest", "trained"), share,
+    value (NaN: on the curve).
     """
     share = heads.depth / heads.n_layers
     value = mean_of_means(values_of(trained, qrels, metric))
     marks = [(backbone, "deepest", share, float("nan")), (backbone, "trained", share, value)]
-    return pd.DataFrame(marks, columns=["backbone", "kind", "share", "ndcg"])
+    return pd.DataFrame(marks, columns=["backbone", "kind", "share", "value"])
 
 
 def values_of(runs: Iterable[Run], qrels: Sequence[Qrels], metric: MetricEntry) -> list[Floats]:

@@ -99,6 +99,26 @@ class Released(Frozen):
     template: Callable[[str, str], Template]
     order: str
 
+    @classmethod
+    def of(
+        cls,
+        base: Frozen,
+        template: Callable[[str, str], Template],
+        order: str,
+        build: Callable[[Parts], Method] | None = None,
+    ) -> Released:
+        """The released form of ``base``. build: where the released code scores otherwise than ``base``."""
+        return cls(
+            name=f"{base.name}{RELEASED}",
+            title=f"{base.title} (as released)",
+            about=f"{base.title}'s own prompt, order and spans",
+            cost=base.cost,
+            head_set=base.head_set,
+            build=build or base.build,
+            template=template,
+            order=order,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Trained(Entry):

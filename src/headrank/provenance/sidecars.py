@@ -186,9 +186,7 @@ def _reranker(method: str, backbone: str, provenance: Mapping[str, Any]) -> dict
 def _base(method: str, config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     """The catalogued method that a run's method is or varies, and the settings in which it differs from HeadRank."""
     over = {**config["trained_baselines"], **config["variants"]}.get(method, {})
-    base = method.removesuffix("-own")
-    if base not in METHODS and over:
-        base = "headrank"
+    base = "headrank" if over and method not in METHODS else method
     if base not in METHODS:
         raise InputError(
             f"{method}: neither a method nor a variant of the study; is the run from another one?"

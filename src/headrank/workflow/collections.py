@@ -45,6 +45,10 @@ class Collections:
         """Collections whose candidates come from one of these."""
         return [name for name, stage in self.first_stages.items() if stage in stages]
 
+    def of(self, source: str) -> list[str]:
+        """Collections that come from this source."""
+        return [name for name, spec in self.config["collections"].items() if spec["source"] == source]
+
     def teaches(self, collection: str) -> bool:
         """Whether heads are chosen or trained on the collection's queries."""
         return collection in self.config["train_on"] or collection in self.config["detect_on"]

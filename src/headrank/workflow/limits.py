@@ -107,11 +107,11 @@ class Limits:
 
     def shape_of(self, model: str) -> Shape | None:
         """The sizes of a model, before it is downloaded; None where they cannot be known."""
-        spec = self.study.models[model]
+        spec = self.study.models.specs[model]
         if spec["source"] == "hub":
             return published_shape(spec["id"])
         if spec["source"] == "gguf":
-            return _gguf(self.study.gguf_file(model))
+            return _gguf(self.study.models.gguf_file(model))
         file = Path(self.study.data, spec.get("path") or "", "config.json")
         if spec["source"] != "local" or not file.is_file():
             return None
@@ -126,7 +126,7 @@ class Limits:
 
     def _built(self, model: str) -> bool:
         """Whether the study builds the model itself, which is small then."""
-        return self.study.models[model]["source"] in ("planted", "realtext")
+        return self.study.models.specs[model]["source"] in ("planted", "realtext")
 
     def _queries(self, collections: Iterable[str]) -> int:
         return sum(self.study.config["collections"][name]["judged"] or QUERIES for name in collections)

@@ -1,22 +1,21 @@
 """One study as its configuration describes it: its methods, models and benchmarks, and which runs where.
 
-Everything here is worked out of a configuration that was checked and completed (``headrank.workflow.configuration``);
-nothing is read or written.
+It is derived from a configuration that was checked and completed (``headrank.workflow.configuration``); nothing is read
+or written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from headrank.engine.gguf.find import find_gguf
 from headrank.methods.entries.headrank import TRAINED, UNTRAINED
 from headrank.methods.entries.pointwise import JUDGE
 from headrank.methods.entry import Released
 from headrank.methods.table import FROZEN, HEAD_SETS, head_sets
 from headrank.workflow.collections import Collections
+from headrank.workflow.models import Models
 
 Config = Mapping[str, Any]
 
@@ -36,7 +35,7 @@ class Study:
         self.collections = Collections(config, data, self.results)
         self.panel: list[str] = config["panel"]
         self.backbones: list[str] = list(config["backbones"])
-        self.models: dict[str, Config] = {**config["backbones"], **config["rerankers"], **config["encoders"]}
+        self.models = Models(config, data, self.results)
         self.shards: int = config["shards"]
         self.shard_names = [f"{number}-of-{self.shards}" for number in range(1, self.shards + 1)]
 
@@ -148,43 +147,14 @@ class Study:
         """Every model that ranks: the backbones, and the rerankers that judge beside them."""
         return list(dict.fromkeys([*self.backbones, *map(self.reranker_of, self.judged)]))
 
-    def having(self, section: str, source: str) -> list[str]:
-        """Names of a section of the configuration, or of all ``models``, that come from this source."""
-        specs: Mapping[str, Config] = self.models if section == "models" else self.config[section]
-        return [name for name, spec in specs.items() if spec["source"] == source]
-
-    def gguf_fetched(self, model: str) -> str:
-        """Where the file of a model is when the hub has given it."""
-        return f"{self.results}gguf/{model}.gguf"
-
-    def gguf_at_hand(self, model: str) -> Path | None:
-        """The file of a model on this machine, None where it has to come from the hub."""
-        return find_gguf(self.models[model]["file"], self.config["models"])
-
-    def gguf_file(self, model: str) -> str:
-        """The file that a model is dequantised from: the one at hand if there is one."""
-        return str(self.gguf_at_hand(model) or self.gguf_fetched(model))
-
-    def checkpoint_config(self, model: str) -> str:
-        """The file that a local checkpoint has to hold."""
-        return str(Path(self.data, self.models[model]["path"], "config.json"))
-
-    def tokenizer_file(self, backbone: str) -> str:
-        """The tokenizer of a backbone planted on real text."""
-        return str(Path(self.data, self.config["backbones"][backbone]["tokenizer"], "tokenizer.json"))
-
     def downloads(self) -> list[str]:
         """All that the study takes from elsewhere: collections of ir_datasets and models of the hub."""
         used, stages = self.collections.used, self.collections.first_stages
-        collections = [name for name in self.having("collections", "ir_datasets") if name in used]
-        judging = [self.reranker_of(backbone) for backbone in self.judged]
+        collections = [name for name in self.collections.of("ir_datasets") if name in used]
         encoding = [self.collections.encoder] if "dense" in [stages[name] for name in used] else []
-        models = list(dict.fromkeys([*self.backbones, *judging, *encoding]))
-        hub, gguf = self.having("models", "hub"), self.having("models", "gguf")
         return [
             *(f"{self.results}collections/{name}/source.json" for name in collections),
-            *(f"{self.results}backbones/{name}" for name in models if name in hub),
-            *(self.gguf_fetched(name) for name in models if name in gguf and not self.gguf_at_hand(name)),
+            *self.models.downloads([*self.ranking_models, *encoding]),
         ]
 
     # Which benchmarks are compared on

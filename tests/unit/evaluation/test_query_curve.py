@@ -31,12 +31,12 @@ def test_curve_and_levels_by_hand() -> None:
         VALUES, {"few": 10, "headrank": 40}, {"bm25": "", "headrank-untrained": "m"}, "m", SETTINGS
     )
     assert curve["queries"].tolist() == [10, 40]
-    assert curve["ndcg"].tolist() == pytest.approx([(0.35 + 0.6) / 2, (0.8 + 0.8) / 2])
+    assert curve["value"].tolist() == pytest.approx([(0.35 + 0.6) / 2, (0.8 + 0.8) / 2])
     intervals = [bootstrap_interval(list(BY_METHOD[m].values()), SETTINGS) for m in ("few", "headrank")]
     assert list(zip(curve["low"], curve["high"], strict=True)) == intervals
-    assert intervals[0][0] < curve["ndcg"].iloc[0] < intervals[0][1]
+    assert intervals[0][0] < curve["value"].iloc[0] < intervals[0][1]
     assert levels.to_dict("list") == {
         "backbone": ["", "m"],
         "method": ["bm25", "headrank-untrained"],
-        "ndcg": pytest.approx([0.3, 0.4]),
+        "value": pytest.approx([0.3, 0.4]),
     }

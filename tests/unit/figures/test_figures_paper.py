@@ -70,11 +70,11 @@ DEPTH = pd.DataFrame(
         for backbone in ("small", "large")
         for layer in range(1, 5)
     ],
-    columns=["backbone", "depth", "share", "ndcg", "low", "high"],
+    columns=["backbone", "depth", "share", "value", "low", "high"],
 )
 DEPTH_MARKS = pd.DataFrame(
     [("small", "deepest", 0.75, NAN), ("small", "trained", 0.75, 0.65)],
-    columns=["backbone", "kind", "share", "ndcg"],
+    columns=["backbone", "kind", "share", "value"],
 )
 CURVES = pd.DataFrame(
     [
@@ -90,10 +90,10 @@ CURVES = pd.DataFrame(
 )
 QUERIES = pd.DataFrame(
     [("small", 53, 0.6, 0.55, 0.65), ("small", 211, 0.7, NAN, NAN), ("large", 211, 0.8, 0.7, 0.9)],
-    columns=["backbone", "queries", "ndcg", "low", "high"],
+    columns=["backbone", "queries", "value", "low", "high"],
 )
 REFERENCES = pd.DataFrame(
-    [("", "bm25", 0.5), ("small", "headrank-untrained", 0.55)], columns=["backbone", "method", "ndcg"]
+    [("", "bm25", 0.5), ("small", "headrank-untrained", 0.55)], columns=["backbone", "method", "value"]
 )
 
 Draw = Callable[[], Figure]
@@ -173,6 +173,18 @@ def test_homogenisation_keeps_every_panel_in_view() -> None:
     figure = homogenisation_figure(tall)
     assert figure.axes[1].get_ylim()[1] >= tall["mean"].max()
     assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
+
+
+def test_homogenisation_takes_a_logarithmic_axis_where_first_positions_dwarf_the_middle() -> None:
+    shares = SCORES.assign(mean=SCORES["mean"] / SCORES["mean"].mean())
+    assert homogenisation_figure(shares).axes[0].get_yscale() == "linear"
+    first = shares["position"] == 0
+    dwarfed = shares.assign(mean=shares["mean"].where(~first, 20.0))
+    axes = homogenisation_figure(dwarfed).axes[0]
+    assert axes.get_yscale() == "log"
+    bottom, top = axes.get_ylim()
+    assert 0 < bottom < dwarfed["mean"].min()
+    assert top > 20
 
 
 def test_selectivity_bars_are_percent_and_the_gap_is_printed() -> None:

@@ -47,16 +47,16 @@ def test_the_curve_is_the_mean_over_benchmarks_of_each_depths_heads() -> None:
     benchmarks = [stored("q1", "q2"), stored("q1")]
     curve = depth_curve(chosen.items(), benchmarks, QRELS, "m", "rr", SETTINGS)
     assert curve["share"].tolist() == [0.5, 0.75, 1.0]
-    assert curve["ndcg"].tolist() == [(0.5 + 1) / 2, (1 + 0.5) / 2, (1 + 0.5) / 2]
+    assert curve["value"].tolist() == [(0.5 + 1) / 2, (1 + 0.5) / 2, (1 + 0.5) / 2]
     low, high = bootstrap_interval([np.array([0.5, 0.5]), np.array([1.0])], SETTINGS)
     assert curve.loc[0, ["backbone", "low", "high"]].tolist() == ["m", low, high]
     strict = depth_curve(chosen.items(), benchmarks, QRELS, "m", "rr(rel=2)", SETTINGS)
-    assert strict["ndcg"].tolist() == [0.25, 0.5, 0.5]
+    assert strict["value"].tolist() == [0.25, 0.5, 0.5]
 
 
 def test_marks_stand_at_the_depth_of_the_chosen_heads() -> None:
     runs = [{"q1": [("a", 1.0)], "q2": [("b", 2.0), ("a", 1.0)]}, {"q1": [("b", 1.0)]}]
     marks = depth_marks(heads(0, 2), runs, QRELS, "m", "rr").set_index("kind")
     assert marks["share"].to_dict() == {"deepest": 0.75, "trained": 0.75}
-    assert np.isnan(marks.loc["deepest", "ndcg"])
-    assert marks.loc["trained", "ndcg"] == pytest.approx((0.75 + 1) / 2)
+    assert np.isnan(marks.loc["deepest", "value"])
+    assert marks.loc["trained", "value"] == pytest.approx((0.75 + 1) / 2)

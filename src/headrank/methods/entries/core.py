@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from headrank.methods.entry import CUT_BRANCHES, CUT_PASS, RELEASED, Criterion, Frozen, Released, Trained
+from headrank.methods.entry import CUT_BRANCHES, CUT_PASS, Criterion, Frozen, Released, Trained
 from headrank.prompts.templates import core_template
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ METHODS = (
     Frozen(
         name="core-own",
         title="CoRe (own data)",
+        about="CoRe with heads chosen on a collection of its own (2510.02219)",
         cost=CUT_BRANCHES,
         criterion=CORE.criterion,
         head_set="core-own",
@@ -65,16 +66,7 @@ METHODS = (
         build=partial(_core, "core-pruned"),
     ),
     # In the authors' order of candidates: the retriever's.
-    Released(
-        name=f"core{RELEASED}",
-        title="CoRe (as released)",
-        about="CoRe's own prompt, order and spans",
-        cost=CUT_BRANCHES,
-        head_set="core",
-        build=_core_released,
-        template=core_template,
-        order="best-first",
-    ),
+    Released.of(CORE, core_template, "best-first", build=_core_released),
     Trained(
         name="core-trained",
         title="CoRe heads, preference-trained",

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from headrank.methods.entry import (
     CUT_BRANCHES,
     ONE_PASS,
-    RELEASED,
     TWO_BRANCHES,
     Criterion,
     Frozen,
@@ -88,25 +87,8 @@ METHODS = (
         cost=TWO_BRANCHES,
         build=partial(_icr, "icr-last-token-calibrated"),
     ),
-    Released(
-        name=f"icr{RELEASED}",
-        title="ICR (as released)",
-        about="ICR's own prompt, order and spans",
-        cost=TWO_BRANCHES,
-        build=ICR.build,
-        template=icr_template,
-        order="best-last",
-    ),
+    Released.of(ICR, icr_template, "best-last"),
     SELECTIVE_ICR,
     # It is ICR with fewer layers, prompt and all.
-    Released(
-        name=f"selective-icr{RELEASED}",
-        title="Selective-ICR (as released)",
-        about="Selective-ICR's own prompt, order and spans",
-        cost=CUT_BRANCHES,
-        head_set="selective-icr",
-        build=SELECTIVE_ICR.build,
-        template=icr_template,
-        order="best-last",
-    ),
+    Released.of(SELECTIVE_ICR, icr_template, "best-last"),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from headrank.methods.entry import CUT_BRANCHES, CUT_PASS, RELEASED, Criterion, Frozen, Released, Trained
+from headrank.methods.entry import CUT_BRANCHES, CUT_PASS, Criterion, Frozen, Released, Trained
 from headrank.prompts.templates import qrhead_template
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ METHODS = (
     Frozen(
         name="qrhead-own",
         title="QRHead (own data)",
+        about="QRHead with heads chosen on a collection of its own (2506.09944)",
         cost=CUT_BRANCHES,
         criterion=QRHEAD.criterion,
         head_set="qrhead-own",
@@ -68,16 +69,7 @@ METHODS = (
         build=partial(_qrhead, "qrhead-own"),
         studies_only=True,
     ),
-    Released(
-        name=f"qrhead{RELEASED}",
-        title="QRHead (as released)",
-        about="QRHead's own prompt, order and spans",
-        cost=CUT_BRANCHES,
-        head_set="qrhead",
-        build=QRHEAD.build,
-        template=qrhead_template,
-        order="best-last",
-    ),
+    Released.of(QRHEAD, qrhead_template, "best-last"),
     Trained(
         name="qrranker",
         title="QRRanker",

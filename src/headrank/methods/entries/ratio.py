@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,14 +24,8 @@ def _ratio(base: Frozen, parts: Parts) -> Method:
 
 
 def _read(base: Frozen, about: str) -> Frozen:
-    return Frozen(
-        name=f"{base.name}-ratio",
-        title=f"{base.title}, ratio",
-        about=about,
-        cost=base.cost,
-        head_set=base.head_set,
-        build=partial(_ratio, base),
-    )
+    name, title = f"{base.name}-ratio", f"{base.title}, ratio"
+    return replace(base, name=name, title=title, about=about, criterion=None, build=partial(_ratio, base))
 
 
 PLACE = 70

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,14 +23,8 @@ def _reattn(base: Frozen, parts: Parts) -> Method:
 
 
 def _over(base: Frozen, about: str) -> Frozen:
-    return Frozen(
-        name=f"reattn-{base.name}",
-        title=f"{base.title} + ReAttn",
-        about=about,
-        cost=base.cost,
-        head_set=base.head_set,
-        build=partial(_reattn, base),
-    )
+    name, title = f"reattn-{base.name}", f"{base.title} + ReAttn"
+    return replace(base, name=name, title=title, about=about, criterion=None, build=partial(_reattn, base))
 
 
 PLACE = 60
