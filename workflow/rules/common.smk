@@ -29,7 +29,7 @@ os.environ.update(HF_HUB_OFFLINE="1")
 GPU = 1 if limits.gpu else 0
 MODEL = {key: config[key] for key in ("device", "dtype")}
 # What the paper's claims are judged on: the study's own mean, and its averages.
-PANELS = {"mean": study.panel, **config["averages"]}
+PANELS = {"mean": study.panel, **study.averages}
 ZONE = {key: config["evaluation"][key] for key in ("zone", "relevant_from", "irrelevant")}
 METRICS = config["evaluation"]["metrics"]
 # What tables, figures and tests show.

@@ -52,7 +52,7 @@ rule significance:
         pairs=of_scope(cells.compared),
         # What is said of each mean is a family of its own where one method meets all others.
         family=branch(lambda wildcards: wildcards.scope == "rivals", then="benchmark", otherwise="table"),
-        averages=config["averages"],
+        averages=study.averages,
         resampling=RESAMPLING,
     script:
         "../scripts/significance.py"
@@ -82,7 +82,7 @@ rule selectivity:
         cells=of_scope(cells.of),
         zone=ZONE,
         resampling=RESAMPLING,
-        averages=config["averages"],
+        averages=study.averages,
     script:
         "../scripts/selectivity.py"
 
@@ -109,7 +109,7 @@ rule homogenisation:
         library=library("homogenisation"),
         cells=of_scope(cells.of),
         zone=ZONE,
-        averages=config["averages"],
+        averages=study.averages,
         logarithmic=cells.logarithmic,
     script:
         "../scripts/homogenisation.py"

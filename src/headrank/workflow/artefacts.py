@@ -104,7 +104,7 @@ class Artefacts:
     def told(self) -> dict[str, Any]:
         """What tables and figures may be told of a study (``OPTIONS``)."""
         study, config = self.study, self.study.config
-        averages = config["averages"]
+        averages = study.averages
         seeds = (config["headrank"]["training"]["seed"], *config["seeds"])
         return {
             # The metric that is shown.

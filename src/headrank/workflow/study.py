@@ -169,6 +169,12 @@ class Study:
         """What backbones are compared on in one mean."""
         return [d for d in self.panel if all(d in self.panel_of(b) for b in self.backbones)]
 
+    @property
+    def averages(self) -> dict[str, list[str]]:
+        """Means over some benchmarks, by name; one over the whole panel is the mean that is there in any case."""
+        every = set(self.panel)
+        return {name: members for name, members in self.config["averages"].items() if set(members) != every}
+
     # Which method runs where
 
     def has_baseline(self, method: str, backbone: str) -> bool:

@@ -66,3 +66,8 @@ def test_every_model_that_ranks_is_named_once() -> None:
     assert set(paper.config["rerankers"]) < set(paper.ranking_models)
     assert paper.judged_apart == paper.judged
     assert study_of().judged_apart == []
+
+
+def test_an_average_over_the_whole_panel_is_the_mean_and_not_shown_twice() -> None:
+    averages = {"all": ["other-topics", "in-domain", "long-middle"], "two": ["in-domain", "long-middle"]}
+    assert study_of(averages=averages).averages == {"two": ["in-domain", "long-middle"]}
