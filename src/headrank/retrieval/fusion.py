@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from headrank.data.rankings import best_first
 from headrank.data.trec import Run
 from headrank.errors import InputError
 
@@ -26,6 +27,6 @@ def reciprocal_rank_fusion(runs: Sequence[Run], k: int = K) -> Run:
         for run in runs:
             for rank, (docid, _) in enumerate(run.get(qid, []), start=1):
                 sums[docid] = sums.get(docid, 0.0) + 1 / (k + rank)
-        # sorted() is stable: equal sums keep the order of insertion.
-        fused[qid] = sorted(sums.items(), key=lambda item: -item[1])
+        listed = list(sums.items())
+        fused[qid] = [listed[place] for place in best_first(list(sums.values()))]
     return fused
