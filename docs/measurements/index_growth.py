@@ -1,7 +1,7 @@
-"""Time, peak memory and disk of a BM25 index against the number of passages; run with the name of a CSV file.
+"""Time, peak memory and disk space of a BM25 index by the number of passages; give the name of the CSV file to write.
 
-Passages are drawn, 56 words each as in MS MARCO, from a vocabulary that grows with the collection (Heaps' law) and
-Zipf's frequencies; each size runs in a process of its own.
+Passages have 56 words each, as in MS MARCO. The words are drawn with Zipf's frequencies from a vocabulary that grows
+with the collection (Heaps' law). Each size runs in a separate process.
 """
 
 import csv
@@ -22,7 +22,7 @@ _LETTERS = np.array(list("abcdefghijklmnopqrstuvwxyz"))
 
 
 def vocabulary(passages: int) -> list[str]:
-    """Heaps' law with the constants of English text (44 n^0.49), as many distinct made-up words."""
+    """Heaps' law with the constants of English text (44 n^0.49), as many distinct simulated words."""
     rng = np.random.default_rng(1)
     number = int(44 * (passages * WORDS) ** 0.49)
     lengths = rng.integers(4, 11, number)
@@ -40,7 +40,7 @@ def texts(words: list[str], passages: int) -> Iterator[str]:
 
 
 def measure(passages: int) -> dict[str, float]:
-    """One size: build and search, in this process."""
+    """Build and search an index of one size, in this process."""
     from headrank.data.collections import Document
     from headrank.retrieval.bm25_index import Bm25Index, build_index
 

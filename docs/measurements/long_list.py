@@ -1,8 +1,8 @@
-"""Memory and time of one pass over a very long list, 100 passages of 280 words, in the shape of Qwen3-4B.
+"""Memory and time of one pass over a very long list (100 passages of 280 words) in the shape of Qwen3-4B.
 
 python docs/measurements/long_list.py > docs/measurements/long_list.csv
 
-A few of its layers are enough: beyond the weights a pass takes the same memory in each.
+A few of its layers are enough, because each layer of a pass takes the same memory beyond its weights.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Seconds of an epoch of training in the mini world: this library's loop beside the plain peft loop.
+"""Seconds of a training epoch in the mini study: this library's loop and the plain peft loop.
 
 make demo; python docs/measurements/training_epochs.py results/mini large > docs/measurements/training_epochs.csv
 
-The lists, heads and pairs are those that the mini study trained HeadRank on. Every loop takes one list a query and
-two epochs of the same steps over it, so that states kept in the first serve in the second; held-out lists are left
-out. One thread, as the study has it.
+The lists, heads and pairs are those that the mini study trained HeadRank on. Every loop takes one list per query and
+runs two epochs of the same steps over these lists, so that states kept in the first are used in the second. Held-out
+lists are left out. One thread, as in the study.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from headrank.training.loop import train
 from headrank.training.objective import list_loss
 
 ROUNDS = 2
-# So little room that all states go to the disk.
+# So little memory that all states go to disk.
 NO_ROOM = 1e-9
 
 
@@ -63,7 +63,7 @@ def main(results: Path, name: str) -> None:
 
 
 def study_settings() -> Settings:
-    """What config/mini.yaml trains with, with nothing in an epoch but its steps."""
+    """The training settings of config/mini.yaml, changed so that an epoch consists of its steps alone."""
     study = yaml.safe_load(Path("config/mini.yaml").read_text(encoding="utf-8"))["headrank"]
     bare = {"epochs": 2, "heldout_share": 0.0, "checkpoint_every": 0, "early_stopping": "none"}
     training = {**study["training"], **bare}
@@ -105,7 +105,7 @@ def ours(
 def plain(
     results: Path, name: str, heads: HeadSet, examples: list[Example], settings: Settings
 ) -> list[float]:
-    """The whole model by eager attention, list by list, the same LoRA, AdamW and clipping."""
+    """The plain loop: the whole model with eager attention, list by list, the same LoRA, AdamW and clipping."""
     t = settings.training
     backbone: Backbone = load_backbone(results / "backbones" / name, dtype="float32", device="cpu")
     attach_lora(backbone, heads, t).train()

@@ -1,4 +1,4 @@
-"""Where RankGPT's time goes on a processor: reading its window, then one token after another.
+"""Where RankGPT's time goes on a processor: reading its window, then generating one token after another.
 
 python docs/measurements/writing_parts.py [BACKBONE] [PASSAGES] > docs/measurements/writing_parts.csv
 """
