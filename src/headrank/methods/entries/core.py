@@ -64,7 +64,7 @@ METHODS = (
         head_set="core-pruned",
         build=partial(_core, "core-pruned"),
     ),
-    # In the authors' order of candidates: the retriever's.
+    # The authors keep the retriever's order of candidates.
     Released(
         name=f"core{RELEASED}",
         title="CoRe (as released)",

@@ -98,7 +98,7 @@ METHODS = (
         order="best-last",
     ),
     SELECTIVE_ICR,
-    # It is ICR with fewer layers, prompt and all.
+    # It is released ICR, prompt included, with fewer layers.
     Released(
         name=f"selective-icr{RELEASED}",
         title="Selective-ICR (as released)",
