@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
     except BrokenPipeError:
-        # Whoever read the output has seen enough; the interpreter must not complain once more as it ends.
+        # The reader of the output has closed it; the interpreter must not report that again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The one error that is the caller's to mend, and how a misspelt name is told."""
+"""The one error that the caller can fix, and the hint for a misspelt name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """Bad input: one line that names the file, line or key at fault and the way out.
+    """Bad input; its message is one line that names the file, line or key at fault and says what to do.
 
     Entry points (pipeline stages, the command line) print it without a traceback and exit non-zero.
     """

@@ -46,8 +46,8 @@ class Reranker:
         """Load an adapter folder as training wrote it.
 
         backbone: folder, GGUF file or hub id of the base model; by default the one that the adapter names. Only the
-        layers up to the deepest chosen head are loaded. Raises InputError when weights or base are not those of
-        training.
+        layers up to the deepest chosen head are loaded. Raises InputError when the adapter's weights or the base model
+        are not those of training.
         """
         path = Path(adapter) / "headrank_config.json"
         try:
@@ -81,7 +81,7 @@ class Reranker:
         ]
 
     def rerank_all(self, candidates: Sequence[Candidates]) -> pd.DataFrame:
-        """Rank many queries' candidates; a frame as of ``rerank_together``."""
+        """Rank many queries' candidates; returns a frame as ``rerank_together`` makes it."""
         order = self.settings.candidates.order
         return rerank_together(self.backbone, self.builder, [self.method], candidates, order)[
             self.method.name

@@ -1,7 +1,7 @@
 """Scores of a prepared prompt: token ids and spans in, document scores out.
 
-For whoever wants to check this implementation against another on identical tokens, the authors' own code for
-instance. No prompt is built here and no text is seen.
+Use it to check this implementation against another one on identical tokens, for instance the authors' own code. No
+prompt is built here and no text is read.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ def score_prepared(
     """Document scores K1 to K5 (docs/methods.md) of one prepared prompt: (documents,), or (heads, documents).
 
     backbone: a loaded backbone, or a checkpoint's folder or GGUF file (read in float32). ids: the whole prompt's token
-    ids. documents: (start, stop) of each document among them, stop exclusive. query: (start, stop) of the rows that
-    are averaged (K1); it begins behind the last document. heads: (layer, query head) pairs that are added up (K3),
-    all of them by default. null_ids, null_query: the same for the null query's prompt, whose mass is subtracted
-    (K2); without them nothing is. Its documents stand at the same places. outlier_mask: K4. per_head: no sum over
-    heads, and a mask of its own for each.
+    ids. documents: (start, stop) of each document among them, stop exclusive. query: (start, stop) of the rows that are
+    averaged (K1); it begins after the last document. heads: (layer, query head) pairs whose masses are added (K3), all
+    heads by default. null_ids, null_query: the same for the null query's prompt, whose mass is subtracted (K2); without
+    them nothing is subtracted. The documents are at the same positions in both prompts. outlier_mask: K4. per_head:
+    scores of each head, masked per head, instead of their sum.
 
     - ICR: no ``heads``. Rows: the instruction to the prompt's end. Documents: with their labels.
     - QRHead: its heads, everything else as ICR; detection scores with ``per_head=True``.
@@ -79,7 +79,7 @@ def _prompt(name: str, ids: Sequence[int], documents: Sequence[Span], query: Spa
     for start, stop in documents:
         if not end <= start <= stop:
             raise InputError(f"{name}: document span ({start}, {stop}) is out of order or overlaps another")
-        # Spans with one token of overrun may share that token with the next document's label, not with its text.
+        # A span with one token of overrun may take that token from the next document's label, but not from its text.
         end = stop
     if not end <= query[0] < query[1] <= len(ids):
         raise InputError(

@@ -43,8 +43,8 @@ class PromptSettings:
 class EncodingSettings:
     """Whether passages are read one after the other or each on its own, and which of their tokens the query sees.
 
-    ``independent`` passages begin at the same position and do not see each other (CompRank). Of each, ``last`` keeps
-    the last ``keep`` tokens and ``segment`` the last of every ``keep``.
+    ``independent`` passages begin at the same position and do not see each other (CompRank). Of each passage, ``last``
+    keeps the last ``keep`` tokens, and ``segment`` keeps the last token of every ``keep``.
     """
 
     documents: Literal["joint", "independent"] = "joint"
@@ -54,7 +54,7 @@ class EncodingSettings:
 
 @dataclass(frozen=True)
 class CandidateSettings:
-    """R3: how many candidates, in which order of the prompt."""
+    """R3: how many candidates there are, and their order in the prompt."""
 
     depth: Several = 40
     order: Literal["best-first", "best-last", "shuffled"] = "best-first"
@@ -62,7 +62,7 @@ class CandidateSettings:
 
 @dataclass(frozen=True)
 class MassSettings:
-    """R4: divide a document's mass by its token count to the power alpha; epsilon of the list normalisation.
+    """R4: a document's mass is divided by its token count to the power alpha; epsilon of the list normalisation.
 
     calibration: ``ratio`` divides each head's shares of the list by those under the null query.
     """
@@ -76,8 +76,9 @@ class MassSettings:
 class SelectionSettings:
     """R5: entropy-regularised head selection.
 
-    masses: a head's raw masses (R4), or what QRHead and ICR judge by: the null query's taken off, outliers masked, over
-    the instruction and query. depth: the share of the layers, from the first, that heads may come from.
+    masses: a head's raw masses (R4), or the calibrated masses that QRHead and ICR use: the null query's masses are
+    subtracted and outliers masked, over the instruction and query. depth: the share of the layers, from the first, that
+    heads may come from.
     """
 
     masses: Literal["raw", "calibrated"] = "raw"
@@ -98,10 +99,10 @@ class SelectionSettings:
 class ListSettings:
     """R6: training lists.
 
-    documents: judged ones by grade, filled up, or the first stage's candidates, as they are when lists are tested.
-    order: in the prompt, a random permutation or the first stage's.
-    spread: a list has size - spread to size + spread documents, drawn evenly.
-    unjudged: context that no loss sees, or irrelevant, as evaluation has it.
+    documents: judged ones by grade, filled up with others, or the first stage's candidates, as in test lists.
+    order: the order in the prompt, a random permutation or the first stage's.
+    spread: a list has size - spread to size + spread documents, drawn uniformly.
+    unjudged: context that no loss sees, or irrelevant, as evaluation counts unjudged documents.
     """
 
     documents: Literal["judged", "candidates"] = "judged"
@@ -121,7 +122,7 @@ class ListSettings:
 class PairSettings:
     """R7: hard adjacent-level preference pairs.
 
-    middle_zone: its first and last prompt position, counted from 1 as people do; ``middle`` has it from 0.
+    middle_zone: the zone's first and last prompt position, counted from 1; ``middle`` counts from 0.
     """
 
     strategy: Literal["adjacent-hard", "adjacent", "random"] = "adjacent-hard"
@@ -140,7 +141,8 @@ class PairSettings:
 class LossSettings:
     """R8: the preference loss in the attention domain, and the losses of QRRanker and CompRank.
 
-    scale: QRRanker's list of scores is stretched to 0..scale. relevant: lowest grade of those two losses' positives.
+    scale: QRRanker's list of scores is stretched to 0..scale. relevant: the lowest grade that these two losses take as
+    positive.
     """
 
     form: Literal["dpo", "reference-free", "group-contrastive", "pointer"] = "dpo"
@@ -190,11 +192,12 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class BaselineSettings:
-    """Head choice of the methods beside HeadRank, and ReAttn's weight (docs/methods.md tells what is assumed).
+    """Head selection of the methods other than HeadRank, and ReAttn's weight (docs/methods.md says what is assumed).
 
-    core_temperatures: of several, the one whose heads rank best on ``core_heldout`` of the detection queries is taken.
-    core_prune: share of the layers that core-pruned does without. selective_layers, selective_spread: the width of
-    Selective-ICR's band in layers, and how far its preference for the middle reaches, as a share of the depth.
+    core_temperatures: if there are several, the one whose heads rank best on the share ``core_heldout`` of the
+    detection queries is used. core_prune: share of the layers that core-pruned leaves out. selective_layers,
+    selective_spread: the width of Selective-ICR's band in layers, and how far its preference for the middle reaches, as
+    a share of the depth.
     """
 
     qrhead_k: Count = 16
@@ -210,11 +213,11 @@ class BaselineSettings:
 
 @dataclass(frozen=True)
 class RouteSettings:
-    """RouteHead's label search and router; no number of it is public, each is an assumption.
+    """RouteHead's label search and router; none of its numbers is public, so each is an assumption.
 
-    candidates: heads that the router chooses among, the best by their own nDCG@10. budget: most heads of a label, and
-    how many are taken where the router wants none. layer: the one whose incoming states describe the query; None is the
-    middle of the model.
+    candidates: how many heads the router chooses among, those with the best nDCG@10 when used alone. budget: the most
+    heads that a label has, and how many heads are used where the router selects none. layer: the layer whose incoming
+    hidden states describe the query; None means the middle of the model.
     """
 
     candidates: Count = 64
@@ -242,9 +245,9 @@ class InferenceSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """All of HeadRank's settings, which with other heads and losses are those of other trained methods.
+    """All of HeadRank's settings; with other heads and losses they are the settings of other trained methods.
 
-    heads: whose criterion chooses the heads that are trained (``headrank.methods.table.CRITERIA``).
+    heads: the method whose criterion chooses the heads that are trained (``headrank.methods.table.CRITERIA``).
     """
 
     heads: str = "headrank"
@@ -268,8 +271,8 @@ class Settings:
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Settings:
         """Build settings from nested mappings; keys left out keep their defaults.
 
-        Raises InputError naming an unknown key with the closest known one, or a key whose value is of another type
-        or none of the known choices.
+        Raises InputError naming an unknown key with the closest known one, or a key whose value has the wrong type or
+        is none of the known choices.
         """
         return read_spec(cls, mapping, "headrank")
 

@@ -1,6 +1,6 @@
-"""Plain mappings, as YAML gives them, read into frozen dataclasses: every key is known, every value of its type.
+"""Reads plain mappings, as YAML gives them, into frozen dataclasses, and checks every key and every value's type.
 
-A number's field may have bounds beside its type, which the configuration's schema takes from there.
+A number's field may have bounds as well as a type; the configuration's schema takes the bounds from here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Bounds:
     below: float | None = None
 
     def broken(self, value: float) -> str | None:
-        """What the value should be, in words; None where it is."""
+        """What the value should be, in words; None if it is within the bounds."""
         wrong = {
             f"at least {self.least}": self.least is not None and value < self.least,
             f"more than {self.above}": self.above is not None and value <= self.above,
@@ -43,7 +43,7 @@ NotNegative = Annotated[float, Bounds(least=0)]
 Positive = Annotated[float, Bounds(above=0)]
 Share = Annotated[float, Bounds(least=0, most=1)]
 PositiveShare = Annotated[float, Bounds(above=0, most=1)]
-# Less than all.
+# A share of less than all.
 ProperShare = Annotated[float, Bounds(least=0, below=1)]
 MoreThanOne = Annotated[float, Bounds(above=1)]
 
@@ -52,9 +52,9 @@ def read_spec(kind: type[T], mapping: Mapping[str, Any], where: str) -> T:
     """Build the dataclass ``kind`` from a mapping; keys left out keep their defaults.
 
     where: the mapping's place in the configuration, for messages. Nested dataclasses are read from nested mappings,
-    lists become tuples, an integer may stand for a float and a truth value for neither. Raises InputError naming an
-    unknown key (with the closest known one), a missing key or a value of another type, out of its bounds or none of
-    the known choices.
+    lists become tuples, an integer is accepted as a float, and a Boolean as neither. Raises InputError naming an
+    unknown key (with the closest known one), a missing key, or a value that has the wrong type, is out of its bounds or
+    is none of the known choices.
     """
     if not isinstance(mapping, Mapping):
         raise InputError(f"{where}: expected a mapping, got {mapping!r}")
@@ -113,7 +113,7 @@ def _is(value: Any, kind: type) -> bool:
 
 
 def is_optional(hint: Any) -> bool:
-    """Whether a type is one plain type or nothing, the only unions that there are."""
+    """Whether a type is a plain type or None; no other unions are used."""
     return get_origin(hint) in (Union, UnionType)
 
 

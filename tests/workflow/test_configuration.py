@@ -114,10 +114,10 @@ REALTEXT = {"source": "realtext", "tokenizer": "none", "realtext": {"planted": [
             {"methods": ["icr", "headrank-untrained"], "evaluation__baseline": "core"},
             "evaluation.baseline: 'core' is not among the methods", "",
         ),
-        ({"train_on": []}, "train_on: no collections, on which selective-icr chooses heads", ""),
+        ({"train_on": []}, "train_on: names no collections, but selective-icr chooses heads", ""),
         (
             {"train_on": [], "methods": ["icr", "qrhead"], "trained_baselines": {}, "variants": {}, "ablation": {}},
-            "train_on: no collections, on which qrhead", "",
+            "train_on: names no collections, but qrhead", "",
         ),
         (
             {"methods": ["icr"], "trained_baselines": {}, "variants": {}, "ablation": {}, "clock": {},

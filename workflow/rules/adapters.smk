@@ -1,8 +1,8 @@
 """From head sets to rankings, for every adapter that the study trains."""
 
-# One pass of the loop by default, and rules of plain wildcards. With `adapters_per_job` a job has several adapters, and which
-# files a rule writes cannot depend on its wildcards: so each batch has its rules. The mini study has 129 jobs so and not 172;
-# 23 of those that it is spared would import PyTorch and transformers, 3 to 5 seconds each.
+# By default the loop runs once, and its rules have plain wildcards. With `adapters_per_job` a job serves several adapters; as
+# the files that a rule writes cannot depend on its wildcards, each batch has its own rules. The mini study has 129 jobs this
+# way instead of 172; 23 of those saved would import PyTorch and transformers, 3 to 5 seconds each.
 for BATCH in batches(study):
 
     rule:
@@ -94,7 +94,7 @@ for BATCH in batches(study):
             library=library("train"),
             model=MODEL,
             queries=BATCH.each(partial(training_queries, study)),
-            # What a killed job has left of an adapter, from which the next one starts: not an output.
+            # What a killed job has left of an adapter, from which the next job resumes: not an output.
             unfinished=BATCH.each(lambda b, variant: built(f"adapters/{b}/.unfinished-{variant}")),
             seed=config["seed"],
             settings=BATCH.each(of_adapters(*TRAINED_BY)),

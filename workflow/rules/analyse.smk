@@ -245,7 +245,7 @@ rule clock:
         backbone=one_of(config["backbones"]),
     conda:
         "../../envs/model.yaml"
-    # As many as there are, so that nothing else runs beside it.
+    # All that there are, so that nothing else runs at the same time.
     threads: config["clock"]["threads"]
     resources:
         mem_mb=memory("generate"),

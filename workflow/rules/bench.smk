@@ -9,7 +9,7 @@ rule measure:
         shape=one_of(config["bench"]["backbones"]),
     conda:
         "../../envs/model.yaml"
-    # As many as there are, so that nothing else runs beside it.
+    # All that there are, so that nothing else runs at the same time.
     threads: config["bench"]["threads"]
     resources:
         mem_mb=48000,

@@ -1,4 +1,4 @@
-"""The study at hand, and the functions of wildcards by which rules ask it."""
+"""The study, and the functions of wildcards with which rules query it."""
 
 import re
 from functools import partial
@@ -23,16 +23,16 @@ rankings = Rankings(study)
 shards = Shards(study)
 limits = Limits(study)
 
-# Only the rules that download may use a network; this is inherited by every job.
+# Only the rules that download may use a network; every job inherits this.
 os.environ.update(HF_HUB_OFFLINE="1")
-# Without a GPU none is asked of the scheduler.
+# Without a GPU none is requested from the scheduler.
 GPU = 1 if limits.gpu else 0
 MODEL = {key: config[key] for key in ("device", "dtype")}
 # What the paper's claims are judged on: the study's own mean, and its averages.
 PANELS = {"mean": study.panel, **study.averages}
 ZONE = {key: config["evaluation"][key] for key in ("zone", "relevant_from", "irrelevant")}
 METRICS = config["evaluation"]["metrics"]
-# What tables, figures and tests show.
+# The metric that tables, figures and tests show.
 METRIC = METRICS[0]
 RESAMPLING = {
     "n_resamples": config["evaluation"]["resamples"],
@@ -68,24 +68,24 @@ wildcard_constraints:
 def library(script, methods=None, loads=()):
     """The digest that a rule has as a parameter, so that a change in a file which its script loads reruns it.
 
-    methods: those that the script builds, or whose criteria choose heads in it; what other methods do is not its business.
-    loads: modules that it loads by their names.
+    methods: those that the script builds, or whose criteria choose heads in it; other methods do not count.
+    loads: modules that it loads by name.
     """
     return library_digest(str(workflow.source_path(f"../scripts/{script}.py")), methods, loads)
 
 
 def of_collection(ask, *arguments):
-    """A function of the wildcards: what the study says of the collection at hand."""
+    """A function of the wildcards: what the study says about the job's collection."""
     return lambda wildcards: ask(wildcards.collection, *arguments)
 
 
 def of_backbone(ask):
-    """The same of the backbone."""
+    """The same for the backbone."""
     return lambda wildcards: ask(wildcards.backbone)
 
 
 def of_scope(ask):
-    """The same of the metrics file, the main one where there is no choice."""
+    """The same for the metrics file, the main one where there is no choice."""
     return lambda wildcards: ask(wildcards.get("scope", "main"))
 
 
@@ -95,7 +95,7 @@ def of_pool(name):
 
 
 def settings(*sections):
-    """A function of the wildcards: these sections of ``headrank`` for the backbone and variant at hand."""
+    """A function of the wildcards: these sections of ``headrank`` for the job's backbone and variant."""
     return lambda wildcards: settings_of(
         study, sections, wildcards.get("backbone"), wildcards.get("variant", "headrank")
     )

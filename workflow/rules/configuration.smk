@@ -1,4 +1,4 @@
-"""The study's configuration, checked and completed before anything else: a faulty one ends here, in one line."""
+"""The study's configuration, checked and completed before anything else: a faulty one stops here, with one line."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ CONFIGFILES = [str(path) for path in workflow.overwrite_configfiles] or ["config
 
 try:
     complete(config, CONFIGFILES, read_schema(workflow.source_path("../schemas/config.schema.yaml")))
-    # Where local collections and models lie.
+    # Where local collections and models are.
     DATA = os.environ.get("HEADRANK_DATA") or config["data"] or "."
     check_places(config, DATA)
 except InputError as error:

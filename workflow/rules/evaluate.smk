@@ -50,7 +50,7 @@ rule significance:
         library=library("significance", loads=modules_of_metrics([METRIC])),
         metric=METRIC,
         pairs=of_scope(cells.compared),
-        # What is said of each mean is a family of its own where one method meets all others.
+        # Where one method is compared with all others, the tests of each mean are a family of their own.
         family=branch(lambda wildcards: wildcards.scope == "rivals", then="benchmark", otherwise="table"),
         averages=study.averages,
         resampling=RESAMPLING,
@@ -174,7 +174,7 @@ rule formatting:
 
 rule timing:
     input:
-        # What is timed has run when these are there; rankings of part of the queries enter no metrics.
+        # When these exist, everything that is timed has run; rankings of part of the queries are in no metrics file.
         metrics=expand(built("metrics/{scope}.parquet"), scope=cells.scopes),
         rankings=cells.rankings(cells.told),
     output:

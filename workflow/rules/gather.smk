@@ -1,4 +1,4 @@
-"""With `shards: N`, light jobs that put together what the shards of a model job have written; otherwise none."""
+"""With `shards: N`, light jobs that join what the shards of a model job have written; otherwise none."""
 
 
 rule gather_frozen:

@@ -5,7 +5,7 @@ rule lists:
         candidates=built("{pool}/candidates.trec"),
         passages=built("{pool}/passages.jsonl"),
         tests=expand(built("collections/{b}/queries.jsonl"), b=config["panel"]),
-        # No model reads the candidates of a first stage that is not what it should be.
+        # No model reads the candidates before the first stage has passed its check.
         checked=ancient(built("metrics/first-stage.parquet")),
     output:
         lists=built("lists/{pool}.parquet"),
@@ -55,7 +55,7 @@ rule features:
     params:
         library=library("features"),
         settings=settings("prompt", "query_span", "document_span", "routehead"),
-        # RouteHead learns from what the query looks like to the model.
+        # RouteHead learns from the model's hidden states of the query.
         states=READ.each(lambda _, pool: study.routed and pool == "training"),
         model=MODEL,
         shard=shards.number,

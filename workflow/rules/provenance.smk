@@ -1,12 +1,12 @@
-"""What the finished study says of itself: its origin, a sidecar beside each run, and a digest of every file.
+"""What the finished study records about itself: its origin, a sidecar next to each run, and a digest of every file.
 
-All of it stands behind the last table and figure, so that a change here reruns no other job.
+All of it comes after the last table and figure, so that a change here reruns no other job.
 """
 
 
 rule provenance:
     input:
-        # What is timed has run when these are there.
+        # When these exist, everything that is timed has run.
         artefacts=artefacts.paper(),
         models=expand(built("backbones/{b}"), b=study.ranking_models),
         collections=expand(
@@ -66,7 +66,7 @@ rule sidecars:
 
 rule manifest:
     input:
-        # Everything else, so that nothing changes behind it.
+        # Everything else, so that nothing changes after it was written.
         artefacts=artefacts.paper(),
         provenance=built("provenance.json"),
         runs=cells.all_runs(),

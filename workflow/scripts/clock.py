@@ -1,4 +1,4 @@
-"""Time each method by itself on a few queries: first those on the bare backbone, in turn, then each adapter."""
+"""Time each method alone on a few queries: first those on the frozen backbone, in turn, then each adapter."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Bring a collection's judged queries and its judgements into one form, whatever they come from."""
+"""Write a collection's judged queries and judgements in one format, whatever their source."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Controls of head choice, from stored masses: every layer alone, random heads, and the chosen ones beside them."""
+"""Controls of head choice, from stored masses: every layer alone, random heads, and the chosen heads for comparison."""
 
 from pathlib import Path
 

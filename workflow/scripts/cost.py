@@ -1,4 +1,4 @@
-"""Count what each method runs of its backbone: layers, heads, tokens and multiply-adds per query."""
+"""Count how much of its backbone each method runs: layers, heads, tokens and multiply-adds per query."""
 
 import json
 from pathlib import Path

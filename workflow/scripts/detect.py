@@ -1,6 +1,6 @@
-"""Choose the heads of the methods beside HeadRank on the stored features; the model is not run.
+"""Choose the heads of the methods other than HeadRank from the stored features; the model is not run.
 
-One job chooses for all of them: each takes moments.
+One job chooses for all of them, as each takes only moments.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Encode a collection for a dense first stage, once for all that share its documents."""
+"""Encode a collection for a dense first stage, once for all collections that share its documents."""
 
 from headrank.data.collections import open_collection
 from headrank.jobs.job import job

@@ -1,4 +1,4 @@
-"""Evaluate runs: metrics of every query, one tidy row each; and what the order of the candidates can make of them.
+"""Evaluate runs: metrics of every query, one tidy row each; and the bounds on any order of the candidates.
 
 With a fusion constant each run is fused with the first stage before it is evaluated.
 """

@@ -1,4 +1,4 @@
-"""Read every head's document masses on the training lists: one forward pass per list serves all that follows."""
+"""Read every head's document masses on the training lists: one forward pass per list serves all later stages."""
 
 from functools import partial
 from pathlib import Path

@@ -1,12 +1,12 @@
-"""Download one revision of a checkpoint from the Hugging Face hub and make it known to the study: links to its files.
+"""Download one revision of a checkpoint from the Hugging Face hub and link its files into the study.
 
-The files themselves stay in the hub's cache: Snakemake removes what a failed job was to write, and a download that was
-cut off is to be resumed.
+The files themselves stay in the hub's cache: Snakemake removes the outputs of a failed job, but a download that was
+cut off should be resumed.
 """
 
 import os
 
-# The study is offline except for its downloads; the hub's client looks when it is loaded.
+# The study is offline except for its downloads; the hub's client reads this when it is imported.
 os.environ["HF_HUB_OFFLINE"] = "0"
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Download a collection of ir_datasets and count what came; everything after this works without a network."""
+"""Download a collection of ir_datasets and count what it holds; all later jobs work without a network."""
 
 import logging
 import os

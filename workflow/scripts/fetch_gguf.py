@@ -1,11 +1,11 @@
-"""Download a GGUF file from the Hugging Face hub and make it known to the study: a link to it.
+"""Download a GGUF file from the Hugging Face hub and link it into the study.
 
 The file itself stays in the hub's cache, as those of other checkpoints do.
 """
 
 import os
 
-# The study is offline except for its downloads; the hub's client looks when it is loaded.
+# The study is offline except for its downloads; the hub's client reads this when it is imported.
 os.environ["HF_HUB_OFFLINE"] = "0"
 
 from pathlib import Path

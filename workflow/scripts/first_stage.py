@@ -16,7 +16,7 @@ def main(runs, qrels, collections, stages, published, tolerance, output):
         [measure_first_stage(name, read_run(r), read_qrels(q), p, s) for r, q, name, s, p in each],
         ignore_index=True,
     )
-    # For the log, where a failed job's output does not stay.
+    # For the log: the output of a failed job is removed.
     print(measured.to_string(index=False), file=sys.stderr)
     check_first_stage(measured, tolerance)
     write_parquet(output, measured)

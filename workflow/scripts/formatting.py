@@ -1,4 +1,4 @@
-"""Check that each ranking holds every candidate exactly once, and count ties, empty documents and sound answers."""
+"""Check that each ranking holds every candidate exactly once, and count ties, empty documents and valid answers."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from headrank.jobs.job import job
 
 
 def main(rankings, cells, calls, candidates, depth, writing, output):
-    # Of training collections the first stage keeps more candidates than are ranked.
+    # For training collections, the first stage keeps more candidates than are ranked.
     expected = {
         Path(path).parent.name: {
             qid: [docid for docid, _ in ranked[:depth]] for qid, ranked in read_run(path).items()

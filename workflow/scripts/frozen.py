@@ -38,7 +38,7 @@ def main(inputs, params, tokens_per_pass, outputs):
     router = Router.load(inputs.router) if inputs.router else None
     parts_of_methods = Parts(backbone, builder, heads, settings, router)
     methods, faithful = build(params.methods, parts_of_methods), released(params.methods)
-    # Name, candidates and how many of them are ranked; the first block goes to another shard each time.
+    # Name, candidates, how many queries are ranked, shard, offset: the first block goes to another shard each time.
     benchmarks = [
         (name, run, params.queries[name], params.shard, offset)
         for offset, (name, run) in enumerate(zip(params.benchmarks, inputs.candidates, strict=True))
@@ -71,7 +71,7 @@ def main(inputs, params, tokens_per_pass, outputs):
 
 
 def owner_of(inputs, params, tokens_per_pass, heads):
-    """All that a block's results depend on, itself apart."""
+    """All that a block's results depend on, besides the block itself."""
     router = file_digest(inputs.router) if inputs.router else None
     given = (params.library, params.settings, params.model, params.methods, params.benchmarks)
     return (*given, fingerprint(inputs.backbone), tokens_per_pass, heads, router)

@@ -1,4 +1,4 @@
-"""Put the parts that shards have written together: the same files, whole."""
+"""Join the parts that shards have written into whole files."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -45,7 +45,7 @@ def main(inputs, queries, outputs):
 
 
 def ending(path):
-    """BACKBONE/BENCHMARK/FILE, below the folder of all runs and below that of each shard."""
+    """BACKBONE/BENCHMARK/FILE, which follows the folder of all runs and the folder of each shard."""
     return Path(path).parts[-3:]
 
 

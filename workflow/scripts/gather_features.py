@@ -1,4 +1,4 @@
-"""Put the features that shards have read together, in the order of the lists."""
+"""Join the features that shards have read, in the order of the lists."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Lay the selection scores of all heads and the chosen heads out as tidy frames."""
+"""Write the selection scores of all heads, and the chosen heads, as tidy frames."""
 
 from headrank.data.atomic import write_parquet
 from headrank.heads.head_map import head_map

@@ -1,4 +1,4 @@
-"""Index a collection for BM25, once for all that share its documents."""
+"""Index a collection for BM25, once for all collections that share its documents."""
 
 from headrank.data.collections import open_collection
 from headrank.jobs.job import job

@@ -1,4 +1,4 @@
-"""Make a local checkpoint known to the study: links to its files, nothing is copied."""
+"""Link the files of a local checkpoint into the study; nothing is copied."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Time every way to score a list beside the others, on a model of one shape."""
+"""Time every way to score a list, in turn with the others, on a model of one shape."""
 
 from headrank.process.large_imports import uncollected
 

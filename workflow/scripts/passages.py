@@ -1,4 +1,4 @@
-"""Take the candidates' texts out of the collection, so that no later job needs the whole of it."""
+"""Extract the candidates' texts from the collection, so that no later job needs all of it."""
 
 from headrank.data.collections import open_collection, write_passages
 from headrank.data.trec import read_qrels, read_run

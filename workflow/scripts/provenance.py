@@ -1,4 +1,4 @@
-"""Record where the study's results come from; what differs from time to time is read here and is no parameter."""
+"""Record where the study's results come from; what differs from run to run is read here and is not a parameter."""
 
 from pathlib import Path
 

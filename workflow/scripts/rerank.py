@@ -51,7 +51,7 @@ def main(inputs, params, tokens_per_pass, outputs):
 
 
 def ranking(inputs, variant, weights, settings, model, tokens_per_pass):
-    """What ranks a block of queries with one adapter."""
+    """A function that ranks a block of queries with one adapter."""
     adapter = Path(weights).parent
     heads = check_adapter(adapter, inputs.backbone)
     backbone = load_backbone(inputs.backbone, heads.depth, model["dtype"], model["device"], adapter=adapter)

@@ -1,6 +1,6 @@
-"""First stage: the best documents of a BM25 index, the collection's official candidates, or a run that is given.
+"""First stage: the best documents of a BM25 index, the collection's official candidates, or a given run.
 
-``first-stage.trec`` is as deep as its comparison with published figures asks for, ``candidates.trec`` what is reranked.
+``first-stage.trec`` is as deep as its comparison with published figures needs; ``candidates.trec`` is what is reranked.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""First stage: the documents whose vectors are nearest to the query's, exactly."""
+"""First stage: the documents whose vectors are nearest to the query's, by exact search."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Train RouteHead's router on the stored features: candidates, labels by search, router; the model is not run."""
+"""Train RouteHead's router on the stored features: candidate heads, labels by search, router; the model is not run."""
 
 import pandas as pd
 

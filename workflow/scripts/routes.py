@@ -1,4 +1,4 @@
-"""Lay out which heads each query of each benchmark was routed to."""
+"""Collect the heads that each query of each benchmark was routed to."""
 
 import pandas as pd
 

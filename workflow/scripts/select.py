@@ -1,4 +1,4 @@
-"""Choose the heads that a method trains, on the stored features; the model is not run."""
+"""Choose the heads that a method trains, from the stored features; the model is not run."""
 
 import pandas as pd
 

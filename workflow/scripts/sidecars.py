@@ -1,4 +1,4 @@
-"""Put metadata beside every TREC run: what made it, from what, in the ir_metadata schema."""
+"""Write metadata next to every TREC run, in the ir_metadata schema: what made it, and from what."""
 
 import json
 from pathlib import Path

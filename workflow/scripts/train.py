@@ -50,7 +50,7 @@ def main(inputs, given, queries, seed, model, unfinished, outputs):
         save_adapter(trained.model, Path(weights).parent, backbone, heads, given[variant])
         write_text(curve, trained.curve.to_csv(index=False, lineterminator="\n"))
         write_text(steps, trained.steps.to_csv(index=False, lineterminator="\n"))
-    # Snakemake takes the outputs of a job that fails away, those of adapters that were done too.
+    # Not before all are done: if a job fails, Snakemake removes all its outputs, even those of finished adapters.
     for folder in unfinished.values():
         forget(Path(folder))
 

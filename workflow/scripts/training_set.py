@@ -1,4 +1,4 @@
-"""Put the training collections together: one set of queries, judgements, candidates and passages."""
+"""Join the training collections into one set of queries, judgements, candidates and passages."""
 
 from pathlib import Path
 

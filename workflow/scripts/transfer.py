@@ -1,4 +1,4 @@
-"""Whether heads found on one benchmark serve another, from stored masses."""
+"""How well heads found on one benchmark rank another, from stored masses."""
 
 import pandas as pd
 

@@ -1,1 +1,1 @@
-"""Measured cost: every way to score a list beside the others, on the machine at hand and in one run."""
+"""Measured cost: every way to score a list, compared on one machine in one run."""

@@ -1,4 +1,4 @@
-"""Seconds per query of each method by itself, on real candidates: what a search stack that runs it alone would wait."""
+"""Seconds per query of each method alone, on real candidates: how long a search stack that runs only it would wait."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Way = Callable[[Candidates], object]
 def attention_ways(
     backbone: Backbone, builder: PromptBuilder, methods: Sequence[Method], order: str
 ) -> dict[str, tuple[Way, int]]:
-    """Each attention method alone, and how many layers its pass begins: the deepest of its heads is its last."""
+    """Each attention method alone, and how many layers its pass enters: the last is that of its deepest head."""
 
     def way(method: Method) -> Way:
         return lambda candidates: rerank_together(backbone, builder, [method], [candidates], order)
@@ -43,8 +43,8 @@ def generative_ways(
 def time_alone(ways: Mapping[str, tuple[Way, int]], candidates: Sequence[Candidates]) -> pd.DataFrame:
     """Time every way on every query, from texts to ranking: a row of ``COLUMNS`` each.
 
-    Each way has answered the first query before anything is timed. The ways take turns, each query begins with the next
-    of them, so that a machine that slows down slows all.
+    Each way answers the first query before anything is timed. The ways take turns, and each query starts with the next
+    one, so that a machine that slows down slows all of them.
     """
     names = list(ways)
     for name in names:

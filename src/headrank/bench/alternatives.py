@@ -1,6 +1,6 @@
 """ICR's scores as others compute them: two passes with key/value reuse, eager attention, all attention matrices kept.
 
-They give what ``headrank.rerankers.icr`` gives in one pass (tests/unit/bench/test_bench.py compares).
+They give the same scores as ``headrank.rerankers.icr`` gives in one pass (tests/unit/bench/test_bench.py compares).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from headrank.rerankers.icr import KERNEL
 
 
 def forward(backbone: Backbone, prompt: Prompt, layers: int) -> Tensor:
-    """The hidden states behind the first ``layers``: the plain pass of prefix and query, SDPA, nothing read."""
+    """The hidden states after the first ``layers``: the plain pass of prefix and query, SDPA, nothing read."""
     with attention(backbone, "sdpa"), cut(backbone, layers):
         output: Any = backbone.decoder(
             input_ids=_ids(backbone, prompt.prefix, prompt.query.ids), use_cache=False
@@ -47,7 +47,7 @@ def two_passes(backbone: Backbone, prompt: Prompt) -> Tensor:
 
 
 def eager(backbone: Backbone, prompt: Prompt) -> Tensor:
-    """(documents,): eager attention over query's and null query's whole prompts; each layer's matrices are let go."""
+    """(documents,): eager attention over query's and null query's whole prompts; each layer's matrices are freed."""
 
     def read(branch: Branch) -> Tensor:
         with attention(backbone, "eager"), _rows_summed(backbone, branch, len(prompt.prefix)) as total:
@@ -58,7 +58,7 @@ def eager(backbone: Backbone, prompt: Prompt) -> Tensor:
 
 
 def all_attentions(backbone: Backbone, prompt: Prompt) -> Tensor:
-    """(documents,): ``output_attentions=True``, which keeps heads x tokens x tokens of every layer till the end."""
+    """(documents,): ``output_attentions=True``, which keeps heads x tokens x tokens of every layer until the end."""
 
     def read(branch: Branch) -> Tensor:
         with attention(backbone, "eager"):
@@ -71,7 +71,7 @@ def all_attentions(backbone: Backbone, prompt: Prompt) -> Tensor:
 
 
 def matrix_bytes(backbone: Backbone, prompt: Prompt) -> dict[str, int]:
-    """What matrices of heads x tokens x tokens take at their most, for the ways that make any."""
+    """Peak bytes of the matrices of heads x tokens x tokens, for the ways that build them."""
     tokens = len(prompt.prefix) + len(prompt.query.ids)
     width = next(backbone.model.parameters()).element_size()
     matrix = backbone.n_heads * tokens**2
@@ -82,7 +82,7 @@ def matrix_bytes(backbone: Backbone, prompt: Prompt) -> dict[str, int]:
 
 @contextmanager
 def attention(backbone: Backbone, implementation: str) -> Iterator[None]:
-    """Another of transformers' attention functions, for a while."""
+    """Use another of transformers' attention functions for a while."""
     model: Any = backbone.model
     before = model.config._attn_implementation
     model.set_attn_implementation(implementation)
@@ -94,7 +94,7 @@ def attention(backbone: Backbone, implementation: str) -> Iterator[None]:
 
 @contextmanager
 def cut(backbone: Backbone, layers: int) -> Iterator[None]:
-    """The backbone with its first layers only, for a while."""
+    """Cut the backbone to its first layers for a while."""
     decoder: Any = backbone.decoder
     whole = decoder.layers
     decoder.layers = whole[:layers]

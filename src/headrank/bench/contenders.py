@@ -28,8 +28,9 @@ from headrank.rerankers.icr import icr
 from headrank.rerankers.method import Method
 from headrank.settings import Settings
 
-# The side of the matrices whose product tells the machine's rate, and how often it is taken in a round: once is so
-# short on a processor that it may fall into a moment in which the machine is slower or faster than over a pass.
+# The side of the matrices whose product measures the machine's rate, and how many products a round takes: on a
+# processor a single one is so short that it may fall into a moment in which the machine is slower or faster than over a
+# pass.
 SIDE = {"cpu": 4096, "cuda": 8192}
 PRODUCTS = 5
 
@@ -38,9 +39,9 @@ PRODUCTS = 5
 class Contender:
     """One way to score the list.
 
-    depth: the part of the layers that runs, 1 for all. operations: floating-point operations, two a multiply-add, of
-    products alone. tokens: read in all passes. run: does it once; what it returns are the scores by prompt position,
-    where it scores. training: it needs gradients.
+    depth: the fraction of the layers that runs, 1 for all. operations: floating-point operations, two per multiply-add,
+    of products only. tokens: read in all passes. run: does it once; if it scores, it returns the scores by prompt
+    position. training: it needs gradients.
     """
 
     name: str
@@ -55,7 +56,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Bench:
-    """The list to score and what scores it. lists: so many of it in one pass, of HeadRank's alone."""
+    """The list to score and what scores it. lists: how many copies of it HeadRank reads in one pass."""
 
     backbone: Backbone
     workload: Workload
@@ -85,18 +86,18 @@ def spread_heads(backbone: Backbone, layers: int, count: int) -> HeadSet:
 
 
 def layers_at(depth: float, backbone: Backbone) -> int:
-    """How many layers a part of them is, at least one."""
+    """How many layers a fraction of them is, at least one."""
     return max(1, round(depth * backbone.n_layers))
 
 
 def different(depths: Iterable[float], backbone: Backbone) -> list[float]:
-    """Depths in their order; of those that run equally many layers the one next to ``REFERENCE``, which others need."""
+    """Depths in order; of those that run equally many layers, the one nearest ``REFERENCE``, which others need."""
     nearest_last = sorted(depths, key=lambda depth: -abs(depth - REFERENCE))
     return sorted({layers_at(depth, backbone): depth for depth in nearest_last}.values())
 
 
 def at_depth(bench: Bench, depth: float) -> list[Contender]:
-    """HeadRank cut off at a part of the layers, the plain forward pass of as many, and one that stops where it does."""
+    """HeadRank cut off at a fraction of the layers, the plain pass over as many, and one that stops where it does."""
     layers = layers_at(depth, bench.backbone)
     heads = spread_heads(bench.backbone, layers, bench.settings.selection.k)
     method = headrank(heads, bench.settings)
@@ -130,12 +131,12 @@ def at_depth(bench: Bench, depth: float) -> list[Contender]:
 
 
 def frozen(bench: Bench) -> list[Contender]:
-    """ICR, whole: by this library, and as others compute it."""
+    """ICR over all layers: by this library, and as others compute it."""
     backbone, prompt, shape = bench.backbone, bench.workload.prompt, bench.shape
     layers, prefix, null = backbone.n_layers, len(prompt.prefix), len(prompt.null.ids)
     behind = layer_operations(shape, prefix + null) - layer_operations(shape, prefix)
     rows = bench.tokens - prefix + null
-    # As many layers end to end as in two passes, less the last one's rest, and the read rows of all heads once more.
+    # As in two passes, minus the rest of the last layer, plus the read rows of all heads computed once more.
     once = (
         truncated_operations(shape, layers, bench.tokens, rows, layers * shape.heads) + (layers - 1) * behind
     )
@@ -174,9 +175,9 @@ def generative(bench: Bench, name: str, settings: GenerativeSettings | None = No
 
 
 def with_counts(contender: Contender, bench: Bench, result: Any) -> Contender:
-    """The contender with what it read and computed, for those that tell by their calls (``generative``).
+    """The contender with what it read and computed, for those whose calls show it (``generative``).
 
-    With a key/value cache each token is computed once; the LM head gives one row of logits a call or token written.
+    With a key/value cache each token is computed once; the LM head gives one row of logits per call or token written.
     """
     if contender.name not in GENERATIVE:
         return contender
@@ -206,7 +207,7 @@ def matrix_product(bench: Bench) -> Contender:
 
 
 def _score(bench: Bench, method: Method) -> list[float]:
-    """As a search stack has it: from text to scores, the passages' tokens known from an earlier query."""
+    """As in a search stack: from text to scores, with the passages' tokens known from an earlier query."""
     work = bench.workload
     candidates = [Candidates(f"bench-{i}", work.query, work.documents) for i in range(bench.lists)]
     # The budget of a pass counts the null query too.

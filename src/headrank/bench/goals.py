@@ -1,4 +1,4 @@
-"""What the measurement should come to, as ratios within one run."""
+"""What the measurement should reach, as ratios within one run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from headrank.cost.ratios import KEYS, paired, reference_depth, summarise
 
-# Lists this long and longer: below, a pass is over before the machine is in full swing.
+# Goals are for lists of at least this many passages: with fewer, a pass ends before the machine reaches its full rate.
 FROM = 20
 SLOWER = {"eager": 4.0, "two-passes": 1.8, "qwen3-reranker": 2.5, "rankgpt": 10.0}
 TRAINING_SPEEDUP = 2.0
@@ -36,7 +36,7 @@ class Outcome:
 def outcomes(rounds: pd.DataFrame, margin: float = 0.0) -> list[Outcome]:
     """Every goal that the measurement has the numbers for, lists of at least ``FROM`` passages.
 
-    margin: by what part each bound is relaxed, for small shapes and noisy machines.
+    margin: by what fraction each bound is relaxed, for small shapes and noisy machines.
     """
     found = list(_training(rounds, margin))
     rounds = rounds[(rounds["n"] >= FROM) & ~rounds["method"].str.startswith("train")]

@@ -1,4 +1,4 @@
-"""How time and memory of HeadRank's pass grow: one size varied at a time, the others held, beside the arithmetic."""
+"""How time and memory of HeadRank's pass grow with one size, the others fixed, compared with the arithmetic."""
 
 from __future__ import annotations
 

@@ -26,13 +26,13 @@ from headrank.bench.memory import peak_memory
 from headrank.bench.training import training
 from headrank.cost.measured import COLUMNS, GENERATIVE, TRAINING
 
-# Seconds beyond which a contender runs once by default: its first run counts as its round.
+# Seconds beyond which a contender runs only once by default; this first run counts as its round.
 SLOW = 60.0
 logger = logging.getLogger(__name__)
 
 
 def contenders(bench: Bench, names: Sequence[str], depths: Sequence[float]) -> list[Contender]:
-    """Those that are asked for, the truncated ones once a depth, and the machine's rate."""
+    """The requested contenders, the truncated ones once per depth, and the machine's rate."""
     found = [
         c for depth in different(depths, bench.backbone) for c in at_depth(bench, depth) if c.name in names
     ]
@@ -44,10 +44,10 @@ def contenders(bench: Bench, names: Sequence[str], depths: Sequence[float]) -> l
 
 
 def measure(bench: Bench, chosen: Sequence[Contender], rounds: int, slow: float = SLOW) -> pd.DataFrame:
-    """One row per contender and round, ``COLUMNS``: seconds warm, memory in bytes beyond the model's own.
+    """One row per contender and round, ``COLUMNS``: seconds when warm, memory in bytes beyond the model's own.
 
-    Every contender runs once beforehand, for its memory and to get warm; for one that takes longer than ``slow``
-    seconds that is all, and counts as its first round. The order changes from round to round.
+    Every contender runs once beforehand, to measure its memory and to get warm. One that takes longer than ``slow``
+    seconds does not run again; this run counts as its first round. The order changes from round to round.
     """
     weight = next(bench.backbone.model.parameters())
     device = weight.device

@@ -1,4 +1,4 @@
-"""Peak memory of one call, over what was held before it."""
+"""Peak memory of one call, beyond what was held before it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RESET_PEAK = "5"  # man 5 proc, /proc/pid/clear_refs
 
 
 def peak_memory(call: Callable[[], Any], device: torch.device) -> tuple[Any, float]:
-    """(what the call returns, its peak memory in bytes over what was held before).
+    """(what the call returns, its peak memory in bytes beyond what was held before).
 
     On a GPU what PyTorch allocated; on a CPU the process's resident set, NaN where the system cannot reset its peak
     (Linux can).

@@ -1,4 +1,4 @@
-"""What a measurement is made of, and the whole of it for one backbone."""
+"""What to measure, and the whole measurement for one backbone."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Plan:
     """One backbone, lists of several lengths.
 
     backbone: one of ``headrank.cost.model_shapes.SHAPES``, with random weights, or a folder, GGUF file or hub id. n:
-    passages of a list; words: of a passage. depths: parts of the layers at which truncated passes are measured.
-    methods: of ``headrank.cost.measured.NAMES``, or of its ``TRAINING`` alone. rounds: how often each is timed.
+    passages of a list; words: of a passage. depths: fractions of the layers at which truncated passes are measured.
+    methods: from ``headrank.cost.measured.NAMES``, or only from ``TRAINING`` there. rounds: how often each is timed.
     tokenizer: a folder, for a shape. device: "auto", "cpu", "cuda". slow: seconds; what takes longer runs once.
     """
 
@@ -47,10 +47,10 @@ class Plan:
 
 
 def measure_plan(plan: Plan) -> pd.DataFrame:
-    """A frame of ``headrank.cost.measured.COLUMNS``. What all are compared with is measured whether asked for or not.
+    """A frame of ``headrank.cost.measured.COLUMNS``; the method that all others are compared with is always measured.
 
-    Raises InputError for a method that there is not, for methods of training beside others, and for a backbone or
-    tokenizer that cannot be loaded.
+    Raises InputError for an unknown method, for training methods mixed with others, and for a backbone or tokenizer
+    that cannot be loaded.
     """
     plan = _checked(plan)
     backbone = _backbone(plan)
@@ -65,12 +65,12 @@ def measure_plan(plan: Plan) -> pd.DataFrame:
 
 
 def measure_plan_growth(plan: Plan, varied: Sequence[str]) -> pd.DataFrame:
-    """HeadRank's pass about the plan's first list length and depth: a frame of ``cost.measured.GROWTH_COLUMNS``.
+    """HeadRank's pass around the plan's first list length and depth: a frame of ``cost.measured.GROWTH_COLUMNS``.
 
-    varied: of ``headrank.cost.measured.SIZES``. Raises InputError as ``measure_plan`` does, and for an unknown size.
+    varied: from ``headrank.cost.measured.SIZES``. Raises InputError as ``measure_plan`` does, and for an unknown size.
     """
     base = Point(plan.n[0], plan.words, plan.depths[0])
-    # Unknown sizes are told before a model is loaded.
+    # Unknown sizes are reported before a model is loaded.
     points(base, varied)
     return measure_growth(_backbone(plan), base, varied, plan.rounds)
 
@@ -81,7 +81,7 @@ def _checked(plan: Plan) -> Plan:
         raise InputError(f"bench: no method {unknown[0]!r}; known: {', '.join((*NAMES, *TRAINING))}")
     trained = [name for name in plan.methods if name in TRAINING]
     if trained and len(trained) < len(plan.methods):
-        raise InputError("bench: steps of training are measured by themselves, not beside rerankers")
+        raise InputError("bench: training steps are measured on their own, not together with rerankers")
     base = "train" if trained else "headrank"
     return replace(plan, methods=tuple(dict.fromkeys([base, *plan.methods])))
 

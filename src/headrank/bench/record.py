@@ -1,4 +1,4 @@
-"""A measurement on disk: every round as CSV, and beside it, as JSON, what machine and versions it was."""
+"""A measurement on disk: every round as CSV, and next to it, as JSON, the machine and the versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Backbones of true shape with random weights: what a pass costs depends on sizes, not on what the weights know."""
+"""Backbones of true shape with random weights: what a pass costs depends on sizes, not on the values of the weights."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def random_backbone(
     device: str = "cpu",
     layers: int | None = None,
 ) -> Backbone:
-    """A backbone of a named shape with random weights, LM head and all; with its first ``layers`` only if given."""
+    """A backbone of a named shape with random weights, LM head included; only its first ``layers`` if given."""
     if dtype not in DTYPES or dtype == "auto":
         raise InputError(f"dtype {dtype!r} is unknown; known: {', '.join(d for d in DTYPES if d != 'auto')}")
     config = shape_config(name)
@@ -54,7 +54,7 @@ def random_backbone(
         )
     rotary = model.get_decoder().rotary_emb
     model = model.to_empty(device=device)
-    # The rotary frequencies are no weights; they come from the configuration.
+    # The rotary frequencies are not weights; they come from the configuration.
     model.get_decoder().rotary_emb = type(rotary)(config).to(device)
     model.tie_weights()
     _fill(model)
@@ -71,7 +71,7 @@ def random_backbone(
 
 @torch.no_grad()
 def _fill(model: nn.Module, block: int = 1 << 20) -> None:
-    """Random weights; one block of them again and again, since drawing billions takes minutes."""
+    """Random weights: one block repeated, since drawing billions takes minutes."""
     generator = torch.Generator().manual_seed(0)
     values = torch.randn(block, generator=generator) * 0.02
     for parameter in model.parameters():
@@ -86,7 +86,7 @@ def _fill(model: nn.Module, block: int = 1 << 20) -> None:
 
 
 def load_tokenizer(directory: str | Path) -> PreTrainedTokenizerBase:
-    """The tokenizer of a folder, chat template and all; InputError where there is none."""
+    """The tokenizer of a folder, chat template included; InputError if there is none."""
     if not Path(directory).is_dir():
         raise InputError(f"{directory}: no such folder")
     try:

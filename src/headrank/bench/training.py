@@ -29,8 +29,8 @@ GRADES = 4
 
 def training(bench: Bench, depth: float) -> list[Contender]:
     """Steps with the same loss: ``train-plain`` runs the whole model by eager attention with LoRA on all queries and
-    keys; ``train`` is this library's with the same LoRA, as far as the deepest chosen head; ``train-chosen`` trains
-    the chosen heads' layers alone; ``train-kept`` has the states below them from an earlier epoch.
+    keys; ``train`` is this library's step with the same LoRA, up to the deepest chosen head; ``train-chosen`` trains
+    only the chosen heads' layers; ``train-kept`` has the states below them from an earlier epoch.
 
     The backbone gets a LoRA adapter and keeps it.
     """
@@ -96,7 +96,7 @@ def _settings(settings: Settings) -> Settings:
 
 
 def _step(backbone: Backbone, scores: Tensor, example: Example, settings: Settings) -> float:
-    """Backward; the loss."""
+    """Run the backward pass; returns the loss."""
     backbone.model.zero_grad(set_to_none=True)
     loss, row = list_loss(scores, example, settings)
     loss.backward()

@@ -1,4 +1,4 @@
-"""What is scored: one query and N passages of a given length, as text and as the prompt that all of it becomes."""
+"""What is scored: one query and N passages of a given length, as text and as the prompt built from it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from headrank.planted.tokenizer import make_tokenizer
 from headrank.prompts.builder import Prompt, PromptBuilder
 from headrank.settings import PromptSettings
 
-# Qwen3's tokenizer on 1,000 passages of MS MARCO (DL 2019's candidates): 1.38 tokens a blank-separated word.
+# Qwen3's tokenizer on 1,000 passages of MS MARCO (DL 2019's candidates): 1.38 tokens per blank-separated word.
 TOKENS_PER_WORD = 1.38
 # Each is one token of Qwen3's tokenizer when a blank stands before it.
 _TEXT = """
@@ -49,7 +49,7 @@ class Workload:
 
 
 def make_workload(tokenizer: Any, n: int, words: int, seed: int = 0) -> Workload:
-    """N passages as long as ``words`` words of MS MARCO, of frequent words in random order."""
+    """N passages of frequent words in random order, each as long as ``words`` words of MS MARCO."""
     tokens = round(words * TOKENS_PER_WORD)
     rng = np.random.default_rng([seed, n, words])
     documents = tuple(Document(str(i), "", " ".join(rng.choice(WORDS, tokens))) for i in range(n))
@@ -60,7 +60,7 @@ def make_workload(tokenizer: Any, n: int, words: int, seed: int = 0) -> Workload
 
 
 def word_tokenizer() -> PreTrainedTokenizerBase:
-    """A tokenizer that knows the words of the passages and of all prompts, where no published one is at hand.
+    """A tokenizer that knows the words of the passages and of all prompts, for use when no published one is available.
 
     Labels such as "[12]" are spelt out, as Qwen3's tokenizer does.
     """

@@ -1,4 +1,4 @@
-"""``headrank bench``: every way to score a list beside the others, on this machine."""
+"""``headrank bench``: compares every way to score a list, on this machine."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def add(commands: Any) -> None:
     """Put the command into the grammar."""
     parser = commands.add_parser(
         "bench",
-        help="time and memory of HeadRank beside every alternative, on this machine",
+        help="compare HeadRank's time and memory with every alternative, on this machine",
         description=(
             "Score one list by HeadRank's truncated pass and by every alternative, in turn, in one run, and print"
-            " ratios. Without a checkpoint the backbone has the true shape and random weights, which changes no time."
+            " ratios. Without a checkpoint the backbone has the true shape and random weights; this changes no times."
         ),
     )
     parser.add_argument(
@@ -36,46 +36,44 @@ def add(commands: Any) -> None:
     parser.add_argument("--n", type=count, nargs="+", help="passages (default: 10 20 40)")
     parser.add_argument("--words", type=count, default=100, help="words of a passage (default: 100)")
     parser.add_argument(
-        "--depths", type=part, nargs="+", help="parts of the layers (default: 0.4 0.5 0.55 0.6 1)"
+        "--depths", type=part, nargs="+", help="fractions of the layers (default: 0.4 0.5 0.55 0.6 1)"
     )
     parser.add_argument(
-        "--methods", nargs="+", help="of those measured by default (all; see docs/performance.md)"
+        "--methods", nargs="+", help="methods to measure (default: all; see docs/performance.md)"
     )
     parser.add_argument(
         "--training",
         action="store_true",
-        help="steps of training in place of reranking, at the greatest depth",
+        help="measure training steps instead of reranking, at the greatest depth",
     )
     parser.add_argument(
         "--growth",
         nargs="*",
         metavar="SIZE",
         help=(
-            "HeadRank's pass alone, with one size varied at a time (n, words, depth, lists; all by default) about the"
+            "only HeadRank's pass, with one size varied at a time (n, words, depth, lists; default: all) around the"
             " first --n and the first --depths (default: 20 and 0.55)"
         ),
     )
-    parser.add_argument("--rounds", type=count, default=5, help="times that each is measured (default: 5)")
+    parser.add_argument("--rounds", type=count, default=5, help="how often each is measured (default: 5)")
     parser.add_argument(
         "--slow",
         type=float,
         default=60.0,
         metavar="SECONDS",
-        help="what takes longer runs once, and that run counts (default: 60)",
+        help="whatever takes longer runs only once, and that run counts (default: 60)",
     )
     parser.add_argument("--threads", type=count, help="processor threads (default: PyTorch's own)")
     parser.add_argument("--dtype", default="bfloat16", help="weights: bfloat16 (default), float32 or float16")
     parser.add_argument(
         "--device", default="auto", help="auto (default: a GPU where there is one), cpu, cuda"
     )
-    parser.add_argument(
-        "--output", help="CSV of every round; what machine it was stands beside it, in a .json"
-    )
+    parser.add_argument("--output", help="CSV of every round; a .json next to it describes the machine")
     parser.add_argument(
         "--check",
         type=float,
         metavar="MARGIN",
-        help="exit with status 1 if a ratio misses its goal by more than this part of it",
+        help="exit with status 1 if a ratio misses its goal by more than this fraction of it",
     )
     parser.set_defaults(run_command=run)
 

@@ -15,12 +15,12 @@ def add(commands: Any) -> None:
         help="verify a results folder against its manifest",
         description=(
             "Read every file of a results folder and compare it with manifest.sha256, which the workflow wrote when"
-            " the study was finished. Files that changed, that are missing and that were added are named. Measured"
+            " the study was finished. Lists the files that changed, are missing or were added. Measured"
             " times (benchmarks), report.html and hidden files are not covered."
         ),
         epilog="Exit status: 0 when the folder is as listed, 5 when it is not.",
     )
-    parser.add_argument("results", help="a results folder, results/mini for instance")
+    parser.add_argument("results", help="a results folder, such as results/mini")
     parser.set_defaults(run_command=run)
 
 

@@ -1,4 +1,4 @@
-"""``headrank cost``: what reranking will take, before it is begun."""
+"""``headrank cost``: the time and memory that reranking will take, before it starts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from headrank.errors import InputError
 if TYPE_CHECKING:
     from headrank.cost.predict import Rates
 
-# Lists that the rates of the machine at hand are measured on, the longest for attention's; so many layers of the shape;
-# seconds from which on a pass is measured once.
+# List lengths on which this machine's rates are measured, the longest for attention's; how many layers of the shape;
+# seconds above which a pass is measured only once.
 MEASURED, LAYERS, SLOW = (4, 24, 60), 4, 10
 
 
@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
         help="time and memory that reranking will take",
         description=(
             "Estimate time and memory of HeadRank's truncated pass by arithmetic and a machine's rates: those measured"
-            " by `headrank bench` (--rates), a GPU's by its data sheet (--gpu), or this machine's, measured now."
+            " by `headrank bench` (--rates), those of a GPU's data sheet (--gpu), or this machine's, measured now."
         ),
     )
     parser.add_argument(
@@ -34,11 +34,11 @@ def add(commands: Any) -> None:
     parser.add_argument("--n", type=count, default=40, help="passages of a list (default: 40)")
     parser.add_argument("--words", type=count, default=100, help="words of a passage (default: 100)")
     parser.add_argument(
-        "--depth", type=float, default=0.55, help="part of the layers that runs (default: 0.55)"
+        "--depth", type=float, default=0.55, help="fraction of the layers that runs (default: 0.55)"
     )
-    parser.add_argument("--queries", type=count, default=1, help="lists (default: 1)")
+    parser.add_argument("--queries", type=count, default=1, help="queries, each with one list (default: 1)")
     rates = parser.add_mutually_exclusive_group()
-    rates.add_argument("--rates", help="CSV of `headrank bench`, of the machine that will do the work")
+    rates.add_argument("--rates", help="CSV of `headrank bench`, from the machine that will do the work")
     rates.add_argument("--gpu", help="a GPU by name, such as h100")
     parser.set_defaults(run_command=run)
 
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> None:
     )
 
     if not 0 < options.depth <= 1:
-        raise InputError(f"--depth {options.depth}: is not a part of the layers, above 0 and at most 1")
+        raise InputError(f"--depth {options.depth}: must be a fraction of the layers, above 0 and at most 1")
     shape = known_shape(options.backbone)
     layers = max(1, round(options.depth * shape.layers))
     prompt = make_workload(word_tokenizer(), options.n, options.words).prompt
@@ -99,7 +99,7 @@ def _rates(options: argparse.Namespace) -> Rates:
     try:
         rounds = pd.read_csv(options.rates)
         own = rounds[rounds["backbone"] == options.backbone]
-        # Larger models come closer to a machine's rate: their own passes foretell best.
+        # Larger models come closer to a machine's rate, so a backbone's own passes predict best.
         rounds = own if len(own) else rounds
         shapes = {name: known_shape(name) for name in rounds["backbone"].unique()}
         return fit_rates(rounds, shapes, options.rates)
@@ -108,7 +108,7 @@ def _rates(options: argparse.Namespace) -> Rates:
 
 
 def _measured(options: argparse.Namespace) -> Rates:
-    """The rates of the machine at hand: a few layers of the shape, on lists of several lengths."""
+    """This machine's rates, from a few layers of the shape on lists of several lengths."""
     import pandas as pd
 
     from headrank.bench.contenders import Bench

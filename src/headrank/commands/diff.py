@@ -14,17 +14,19 @@ def add(commands: Any) -> None:
         "diff",
         help="compare two results folders",
         description=(
-            "Compare two results folders. First the verdict; then where they come from, as far as that differs"
-            " (configuration by dotted key, code, models, collections, versions); then what differs in metrics per"
-            " query, tables, runs, head sets and other files, and files that only one of them has. Measured times and"
-            " the machine are told at the end and do not count. A record of origin alone, a newer commit for"
-            " instance, makes no difference either: the results decide."
+            "Compare two results folders. Prints the verdict; then how their origins differ (configuration by key,"
+            " code, models, collections, versions); then what differs in metrics per query, tables, runs, head sets"
+            " and other files, and files that only one folder has. Measured times and the machine are listed at the"
+            " end and do not count. A different origin alone, such as a newer commit, does not count either: only the"
+            " results decide."
         ),
         epilog="Exit status: 0 when the results are the same, 1 when they differ, 5 on bad input.",
     )
-    parser.add_argument("first", help="a results folder of a finished study, results/mini for instance")
-    parser.add_argument("second", help="another, of the same study on another machine for instance")
-    parser.add_argument("--all", action="store_true", help="show whole lists, not their first ten entries")
+    parser.add_argument("first", help="a results folder of a finished study, such as results/mini")
+    parser.add_argument("second", help="another one, such as that of the same study on another machine")
+    parser.add_argument(
+        "--all", action="store_true", help="show whole lists, not only their first ten entries"
+    )
     parser.set_defaults(run_command=run)
 
 

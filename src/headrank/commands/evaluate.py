@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
         "--metrics",
         nargs="+",
         default=["ndcg@10", "recall@100"],
-        help=f"{', '.join(spellings())}, with a relevance level as rr(rel=2)@10 (default: ndcg@10 recall@100)",
+        help=f"{', '.join(spellings())}, with a relevance level as in rr(rel=2)@10 (default: ndcg@10 recall@100)",
     )
     parser.set_defaults(run_command=run)
 

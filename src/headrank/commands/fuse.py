@@ -1,4 +1,4 @@
-"""``headrank fuse``: one TREC run of several."""
+"""``headrank fuse``: one TREC run from several."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ def add(commands: Any) -> None:
     """Put the command into the grammar."""
     parser = commands.add_parser(
         "fuse",
-        help="one TREC run of several, by reciprocal rank",
+        help="one TREC run from several, by reciprocal rank",
         description="Fuse TREC runs by reciprocal rank: a document's score is the sum of 1 / (k + its rank).",
     )
     parser.add_argument(
         "--run", nargs="+", required=True, help="TREC runs, plain or .gz; the first breaks ties"
     )
-    parser.add_argument("-k", type=int, default=60, help="the constant (default: 60)")
+    parser.add_argument("-k", type=int, default=60, help="the constant k (default: 60)")
     parser.add_argument("--output", required=True, help="the fused TREC run")
     parser.set_defaults(run_command=run)
 

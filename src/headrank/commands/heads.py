@@ -27,7 +27,7 @@ def add(commands: Any) -> None:
             " those of training (docs/methods.md, R6)."
         ),
     )
-    detect.add_argument("--criterion", required=True, choices=list(CRITERIA), help="who chooses")
+    detect.add_argument("--criterion", required=True, choices=list(CRITERIA), help="how heads are chosen")
     detect.add_argument("--backbone", required=True, help="model: folder, GGUF file or hub id")
     detect.add_argument("--revision", help="commit of a hub model")
     add_candidates(detect)
@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
     detect.add_argument("--output", required=True, help="the head set to write")
     detect.add_argument("-k", type=count, help="how many heads (default: the criterion's own)")
     detect.add_argument("--size", type=count, help="candidates per list (default: 40)")
-    detect.add_argument("--seed", type=int, default=0, help="of the lists' samples and orders (default: 0)")
+    detect.add_argument("--seed", type=int, default=0, help="seed for list samples and orders (default: 0)")
     detect.add_argument("--family", help="chat frame: qwen3 (default), qwen2.5, llama3, mistral, ...")
     add_model(detect)
     detect.set_defaults(run_command=run_detect)
@@ -45,7 +45,7 @@ def add(commands: Any) -> None:
     diff = actions.add_parser(
         "diff",
         help="compare two head sets",
-        description="Print what two head sets share and what each has alone.",
+        description="Print the heads that two head sets share and those that only one has.",
     )
     diff.add_argument("one", help="a head set")
     diff.add_argument("other", help="another")

@@ -28,7 +28,7 @@ def add_texts(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--corpus", help="passages: JSON lines (_id, text, title) or TSV (id, text or id, title, text)"
     )
-    parser.add_argument("--collection", help="in place of both: a folder with corpus.jsonl and queries.jsonl")
+    parser.add_argument("--collection", help="instead of both: a folder with corpus.jsonl and queries.jsonl")
 
 
 def add_candidates(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +44,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def output_file(path: str) -> Path:
-    """The file to write, its folder made; InputError where the path is a folder."""
+    """The file to write; its folder is created. InputError if the path is a folder."""
     output = Path(path)
     if output.is_dir():
         raise InputError(f"{output}: is a folder; name the file to write")
@@ -53,7 +53,7 @@ def output_file(path: str) -> Path:
 
 
 def read_candidates(options: argparse.Namespace) -> tuple[dict[str, str], Run, dict[str, Document]]:
-    """Queries, candidates and the candidates' passages, of the files that ``add_candidates`` names."""
+    """Queries, candidates and the candidates' passages, from the files that ``add_candidates`` names."""
     from headrank.data.trec import read_run
 
     check_texts(options)
@@ -65,15 +65,15 @@ def read_candidates(options: argparse.Namespace) -> tuple[dict[str, str], Run, d
 def check_texts(options: argparse.Namespace) -> None:
     """Refuse options of ``add_texts`` that do not go together."""
     if bool(options.collection) == bool(options.queries or options.corpus):
-        raise InputError("--queries and --corpus, or --collection in place of both: give one of them")
+        raise InputError("--queries and --corpus, or --collection instead of both: give one or the other")
     if not options.collection and not (options.queries and options.corpus):
         raise InputError("--queries and --corpus go together")
 
 
 def read_texts(options: argparse.Namespace, wanted: set[str]) -> tuple[dict[str, str], dict[str, Document]]:
-    """Queries and the wanted passages, of the files that ``add_texts`` names and ``check_texts`` has passed.
+    """Queries and the wanted passages, from the files that ``add_texts`` names and ``check_texts`` has accepted.
 
-    Of a collection every wanted passage is there, or InputError names those that are not.
+    For a collection, InputError names wanted passages that are missing.
     """
     from headrank.data.beir import read_documents, read_queries
     from headrank.data.collections import open_collection

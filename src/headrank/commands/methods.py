@@ -13,7 +13,7 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "methods",
         help="what each method needs and costs",
-        description="List every method: what it needs beside a backbone, and what a query of N candidates costs.",
+        description="List every method: what it needs besides a backbone, and what a query of N candidates costs.",
     )
     parser.set_defaults(run_command=run)
 

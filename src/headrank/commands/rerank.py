@@ -31,8 +31,8 @@ def add(commands: Any) -> None:
         help="rerank a TREC run with any method",
         description=(
             "Rerank the candidates of a TREC run and write a TREC run. Trained methods need --adapter, the folder that"
-            " training wrote; those on chosen heads --heads, a file of `headrank heads detect`; the others only"
-            " --backbone. `headrank methods` lists them."
+            " training wrote. Methods on chosen heads need --heads, a file from `headrank heads detect`. The others"
+            " need only --backbone. `headrank methods` lists them."
         ),
     )
     parser.add_argument("--method", help="default: headrank, or what the adapter was trained as")
@@ -41,7 +41,9 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--revision", help="commit of a hub model")
     parser.add_argument("--adapter", help="folder that training wrote")
-    parser.add_argument("--heads", help="head set, of `headrank heads detect`; a router's file for routehead")
+    parser.add_argument(
+        "--heads", help="head set from `headrank heads detect`; for routehead, a router's file"
+    )
     add_candidates(parser)
     parser.add_argument("--output", required=True, help="the TREC run to write")
     parser.add_argument("--depth", type=count, help="candidates per query (default: 40, or as in training)")
@@ -83,7 +85,7 @@ def check(options: argparse.Namespace) -> None:
     """Refuse options that do not go together, before anything is read."""
     name = options.method or "headrank"
     if name not in METHODS or METHODS[name].studies_only:
-        raise InputError(f"--method {name}: unknown; `headrank methods` lists those there are")
+        raise InputError(f"--method {name}: unknown; `headrank methods` lists the known ones")
     method = METHODS[name]
     trained, writes = isinstance(method, Trained), isinstance(method, Asked)
     if trained and not options.adapter:

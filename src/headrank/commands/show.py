@@ -26,17 +26,17 @@ def add(commands: Any) -> None:
         "show",
         help="print rankings side by side, with texts",
         description=(
-            "Print for each query the passages that any of the runs ranks among its first, with the rank that each run"
-            " gives them, in the order of the last run; with judgements also their grades and nDCG@10."
+            "For each query, print the first passages (--top) of every run, with the rank that each run gives them, in"
+            " the order of the last run. With judgements, also print their grades and nDCG@10."
         ),
     )
     parser.add_argument(
-        "runs", nargs="+", metavar="[LABEL=]RUN", help="TREC runs; without a label the run's tag"
+        "runs", nargs="+", metavar="[LABEL=]RUN", help="TREC runs; the label defaults to the run's tag"
     )
     add_texts(parser)
     parser.add_argument("--qrels", help="TREC judgements (default: the collection's qrels.trec, if any)")
     parser.add_argument("--top", type=count, default=5, help="passages of each run (default: 5)")
-    parser.add_argument("--limit", type=count, help="show this many queries only, the first")
+    parser.add_argument("--limit", type=count, help="show only the first queries, this many")
     parser.add_argument("--only", nargs="+", metavar="QID", help="show these queries only")
     parser.add_argument(
         "--width", type=count, help="columns of a line (default: the terminal's, at most 100)"
@@ -69,7 +69,9 @@ def _lines(
     queries, passages = read_texts(options, tops)
     chosen = _chosen(options, [qid for qid in queries if qid in rankings], ranked)
     if absent := sorted(tops - set(passages)):
-        raise InputError(f"{options.corpus}: passage {absent[0]} of the runs is not there; name their corpus")
+        raise InputError(
+            f"{options.corpus}: passage {absent[0]} of the runs is not there; name the corpus of these runs"
+        )
     texts = {docid: f"{p.title} {p.text}" for docid, p in passages.items()}
     values = {label: _values(run, qrels) for label, run in runs.items()} if qrels else {}
     highest = max((grade for judged in (qrels or {}).values() for grade in judged.values()), default=0)
@@ -99,7 +101,7 @@ def _runs(given: list[str]) -> dict[str, Run]:
         label = label or method_name(read_tag(path))
         if label in runs:
             raise InputError(
-                f"{path}: a second run of the label {label!r}; give each its own, as LABEL={path}"
+                f"{path}: a second run with the label {label!r}; give each its own, as LABEL={path}"
             )
         runs[label] = found
     return runs
@@ -125,7 +127,7 @@ def _values(run: Run, qrels: Qrels) -> dict[str, float]:
 
 
 def _chosen(options: argparse.Namespace, known: list[str], ranked: list[str]) -> list[str]:
-    """The queries to show; InputError for one that is asked for and not there, or where no run has a text."""
+    """The queries to show; InputError for a requested one that is not there, or if no query of the runs has a text."""
     for qid in options.only or []:
         if qid not in known:
             raise InputError(
@@ -133,6 +135,6 @@ def _chosen(options: argparse.Namespace, known: list[str], ranked: list[str]) ->
             )
     if not known:
         raise InputError(
-            f"query {ranked[0]}: has no text, nor has any other of the runs; are they of these queries?"
+            f"query {ranked[0]}: has no text, nor has any other query of the runs; are the runs of these queries?"
         )
     return (options.only or known)[: options.limit]

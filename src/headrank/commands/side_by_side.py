@@ -22,7 +22,7 @@ def side_by_side(
 
     rankings: label -> docids, best first; lines are in the order of the last run, then of the one before it. texts:
     docid -> text, of which a line shows what fits into ``width`` columns, but at least ``NARROWEST``. grades: docid ->
-    grade, at most ``highest``; None where the query is not judged. A rank that is missing is a dash.
+    grade, at most ``highest``; None where the query is not judged. A missing rank is a dash.
     """
     ranks = {
         label: {docid: rank for rank, docid in enumerate(ranked, 1)} for label, ranked in rankings.items()
@@ -59,7 +59,7 @@ def marks(grade: int | None, highest: int) -> str:
 
 
 def clipped(text: str, width: int) -> str:
-    """The beginning of a text on one line, without control characters, with an ellipsis where it goes on."""
+    """The beginning of a text on one line, without control characters, with an ellipsis if it is cut."""
     # A passage may hold anything, the codes that move a terminal's cursor included.
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     width = max(width, NARROWEST)

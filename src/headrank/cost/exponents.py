@@ -1,4 +1,4 @@
-"""With what power of a size time and memory grow, as measured and by the arithmetic."""
+"""The exponents with which time and memory grow with a size, as measured and by the arithmetic."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from headrank.cost.predict import Rates, seconds_of
 from headrank.errors import InputError
 
 POINT = ["backbone", "dtype", "device", "threads", "varied", "n", "words", "depth", "lists"]
-# By which column a size is measured; the model by the parameters of the layers that run.
+# The column that measures each size; for the model, the parameters of the layers that run.
 SIZE_COLUMNS = {"n": "n", "words": "words", "depth": "layers", "lists": "lists", "model": "weights"}
 
 
 def medians(rounds: pd.DataFrame) -> pd.DataFrame:
     """One row per backbone and point, from ``headrank.cost.measured.GROWTH_COLUMNS``: medians over the rounds.
 
-    predicted_seconds: by the two rates (``headrank.cost.machine_rates``) that give the backbone's own times best.
-    size: what is varied, in its own unit. Where several backbones were measured at the same base point, it is there
-    once more as varied "model", foretold by the first one's rates. Raises InputError for a backbone with one point
-    alone.
+    predicted_seconds: by the two rates (``headrank.cost.machine_rates``) that fit the backbone's own times best. size:
+    what is varied, in its own unit. If several backbones were measured at the same base point, that point appears again
+    as varied "model", predicted with the first one's rates. Raises InputError for a backbone with only one point.
     """
     facts = ["layers", "tokens", "products", "attention", "weights"]
     facts += ["memory", "predicted_memory", "weight_memory"]
@@ -46,7 +45,7 @@ def medians(rounds: pd.DataFrame) -> pd.DataFrame:
 def _rates(part: pd.DataFrame) -> Rates:
     once = part.drop_duplicates(POINT[5:])
     if len(once) < 2:
-        raise InputError(f"growth of {part['backbone'].iloc[0]}: needs passes of two sizes at least")
+        raise InputError(f"growth of {part['backbone'].iloc[0]}: needs passes of at least two sizes")
     return solve(once[["products", "attention"]].to_numpy(float), once["seconds"].to_numpy(float), "measured")
 
 
@@ -55,7 +54,7 @@ def exponents(frame: pd.DataFrame) -> pd.DataFrame:
 
     Columns backbone (empty for "model"), varied, smallest, largest, seconds, predicted_seconds, memory,
     predicted_memory (exponents), time_error, memory_error: the largest relative deviation of the arithmetic from what
-    was measured, of memory with the weights. Sizes of one point alone have no row.
+    was measured (for memory, weights included). Sizes with only one point have no row.
     """
     rows = []
     for varied in (*SIZES, "model"):

@@ -11,7 +11,7 @@ from headrank.errors import InputError
 
 
 def gguf_shape(path: str | Path) -> Shape:
-    """The sizes of the model in a file; InputError where it is no GGUF file or does not state them."""
+    """The sizes of the model in a file; InputError if it is not a GGUF file or does not state them."""
     header = read_header(path)
     heads = _stated(header, "attention.head_count")
     hidden = _stated(header, "embedding_length")
@@ -34,5 +34,5 @@ def _stated(header: Header, key: str) -> int:
 
 
 def _largest(value: Any) -> int:
-    """Sizes that differ from layer to layer stand there as lists."""
+    """Sizes that differ from layer to layer are lists in the header; the largest counts."""
     return int(max(value) if isinstance(value, tuple) else value)

@@ -15,17 +15,17 @@ from headrank.errors import InputError
 
 
 def fit_rates(rounds: pd.DataFrame, shapes: Mapping[str, Shape], source: str) -> Rates:
-    """The two rates that give the measured times of HeadRank's passes best, in relative terms.
+    """The two rates that fit the measured times of HeadRank's passes best, in relative terms.
 
-    rounds: columns backbone, method, layers, tokens, operations, seconds, as of ``headrank.bench``, or lists in place
-    of method and operations, as of its growth. Of other methods large products alone count, as no rate is above theirs;
-    rows of several lists are ignored. shapes: by backbone. Raises InputError where passes of at least two kinds are
-    missing.
+    rounds: columns backbone, method, layers, tokens, operations, seconds, as from ``headrank.bench``; or lists in place
+    of method and operations, as from its growth measurement. Of the other methods only the large products count,
+    because no rate is above theirs; rows of several lists are ignored. shapes: by backbone. Raises InputError if there
+    are not at least two kinds of passes.
     """
     passes = rounds[rounds["method"] == "headrank"] if "method" in rounds else rounds[rounds["lists"] == 1]
     medians = passes.groupby(["backbone", "layers", "tokens"])["seconds"].median().reset_index()
     if len(medians) < 2:
-        raise InputError(f"{source}: needs HeadRank's passes of two lengths or depths at least")
+        raise InputError(f"{source}: needs HeadRank's passes of at least two lengths or depths")
     counted = np.array(
         [
             multiply_adds(shapes[row["backbone"]], int(row["layers"]), float(row["tokens"]), ROWS, HEADS)
@@ -37,15 +37,16 @@ def fit_rates(rounds: pd.DataFrame, shapes: Mapping[str, Shape], source: str) ->
 
 
 def _peak(rounds: pd.DataFrame) -> float:
-    """Operations a second of the fastest large product that was measured; infinity where none was."""
+    """Operations per second of the fastest large product that was measured; infinity where none was."""
     products = rounds[rounds["method"] == PRODUCT] if "method" in rounds else rounds[:0]
     return float((products["operations"] / products["seconds"]).max()) if len(products) else math.inf
 
 
 def solve(counted: np.ndarray, seconds: np.ndarray, source: str, peak: float = math.inf) -> Rates:
-    """The rates, none above ``peak``, at which passes of (products, attention) multiply-adds take these times best.
+    """The rates, none above ``peak``, that best explain the times of passes of (products, attention) multiply-adds.
 
-    counted: (passes, 2). Short lists are nearly all products, so that noise alone could give attention any rate.
+    counted: (passes, 2). The bound is needed because short lists are nearly all products, so that noise alone could
+    give attention any rate.
     """
     # Divided by the time, so that a long pass counts no more than a short one.
     scaled = 2 * counted / seconds[:, None]
@@ -54,7 +55,7 @@ def solve(counted: np.ndarray, seconds: np.ndarray, source: str, peak: float = m
 
 
 def _at_least(least: float, matrix: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Least squares with two results not below ``least``; where one would fall to zero, one rate serves both."""
+    """Least squares for two results not below ``least``; if one would fall to zero, both get the same value."""
     solution = np.linalg.lstsq(matrix, target, rcond=None)[0]
     if (solution > least).all():
         found: np.ndarray = solution

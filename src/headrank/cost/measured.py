@@ -1,11 +1,12 @@
 """What ``headrank bench`` measures, by name; without PyTorch, so that tables and figures need not load it."""
 
-# At each depth; whole; by writing or by logits; and what the machine can do at best.
+# Truncated at each depth; over the whole model; generative, by writing or by logits.
 TRUNCATED = ("headrank", "forward", "stopped")
 WHOLE = ("icr", "two-passes", "eager", "all-attentions")
 GENERATIVE = ("qwen3-reranker", "first", "rankgpt")
-# Steps of training; they leave an adapter on the backbone and are measured by themselves.
+# Training steps; they leave an adapter on the backbone and are measured on their own.
 TRAINING = ("train-plain", "train", "train-chosen", "train-kept")
+# What the machine can do at best.
 PRODUCT = "matrix-product"
 NAMES = (*TRUNCATED, *WHOLE, *GENERATIVE)
 COLUMNS = [

@@ -1,4 +1,4 @@
-"""Sizes of the published backbones, for what has to be known before any weights are at hand."""
+"""Sizes of the published backbones, for what has to be known before any weights are available."""
 
 from __future__ import annotations
 

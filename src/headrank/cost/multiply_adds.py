@@ -36,11 +36,11 @@ class Shape:
 def layer_operations(shape: Shape, tokens: float, parts: float = 1) -> float:
     """Multiply-adds of one whole layer over a prompt: projections, causal attention and a gated MLP.
 
-    parts: into how many pieces that do not see each other the prompt falls (CompRank's passages).
+    parts: the number of pieces of the prompt that do not see each other (CompRank's passages).
     """
     q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     projections = tokens * shape.hidden * (2 * q + 2 * kv)
-    # Causal: each token meets half of the others on average, once for the logits and once for the values.
+    # Causal: each token attends to half of the others on average, once for the logits and once for the values.
     attention = tokens * (tokens / parts + 1) / 2 * q * 2
     return projections + attention + tokens * 3 * shape.hidden * shape.intermediate
 

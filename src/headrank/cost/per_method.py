@@ -1,4 +1,4 @@
-"""What each method of a study runs of its backbone, from the sizes of its prompts and what it wrote."""
+"""How much of its backbone each method of a study runs, from the sizes of its prompts and of what it wrote."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def cost_per_method(
     """A row per backbone and method, see ``tables.cost_table`` for the columns; numbers are means over queries.
 
     rankings: per benchmark the columns qid, tokens and rows (of the prompt, equal for all documents of a query), a row
-    per document. calls: per benchmark what generative methods asked, see
-    ``generative.calls``. heads: head set -> (layers that it needs, its number of heads). independent: methods whose
-    passages do not see each other. Multiply-adds are a share of one pass of full depth over HeadRank's prompt, or
-    without HeadRank over the shortest.
+    per document. calls: per benchmark what generative methods asked, see ``generative.calls``. heads: head set ->
+    (layers that it needs, its number of heads). independent: methods whose passages do not see each other.
+    Multiply-adds are a share of one full-depth pass over HeadRank's prompt or, without HeadRank, over the shortest
+    prompt.
     """
     prompts: dict[Place, list[pd.DataFrame]] = {}
     for place, ranking in rankings:
@@ -40,7 +40,7 @@ def cost_per_method(
         prompts.setdefault(place, []).append(ranking.assign(documents=documents).drop_duplicates("qid"))
     answered: dict[Place, list[pd.DataFrame]] = {}
     for (backbone, method), asked in calls:
-        # Queries of several benchmarks may share their names: each file is added up by itself.
+        # Queries of several benchmarks may share ids: each file is summed separately.
         of_query = calls_per_query(asked, shapes[backbone])
         answered.setdefault((backbone, method), []).append(of_query)
     shortest = {backbone: _shortest(prompts, answered, backbone) for backbone, _ in prompts}
@@ -73,7 +73,7 @@ def _shortest(
 
 
 def calls_per_query(calls: pd.DataFrame, shape: Shape) -> pd.DataFrame:
-    """What a method asked of the model for each query: passes, prompt_tokens, new_tokens, operations.
+    """What a method asked the model to do for each query: passes, prompt_tokens, new_tokens, operations.
 
     With a key/value cache every token is computed once.
     """

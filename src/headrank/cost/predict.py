@@ -1,6 +1,7 @@
-"""How long a truncated pass takes and what memory, from its arithmetic and a machine's two rates.
+"""How much time and memory a truncated pass takes, from its arithmetic and a machine's two rates.
 
-Both rates are measured (``headrank.bench``) or, for a GPU that is not at hand, a stated part of its data sheet's.
+Both rates are measured (``headrank.bench``) or, for a GPU that is not available, a stated fraction of its data sheet's
+rate.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from headrank.cost.multiply_adds import Shape, deepest_layer_operations, layer_operations
 from headrank.errors import InputError
 
-# Dense bfloat16 matrix products, operations a second, as the makers' data sheets state them.
+# Dense bfloat16 matrix products, operations per second, as the makers' data sheets state them.
 GPUS: Mapping[str, float] = {
     "a10": 125e12,
     "a100": 312e12,
@@ -21,28 +22,28 @@ GPUS: Mapping[str, float] = {
     "h100": 989e12,
     "h200": 989e12,
 }
-# Of a data sheet's rate, what is assumed to be reached; no GPU was at hand to measure it.
+# The fraction of a data sheet's rate that is assumed to be reached; no GPU was available to measure it.
 ASSUMED = 0.4
-# Query rows and heads that a pass reads: little beside the rest, so that round numbers do.
+# Query rows and heads that a pass reads: little compared with the rest, so that round numbers suffice.
 ROWS, HEADS = 32, 8
-# What a processor's heap holds over what is alive: holes between tensors of different sizes, since freed memory is kept
-# (headrank.process.heap). Measured, 1.6 to 2.4.
+# A processor's heap in multiples of the live data: it has holes between tensors of different sizes, since freed memory
+# is kept (headrank.process.heap). Measured: 1.6 to 2.4.
 HEAP = 2
-# Times a pass: forward, once more where gradient checkpointing is on, and backward, which is two.
+# Training in forward passes: forward, once more if gradient checkpointing is on, and backward, which counts as two.
 TRAINING_PASSES = 4
-# What the activations of a pass may take on a processor where the configuration leaves it open: no error tells there
-# that memory is short, the process is killed. It lets 1.5B be trained on lists of 40 passages within 12 GB, weights
-# included.
+# What the activations of a pass may take on a processor if the configuration leaves it open: running out of memory
+# raises no error there, the process is killed. With this limit, 1.5B can be trained on lists of 40 passages within 12
+# GB, weights included.
 ROOM = 3 * 2**30
-# The work on one layer on its way back, in what a layer keeps; alive at once is 1.6, the rest are holes in the heap.
-# Measured, 3.5 to 4.
+# Memory for the backward pass of one layer, in multiples of what a layer keeps: 1.6 is live at once, the rest are holes
+# in the heap. Measured: 3.5 to 4.
 WORK = 4
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Operations a second (two a multiply-add): of products with weights, all that is done token by token counted in,
-    and of attention. source: where they are from, for people.
+    """Operations per second (two per multiply-add): of products with weights, including everything that is done token
+    by token, and of attention. source: where they are from, for display.
     """
 
     products: float
@@ -68,16 +69,16 @@ def pass_seconds(
 
 
 def seconds_of(products: float, attention: float, rates: Rates) -> float:
-    """Seconds of so many multiply-adds."""
+    """Seconds for this many multiply-adds."""
     return 2 * products / rates.products + 2 * attention / rates.attention
 
 
 def pass_bytes(shape: Shape, tokens: float, width: int = 2, device: str = "cpu") -> float:
-    """Memory of a pass beyond the weights, at its most, where attention has its queries and not yet given them back.
+    """Peak memory of a pass beyond the weights: inside attention, when its queries are not yet freed.
 
-    Three states of the residual stream's width, queries and what attention makes of them, keys and values, the angles
-    of the positions in float32 and, on a processor, keys and values once more as the compiled attention reads
-    them. There the heap takes ``HEAP`` times as much.
+    It consists of three states of the residual stream's width, queries and attention's output, keys and values, the
+    angles of the positions in float32 and, on a processor, a second copy of keys and values in the form that the
+    compiled attention reads. On a processor the heap takes ``HEAP`` times as much.
     """
     q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     alive = width * (3 * shape.hidden + 2 * q + 2 * kv) + 2 * 4 * shape.head_dim
@@ -101,18 +102,18 @@ def training_bytes(
 ) -> float:
     """Memory of a pass with gradients beyond the weights, with LoRA on all projections of ``layers`` layers.
 
-    gib: ``training.activation_gib``, which bounds what layers keep; the work on one of them is beside it.
+    gib: ``training.activation_gib``, which bounds what layers keep; the work on one of them comes on top.
     """
     layer = tokens * activation_bytes(shape, width)
     return min(layers * layer, activation_room(gib, device)) + WORK * layer
 
 
 def activation_bytes(shape: Shape, width: int = 2) -> float:
-    """What a trained layer keeps of each token for its way back.
+    """Bytes that a trained layer keeps per token for the backward pass.
 
     Queries, keys and values, what enters each projection and, in the MLP, its gate before and after the activation.
-    Norms keep their input in float32. In 32 bits peft keeps its own copies of what enters a projection, dropped out,
-    and what dropout multiplied with; in 16 ``headrank.engine.lora`` keeps none.
+    Norms keep their input in float32. In 32 bits peft also keeps its own copies of each projection's input after
+    dropout, and the dropout masks; in 16 bits ``headrank.engine.lora`` keeps none.
     """
     h, q, kv = shape.hidden, shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     if width == 2:

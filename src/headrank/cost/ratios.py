@@ -10,17 +10,17 @@ from headrank.errors import InputError
 KEYS = ["backbone", "dtype", "device", "threads", "n", "passage_tokens"]
 WHO = ["method", "layers", "depth"]
 FACTS = ["passes", "tokens", "operations", "memory"]
-# The depth at which truncated passes stand for HeadRank: the paper's chosen heads end a little above the half.
+# The depth at which truncated passes represent HeadRank: the paper's chosen heads end a little above half the layers.
 REFERENCE = 0.55
 
 
 def summarise(rounds: pd.DataFrame, reference: float | None = None) -> pd.DataFrame:
     """One row per backbone, n and contender, from a frame of ``headrank.cost.measured.COLUMNS``.
 
-    seconds, fastest, slowest: median, least and most over the rounds. times: the median over the rounds of the
-    contender's time over that of HeadRank at the reference depth (in training, of its step). share: of the machine's
-    rate, measured in the same rounds, what the contender's operations came to. The rate itself is a row with no other
-    numbers than seconds.
+    seconds, fastest, slowest: median, least and most over the rounds. times: the contender's time divided by HeadRank's
+    at the reference depth (in training, by that of its step), median over the rounds. share: the contender's operations
+    per second as a share of the machine's rate, measured in the same rounds. The machine's rate has its own row, whose
+    only numbers are seconds.
     """
     depth = reference_depth(rounds) if reference is None else reference
     one = rounds[(rounds["method"] == _base(rounds)) & (rounds["depth"] == depth)]
@@ -44,7 +44,7 @@ def summarise(rounds: pd.DataFrame, reference: float | None = None) -> pd.DataFr
 
 
 def reference_depth(rounds: pd.DataFrame) -> float:
-    """Of the depths measured the one next to ``REFERENCE``."""
+    """The measured depth nearest to ``REFERENCE``."""
     depths = rounds.loc[rounds["method"] == _base(rounds), "depth"].unique()
     return float(min(depths, key=lambda d: (abs(d - REFERENCE), d)))
 

@@ -1,1 +1,1 @@
-"""Collections, runs, judgements, training lists and the files that they lie in."""
+"""Collections, runs, judgements, training lists and their files."""

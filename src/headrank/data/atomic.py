@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that replaces it when the block ends without an error.
+    """Yield a temporary path next to ``path`` that replaces it when the block ends without an error.
 
     The content is flushed to disk before the rename, so that a reader (or a rerun after a crash) sees the
     old file or the new one and never a part. On an error the temporary file is removed and ``path`` is as before.

@@ -52,7 +52,7 @@ def write_queries(path: str | os.PathLike[str], queries: Mapping[str, str]) -> N
 
 
 def read_documents(path: Path, wanted: set[str] | None = None) -> Iterator[Document]:
-    """The documents of a file, of the ``wanted`` ids if given; JSON lines (``_id``, ``text``, ``title``), or TSV.
+    """A file's documents, only the ``wanted`` ids if given; JSON lines (``_id``, ``text``, ``title``), or TSV.
 
     A TSV line is id and text, or id, title and text. Raises InputError naming file and line.
     """
@@ -79,7 +79,7 @@ def _records(path: Path, *layouts: Fields) -> Iterator[tuple[str, dict[str, Any]
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise InputError(f"{where}: not valid JSON ({error}); mend or remove the line") from None
+            raise InputError(f"{where}: not valid JSON ({error}); fix or remove the line") from None
         if not isinstance(record, dict):
             raise InputError(f"{where}: expected a JSON object, found {type(record).__name__}")
         yield where, record

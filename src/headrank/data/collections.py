@@ -1,7 +1,7 @@
 """Documents, queries and judgements behind one interface, from local files or from ``ir_datasets``.
 
 Local files follow BEIR: ``corpus.jsonl`` and ``queries.jsonl`` with one JSON object a line (keys ``_id``,
-``text`` and, for documents, an optional ``title``) beside ``qrels.trec``; each may be compressed (``.gz``).
+``text`` and, for documents, an optional ``title``) and ``qrels.trec``; each may be compressed (``.gz``).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = [
 
 
 class Collection(Protocol):
-    """A named collection. Nothing is read before it is asked for."""
+    """A named collection. Nothing is read before it is needed."""
 
     @property
     def name(self) -> str:
@@ -53,15 +53,15 @@ class Collection(Protocol):
         """
 
     def official(self) -> Run:
-        """The candidates that the collection's makers give, best first; InputError where there are none."""
+        """The candidates that the collection's authors provide, best first; InputError if there are none."""
 
 
 def open_collection(name: str, spec: Mapping[str, Any]) -> Collection:
     """Open the collection that ``spec`` describes.
 
-    ``{"source": "local", "path": DIRECTORY}`` or ``{"source": "ir_datasets", "id": IDENTIFIER}``; other keys
-    are left to their readers. Raises InputError on another source or a missing key, a directory that does not
-    exist, and an identifier that ``ir_datasets`` does not know.
+    ``{"source": "local", "path": DIRECTORY}`` or ``{"source": "ir_datasets", "id": IDENTIFIER}``; other keys are not
+    read here. Raises InputError on another source or a missing key, a directory that does not exist, and an identifier
+    that ``ir_datasets`` does not know.
     """
     source = spec.get("source")
     if source == "local":
@@ -118,7 +118,7 @@ class LocalCollection:
 
 
 class IrDatasetsCollection:
-    """A collection of the ``ir_datasets`` catalogue; downloads happen where ``ir_datasets`` does them."""
+    """A collection of the ``ir_datasets`` catalogue, which downloads its files itself when they are needed."""
 
     def __init__(self, name: str, identifier: str) -> None:
         import ir_datasets
@@ -135,7 +135,7 @@ class IrDatasetsCollection:
     def documents(self) -> Iterator[Document]:
         self._needs("docs")
         with self._fetching():
-            # Ids are not compared here: a set of nine million of them takes as much memory as an index.
+            # Repeated ids are not looked for here: a set of nine million ids takes as much memory as an index.
             yield from map(_document, self._dataset.docs_iter())
 
     def queries(self) -> dict[str, str]:
@@ -175,7 +175,7 @@ class IrDatasetsCollection:
         return {qid: by_score(found) for qid, found in scores.items()}
 
     def store(self) -> int:
-        """Download the documents and build their store, if that is not done yet; how many there are."""
+        """Download the documents and build their store, if that is not done yet; returns the number of documents."""
         self._needs("docs")
         with self._fetching():
             self._dataset.docs_store().build()
@@ -196,8 +196,8 @@ class IrDatasetsCollection:
             reason = " ".join(str(error).split())
             kind = type(error).__name__
             raise InputError(
-                f"{self._id}: ir_datasets could not read it ({kind}: {reason}); files that are not there yet come "
-                "with `snakemake download`, where there is a network"
+                f"{self._id}: ir_datasets could not read it ({kind}: {reason}); missing files are "
+                "downloaded by `snakemake download`, which needs a network"
             ) from error
 
 
@@ -227,7 +227,7 @@ def _document(record: Any) -> Document:
 
 
 def _body(record: Any) -> str:
-    # Most record types have ``text``; the rest say themselves which of their fields make up the text.
+    # Most record types have ``text``; the others define themselves which of their fields make up the text.
     text = record.text if hasattr(record, "text") else record.default_text()
     return text or ""
 

@@ -1,4 +1,4 @@
-"""SHA-256 digests of files and folders, and which files a folder is said to hold."""
+"""SHA-256 digests of files and folders, and which files of a folder count."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def file_digest(path: str | os.PathLike[str]) -> str:
 
 
 def files_under(root: str | os.PathLike[str], skip: Iterable[str] = ()) -> list[str]:
-    """Paths of all files below ``root``, relative and with slashes, in the order of their bytes.
+    """Paths of all files below ``root``, relative and with slashes, sorted by their bytes.
 
-    Links are followed, to files and to folders: what counts is the content that a reader of the path gets. A link
-    to nothing is listed as well. Hidden entries (a leading dot) are not: Snakemake, the model hub and unfinished
-    writes leave such files. ``skip`` names further ones, relative to ``root``. Raises InputError for a link that
-    leads into its own parents, for pipes and the like, and for names that cannot stand on a line of UTF-8 text.
+    Links are followed, to files and to folders: what counts is the content that a reader of the path gets. A broken
+    link is listed as well. Hidden entries (a leading dot) are not listed: Snakemake, the model hub and unfinished
+    writes leave such files. ``skip`` names further ones, relative to ``root``. Raises InputError for a link that leads
+    into its own parents, for pipes and the like, and for names that do not fit on a line of UTF-8 text.
     """
     top = Path(root)
     if not top.is_dir():

@@ -1,4 +1,4 @@
-"""Downloads of ``ir_datasets``, done once and counted: its cache never looks at a file again."""
+"""Downloads files of ``ir_datasets`` once and checks their counts, because its cache never looks at a file again."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def fetch_collection(name: str, identifier: str, official: bool = False) -> dict
 
     Documents go into the collection's store, from which single ones can be taken; ``official`` fetches its candidates
     too. Returns what was found: id, corpus (the id under which others share its documents), documents, queries,
-    judgements, grades (grade -> judgements) and, if fetched, candidates. Raises InputError when a download fails and
-    when a count is not the catalogue's, which a half unpacked or damaged file leaves behind.
+    judgements, grades (grade -> judgements) and, if fetched, candidates. Raises InputError when a download fails, and
+    when a count is not the catalogue's, as happens with a damaged or only partly unpacked file.
     """
     import ir_datasets
 
@@ -46,9 +46,9 @@ def fetch_collection(name: str, identifier: str, official: bool = False) -> dict
         right = _grades(count) if isinstance(count, Mapping) else count
         if key in found and right is not None and found[key] != right:
             raise InputError(
-                f"collection {name}: {identifier} has {found[key]} {key}, its catalogue says {right}; a file of it "
-                f"is damaged or half unpacked: remove its folder under {ir_datasets.util.home_path()} and download "
-                "again"
+                f"collection {name}: {identifier} has {found[key]} {key}, but its catalogue says {right}; one of its "
+                f"files is damaged or only partly unpacked: remove its folder under {ir_datasets.util.home_path()} and "
+                "download again"
             )
     return found
 

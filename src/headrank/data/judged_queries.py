@@ -16,8 +16,9 @@ def judged_only(
 ) -> tuple[dict[str, str], Qrels]:
     """The judged queries and their judgements, in the order of the queries.
 
-    The mean of a metric runs over them; others would only cost time. expected: how many the configuration says there
-    are. Raises InputError, naming the collection, where no query is judged or their number is another one.
+    A metric's mean is taken over them; other queries would only cost time. expected: how many the configuration says
+    there are. Raises InputError, naming the collection, if no query is judged or their number differs from
+    ``expected``.
     """
     judged = [qid for qid in queries if qid in qrels]
     if not judged:

@@ -1,8 +1,8 @@
-"""From document scores to a ranking: which document stands where, and what breaks ties.
+"""From document scores to a ranking: the order of the documents, and what breaks ties.
 
 Scores are compared in float32, as trec_eval compares them, so that a ranking in memory has the order that evaluation of
-its run finds. Positions and ranks count from 0 here and in every table of rankings; a run file's rank column, which its
-format has from 1, is ``headrank.data.trec``'s business.
+its run finds. Positions and ranks count from 0 here and in every table of rankings; the rank column of a run file,
+which counts from 1, is written by ``headrank.data.trec``.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
     from headrank.data.trec import Run
 
-# One row per candidate. position: in the prompt; score: raw; empty: the passage has no text; tokens: of all prompts
-# read for the query; rows: of its tokens, those whose attention is read.
+# One row per candidate. position: in the prompt; score: raw; empty: the passage has no text; tokens: in all prompts
+# read for the query; rows: how many of these tokens have their attention read.
 COLUMNS = ["qid", "docid", "position", "score", "rank", "empty", "tokens", "rows"]
 Ranked = tuple[str, int, float, int, bool]
 """docid, position, score, rank, empty."""
 
 
 def best_first(scores: ArrayLike, ties: ArrayLike | None = None, last: ArrayLike | None = None) -> list[int]:
-    """Places of the scores, (documents,), highest first.
+    """Indices of the scores, (documents,), highest first.
 
-    Equal ones stand in the order of ``ties``, the lowest first, by default as they are given; those that are true in
-    ``last`` stand behind all others.
+    Equal scores are ordered by ``ties``, the lowest first, by default as they are given; those that are true in
+    ``last`` come after all others.
     """
     with np.errstate(over="ignore"):
         falling = -np.asarray(scores, dtype=np.float64).astype(np.float32)
@@ -46,7 +46,8 @@ def rank_documents(
 ) -> list[Ranked]:
     """One query's ranking, best first; all arguments by prompt position.
 
-    ``first_stage``, ranks of the first stage, break ties, by default the positions; ``empty`` documents come last.
+    Ties are broken by ``first_stage``, the ranks of the first stage, or by position if it is not given; ``empty``
+    documents come last.
     """
     behind = [False] * len(docids) if empty is None else empty
     order = best_first(scores, first_stage, behind)
@@ -54,7 +55,7 @@ def rank_documents(
 
 
 def run_of(ranked: Iterable[Ranked]) -> list[tuple[str, float]]:
-    """A ranking's documents as a run has them: scores never rise, though empty documents come last with any."""
+    """A ranking's documents as a run: scores never rise, although empty documents come last whatever their scores."""
     return _falling((docid, score) for docid, _, score, *_ in ranked)
 
 
@@ -71,7 +72,7 @@ def _falling(scored: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
     lowest = float("inf")
     run = []
     for docid, score in scored:
-        # What is not a number is kept, for whoever checks a run to find.
+        # NaN is kept, so that a check of the run finds it.
         lowest = lowest if score >= lowest else score
         run.append((docid, lowest))
     return run

@@ -11,9 +11,9 @@ Value = TypeVar("Value")
 
 
 def joined(parts: Iterable[Mapping[str, Value]], what: str) -> dict[str, Value]:
-    """Mappings put together; what: a query or a document, for the message.
+    """The mappings merged into one; what: a query or a document, for the message.
 
-    Raises InputError where one id stands for two things.
+    Raises InputError if one id stands for two different things.
     """
     whole: dict[str, Value] = {}
     for part in parts:
@@ -27,7 +27,7 @@ def joined(parts: Iterable[Mapping[str, Value]], what: str) -> dict[str, Value]:
 
 
 def check_same_corpus(name: str, corpora: Sequence[object]) -> None:
-    """Refuse an index that is to serve a collection beside the one that it was made for, whose documents differ.
+    """Refuse to use an index for another collection than its own if the documents of the two differ.
 
     corpora: what identifies the documents of each, the collection's own first.
     """

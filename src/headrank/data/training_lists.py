@@ -36,19 +36,19 @@ def build_lists(
     first stage ranks highest (``irrelevant: random`` draws them from all that are judged), then (``fill_unjudged``)
     unjudged candidates in first-stage order, and then random grade-0 documents that the first stage did not find, up to
     ``size``. With ``documents: candidates`` it takes the first stage's candidates instead, judged or not: the first
-    sample the best of them, as a list that is tested does, later ones a random part of the first ``pool``. The order is
-    a random permutation, or with ``order: first-stage`` the first stage's, documents that it did not find last. With
-    ``unjudged: irrelevant`` unjudged documents have grade 0.
-    With ``spread`` each list has a size of its own, at most so far from ``size``.
-    ``dedupe`` keeps one document of each normalised text. Queries whose normalised text is in ``exclude`` (test
-    queries) are left out, and samples whose judged documents all have one grade.
+    sample takes the best of them, as a test list does, and later samples take a random part of the first ``pool``. The
+    order is a random permutation, or with ``order: first-stage`` the first stage's, with documents that it did not find
+    at the end. With ``unjudged: irrelevant`` unjudged documents have grade 0. With ``spread`` each list's size is
+    drawn, at most ``spread`` away from ``size``. ``dedupe`` keeps one document of each normalised text. Queries whose
+    normalised text is in ``exclude`` (test queries) are left out, and so are samples whose judged documents all have
+    the same grade.
 
     Columns: list_id, qid, sample, position (from 0), docid, grade (-1 = unjudged), rank (first stage, from 0; -1 = not
     retrieved). The same seed gives the same lists, whatever other queries there are.
     """
     if settings.size - settings.spread < 2:
         raise InputError(
-            f"lists.spread: {settings.spread} would make lists of fewer than 2 documents of lists.size {settings.size}"
+            f"lists.spread: {settings.spread} would make lists of fewer than 2 documents at lists.size {settings.size}"
         )
     excluded = {normalise(text) for text in exclude}
     rows: list[tuple[int, str, int, int, str, int, int]] = []
@@ -130,7 +130,7 @@ def _candidates(
 
 
 class _List:
-    """A list in the making: at most ``size`` documents that have a text, with ``dedupe`` one of each text."""
+    """A list under construction: at most ``size`` documents that have a text; with ``dedupe``, one of each text."""
 
     def __init__(self, passages: Mapping[str, Document], size: int, dedupe: bool) -> None:
         self.passages, self.size, self.dedupe = passages, size, dedupe

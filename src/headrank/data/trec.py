@@ -1,4 +1,4 @@
-"""TREC runs and relevance judgements: a run is validated once, at the door.
+"""TREC runs and relevance judgements: a run is validated once, when it is read.
 
 A run file has six columns (``qid Q0 docid rank score tag``), judgements have four (``qid 0 docid grade``),
 separated by spaces or tabs; UTF-8 with or without a byte order mark, LF or CRLF, plain or gzip. Blank lines
@@ -38,8 +38,7 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _UNFIT = re.compile(r"[\s\0\ufeff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# trec_eval's nDCG allocates memory in proportion to the largest grade: a slip of the columns must
-# not reach it.
+# trec_eval's nDCG allocates memory in proportion to the largest grade: a number from a wrong column must not reach it.
 _LARGEST_GRADE = 1000
 _SMALLEST_NORMAL = np.finfo(np.float32).tiny
 
@@ -179,10 +178,10 @@ def write_run(
 ) -> None:
     """Write a run in the order given, whole or not at all; a name that ends in ``.gz`` is compressed.
 
-    Ranks count from 1 and scores are made strictly decreasing in float32, so that every evaluation tool reads
-    this very order. Queries without documents leave no line. Raises InputError on scores that are not finite,
-    documents listed twice, ids or tags with blanks, and a run without any document, unless it may be one: the part of a
-    run that a shard without queries of a benchmark writes.
+    Ranks count from 1 and scores are made strictly decreasing in float32, so that every evaluation tool reads exactly
+    this order. Queries without documents leave no line. Raises InputError on scores that are not finite, documents
+    listed twice, ids or tags with blanks, and, unless ``may_be_empty``, a run without any document: a shard without
+    queries of a benchmark writes such a run.
     """
     check_id(tag, os.fspath(path), "tag")
     lines: list[str] = []
@@ -270,7 +269,7 @@ def _write(path: str | os.PathLike[str], text: str) -> None:
 def check_candidates(
     run: Mapping[str, Sequence[tuple[str, float]]], queries: Collection[str], source: str = "candidates"
 ) -> None:
-    """Check that a run has candidates for exactly the queries at hand.
+    """Check that a run has candidates for exactly the given queries.
 
     ``queries`` are the query ids (or a mapping keyed by them), ``source`` is the file named in the message.
     Raises InputError naming queries without candidates, or queries of the run that the collection lacks.

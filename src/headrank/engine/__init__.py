@@ -1,1 +1,1 @@
-"""The engine: one forward pass of a decoder, of which the attention of chosen heads is read while it runs."""
+"""The engine: one forward pass of a decoder, during which the attention of chosen heads is read."""

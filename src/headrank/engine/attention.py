@@ -4,7 +4,7 @@ One attention function and one mask function are registered with transformers un
 residual stream takes the normal SDPA path; for chosen layers the function also computes the softmax rows of the
 query-side tokens, in float32, for chosen heads only. No tensor of size tokens x tokens is ever built.
 
-Prompts are packed (``headrank.engine.packing``): one forward pass reads several prompts, and of each several branches.
+Prompts are packed (``headrank.engine.packing``): one forward pass reads several prompts, each with several branches.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from headrank.engine.softmax import Softmax
 from headrank.engine.token_chunks import in_chunks
 
 IMPLEMENTATION = "headrank"
-# What models hand to their attention function that changes nothing: the window is in the layer's mask.
+# Arguments of a model's attention function that change nothing here: the window is in the layer's mask.
 _HARMLESS = {"sliding_window", "is_causal", "position_ids", "use_cache", "output_attentions"}
 
 
 class _ReadingDone(Exception):
-    """Raised inside the deepest layer that is read: nothing above it can matter."""
+    """Raised inside the deepest layer that is read: nothing above it matters."""
 
 
 def _attention(
@@ -82,7 +82,7 @@ def _ordinary(
     dropout: float,
     others: Mapping[str, Any],
 ) -> Tensor:
-    """Attention of a call that reads nothing, such as one that writes text: SDPA, which knows no cap and no sinks."""
+    """Attention of a call that reads nothing, such as text generation: SDPA, unless there is a soft cap or sinks."""
     if softmax.plain:
         mixed: Tensor = sdpa_attention_forward(
             module, *states, visible, scaling=softmax.scaling, dropout=dropout, **others
@@ -108,10 +108,10 @@ def run(
 ) -> Capture:
     """One forward pass of ``decoder`` (a model without its LM head) over packed segments.
 
-    sequences: the token ids of each segment, prefix and branches one behind the other, in the order of
+    sequences: the token ids of each segment, prefix and branches one after the other, in the order of
     ``capture.segments``. entry: where the pass begins, at the first layer if None. Returns ``capture``, filled.
     Gradients flow into its tensors unless disabled outside. Where rotary positions depend on a text's length
-    (``headrank.engine.rotary_lengths``), texts that would have others when read alone get passes of their own. Raises
+    (``headrank.engine.rotary_lengths``), texts whose positions would differ when read alone get separate passes. Raises
     Unreadable, which names the model's type, for attention that the engine does not know.
     """
     for part in parts(decoder.config, sequences, capture, entry):
@@ -140,7 +140,7 @@ def _pass(
 def states_entering(
     decoder: nn.Module, sequences: Sequence[Sequence[int]], segments: Sequence[Segment], layer: int
 ) -> Tensor:
-    """(1, T, hidden): the hidden states of packed segments that enter ``layer``, from where on nothing is run."""
+    """(1, T, hidden): the hidden states of packed segments that enter ``layer``, where the pass stops."""
     layers: Any = decoder.layers
     found: list[Tensor] = []
 
@@ -169,7 +169,7 @@ def _forward(decoder: nn.Module, sequences: Sequence[Sequence[int]], capture: Ca
             decoder(
                 input_ids=ids[None],
                 position_ids=torch.tensor(positions, device=device)[None],
-                # Without a mask of padding transformers would look for packed texts by itself.
+                # Without a padding mask, transformers would itself look for packed texts.
                 attention_mask=torch.ones(1, len(ids), dtype=torch.int64, device=device),
                 use_cache=False,
                 headrank_capture=capture,
@@ -181,7 +181,7 @@ def _forward(decoder: nn.Module, sequences: Sequence[Sequence[int]], capture: Ca
 
 @contextmanager
 def _states_read(decoder: nn.Module, capture: Capture) -> Iterator[None]:
-    """Lets the capture see what enters its states' layer, for one forward pass."""
+    """Let the capture read the hidden states that enter its ``states_layer``, for one forward pass."""
     if capture.states_layer is None:
         yield
         return

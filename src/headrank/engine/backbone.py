@@ -54,7 +54,7 @@ class Backbone:
 
 
 def read_config(path: str, revision: str | None = None) -> Any:
-    """The model configuration, refused with one line where the engine cannot read the model.
+    """The configuration of a model, which the engine must be able to read.
 
     Raises InputError for a path without a configuration and for a model that cannot be read
     (``headrank.engine.supported``).
@@ -76,13 +76,12 @@ def load_backbone(
     revision: str | None = None,
     adapter: str | Path | None = None,
 ) -> Backbone:
-    """Load a decoder, its first ``depth`` layers only if given, with an adapter on it if given.
+    """Load a decoder: only its first ``depth`` layers if given, and with an adapter if given.
 
     path: a checkpoint folder, a GGUF file (dequantised once, see ``headrank.engine.gguf.cache``) or a hub id.
 
-    In float32 the adapter is merged into the weights. In 16 bits it stays beside them
-    (``headrank.engine.lora.Beside``): rounding the sum to 8 bits of mantissa would swallow most of what training
-    changed.
+    In float32 the adapter is merged into the weights. In 16 bits it stays separate (``headrank.engine.lora.Beside``):
+    rounding the sum to 8 bits of mantissa would lose most of what training changed.
 
     dtype: "auto" (the checkpoint's own), "float32", "bfloat16" or "float16"; device: "auto" (a GPU that no other
     process of this library has taken, or else the CPU), "cpu", "cuda", ...
@@ -117,7 +116,8 @@ def load_backbone(
         raise InputError(f"{path}: cannot load the checkpoint ({_first_line(error)})") from error
     except SafetensorError as error:
         raise InputError(f"{path}: damaged weights ({_first_line(error)})") from error
-    # Without its files transformers makes an empty tokenizer of the model's kind, for which every text is nothing.
+    # Without tokenizer files, transformers makes an empty tokenizer of the model's kind, which gives no tokens for any
+    # text.
     if not tokenizer("a", add_special_tokens=False)["input_ids"]:
         raise InputError(f"{path}: no usable tokenizer (tokenizer.json)")
     missing = sorted(info["missing_keys"])
@@ -140,7 +140,7 @@ def load_backbone(
 def _add_adapter(model: nn.Module, directory: Path) -> nn.Module:
     """Put a LoRA adapter on a model, checking that each of its tensors found its place.
 
-    peft loads an adapter onto a model of another depth without an error, so the check is ours.
+    peft loads an adapter onto a model of another depth without an error, so the check is done here.
     """
     from peft import PeftModel, get_peft_model_state_dict
     from safetensors.torch import load_file
@@ -158,7 +158,7 @@ def _add_adapter(model: nn.Module, directory: Path) -> nn.Module:
         raise InputError(f"{directory}: the adapter does not fit the model ({_first_line(error)})") from error
     except SafetensorError as error:
         raise InputError(f"{weights}: damaged weights ({_first_line(error)})") from error
-    # Else peft looks for the base model's configuration, on the hub where the folder is not at hand.
+    # Otherwise peft looks for the base model's configuration, on the hub if the folder is not available.
     loaded = get_peft_model_state_dict(adapted, save_embedding_layers=False)
     unused = sorted(set(stored) - set(loaded))
     absent = sorted(set(loaded) - set(stored))
@@ -173,7 +173,7 @@ def _add_adapter(model: nn.Module, directory: Path) -> nn.Module:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Loading fewer layers than the checkpoint holds is meant; the loader's report on it is noise."""
+    """Loading fewer layers than the checkpoint holds is intended; the loader's report on it is noise."""
     logger = logging.getLogger("transformers")
     before = logger.level
     logger.setLevel(logging.ERROR)

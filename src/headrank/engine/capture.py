@@ -1,4 +1,4 @@
-"""What one forward pass reads of a model: the softmax rows of chosen heads, and their means over spans of tokens."""
+"""What one forward pass reads from a model: the softmax rows of chosen heads, and their means over spans of tokens."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Capture:
         return max(self.heads)
 
     def places(self) -> list[int]:
-        """Where the rows that are read stand in the packed sequence."""
+        """Places in the packed sequence of the rows that are read."""
         found: set[int] = set()
         for read in self.reads:
             begin = self.segments[read.segment].branch_start(read.branch)
@@ -61,7 +61,7 @@ class Capture:
         # Grouped-query attention: query head j reads key head j // (H / H_kv).
         key = key[0].index_select(0, chosen // (query.shape[1] // key.shape[1]))
         query = query[0].index_select(0, chosen)
-        # Spans of one branch overlap (the query lies within the instruction and the query): each row is computed once.
+        # Spans of one branch overlap (``query`` lies within ``instruction+query``), so each row is computed only once.
         covering: dict[tuple[int, int], Read] = {}
         for read in self.reads:
             whole = covering.get((read.segment, read.branch), read)
@@ -97,7 +97,7 @@ def _softmax_rows(query: Tensor, key: Tensor, segment: Segment, read: Read, soft
     prefix = segment.seen(key)
     keys = torch.cat([prefix, key[:, begin : begin + length]], dim=1).float()
     logits = softmax.bend(rows @ keys.transpose(1, 2))
-    # Row r of the branch sees what is kept of the prefix and the branch up to itself.
+    # Row r of the branch sees the kept tokens of the prefix, and the branch up to itself.
     own = torch.arange(length, device=key.device)
     later = own[None, :] > torch.arange(read.start, read.stop, device=key.device)[:, None]
     logits[..., prefix.shape[1] :].masked_fill_(later, float("-inf"))
@@ -108,7 +108,7 @@ def _softmax_rows(query: Tensor, key: Tensor, segment: Segment, read: Read, soft
     probabilities = softmax.weights(logits)
     if segment.kept is None:
         return probabilities
-    # What is not kept gets nothing: the prefix has its full length again.
+    # Prefix tokens that are not kept get 0, so that the prefix has its full length again.
     seen, rest = probabilities.split([prefix.shape[1], length], dim=-1)
     spread = seen.new_zeros(*seen.shape[:-1], segment.prefix)
     kept = torch.tensor(segment.kept, device=key.device)

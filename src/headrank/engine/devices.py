@@ -1,4 +1,4 @@
-"""Which GPU a process computes on: of several, one that no other process of this library has taken."""
+"""Which GPU a process computes on: if there are several, one that no other process of this library has taken."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 import torch
 
-# GPU -> descriptor of its locked file; open until the process ends, when the system gives the lock up.
+# GPU -> descriptor of its locked file; open until the process ends, when the system releases the lock.
 _taken: dict[str, int] = {}
 
 
 def choose_device() -> str:
-    """The device that "auto" stands for: a GPU of this process's own if there is one, or else the CPU.
+    """The device that "auto" stands for: a GPU (``take_gpu``) if there is one, or else the CPU.
 
-    Of GPUs, those that ``CUDA_VISIBLE_DEVICES`` shows are chosen from.
+    Only GPUs that ``CUDA_VISIBLE_DEVICES`` shows are considered.
     """
     if not torch.cuda.is_available():
         return "cpu"
@@ -27,10 +27,10 @@ def choose_device() -> str:
 def take_gpu(names: Sequence[str], directory: str | Path | None = None) -> int:
     """Take one of the GPUs for the rest of this process's life, and return its position among ``names``.
 
-    names: what tells the machine's GPUs apart, for example their UUIDs; directory: where the lock files are, the
-    same for all processes that are to keep out of each other's way (default: the system's temporary directory).
-    A process keeps to the GPU that it has, and one that ends, killed or not, leaves its GPU free. When all are
-    taken, the first is shared: then there are more jobs than GPUs, which whoever started them has to know.
+    names: identify the machine's GPUs, for example their UUIDs; directory: where the lock files are, the same for all
+    processes that must not take each other's GPU (default: the system's temporary directory). A process keeps the GPU
+    that it has, and one that ends, killed or not, frees its GPU. When all are taken, the first is shared: then there
+    are more jobs than GPUs, and whoever started them must know that.
     """
     for position, name in enumerate(names):
         if name in _taken:
@@ -45,7 +45,7 @@ def take_gpu(names: Sequence[str], directory: str | Path | None = None) -> int:
 
 def _lock(path: Path) -> int | None:
     """A descriptor that holds the only lock on a file, None if another process has it."""
-    # Not on every system, and not needed where there is no choice of GPUs.
+    # fcntl does not exist on every system, and is not needed where there is no choice of GPUs.
     import fcntl
 
     # The file may be another user's, in a directory where only its owner may open it for creation.

@@ -31,7 +31,7 @@ def headrank_kernel(query_span: str, document_span: str) -> Kernel:
 
 
 def null_kernel(query_span: str, document_span: str) -> Kernel:
-    """The same under the null query, by which shares can be calibrated."""
+    """The same under the null query, with which shares can be calibrated."""
     return replace(headrank_kernel(query_span, document_span), branch="null")
 
 
@@ -105,13 +105,13 @@ def stack_all(parts: Mapping[str, Sequence[NDArray[np.float32]]]) -> dict[str, N
 
 
 def layer_scores(reading: Reading, kernel: Kernel, n_heads: int) -> Tensor:
-    """(layers, documents): the kernel's scores by each layer's heads alone; reading: of all heads, layer by layer."""
+    """(layers, documents): the kernel's scores by each layer's heads alone; reading: all heads, layer by layer."""
     tokens = head_tokens(reading, kernel)
     return document_masses(tokens.unflatten(0, (-1, n_heads)).sum(dim=1), reading, kernel)
 
 
 def token_entropy(reading: Reading, kernel: Kernel) -> Tensor:
-    """(n_heads,): entropy of the mass over all document tokens, over the log of their number, in [0, 1]."""
+    """(n_heads,): entropy of the mass over all document tokens, divided by the log of their number, in [0, 1]."""
     mass = reading.mass[("query", kernel.query_span)]
     index = document_index(reading.prompt.documents(kernel.document_span), mass.shape[-1], mass.device)
     inside = mass[:, index >= 0]

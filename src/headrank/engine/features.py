@@ -1,4 +1,4 @@
-"""Stored per-head document masses: what a forward pass leaves behind so that no ablation needs another one."""
+"""Per-head document masses stored by a forward pass, so that no ablation needs another pass."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Features:
         return {name: i for i, name in enumerate(self.ids)}
 
     def rows(self, ids: Sequence[str]) -> NDArray[np.intp]:
-        """Where the given lists stand."""
+        """The row numbers of the given lists."""
         place = self._place
         absent = [name for name in ids if name not in place]
         if absent:

@@ -1,7 +1,7 @@
 """One forward pass per prompt, read by every method at once.
 
-Floor between the engine and the kernel: takes prompts, packs them, and returns the token mass of the chosen
-heads for each query span that some method wants.
+Connects the engine with the kernel: takes prompts, packs them, and returns the token mass of the chosen heads for each
+query span that some method needs.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ _Begun = tuple[Prompt, LayerEntry | None]
 
 
 class PromptTooLong(InputError):
-    """A prompt for which the device's memory does not suffice, even alone."""
+    """A prompt that does not fit the device's memory, even alone in a pass."""
 
 
 @dataclass(frozen=True)
 class Reading:
     """What one pass gave for one prompt.
 
-    mass: (branch, query span) -> (n_heads, prefix tokens) float32, K1 of docs/methods.md, heads in the order that
-    was asked for. states: source -> (hidden,) float32, the mean state of the span's tokens, where it was asked for.
+    mass: (branch, query span) -> (n_heads, prefix tokens) float32, K1 of docs/methods.md, heads in the order requested.
+    states: source -> (hidden,) float32, the mean state of the span's tokens, if requested.
     """
 
     prompt: Prompt
@@ -58,10 +58,10 @@ def read_prompts(
     """Read prompts one pass at a time; a pass holds as many prompts as fit ``tokens_per_pass`` (at least one).
 
     The pass ends inside the deepest layer of ``heads``; ``states_layer``, if any, must not lie deeper. With
-    ``entries``, one of each prompt and all of the same layer (``prompt_states``), it begins there; no layer below can
-    be read. Gradients flow unless the caller disables them. A pass that does not fit the device's memory
-    is split in halves, and later ones hold no more than the half that fitted. Raises InputError for a prompt with more
-    tokens than the model has positions, PromptTooLong for one that does not fit the memory alone.
+    ``entries``, one per prompt and all at the same layer (``prompt_states``), the pass begins there; no layer below can
+    be read. Gradients flow unless the caller disables them. A pass that does not fit the device's memory is split into
+    halves, and later passes hold no more than the half that fitted. Raises InputError for a prompt with more tokens
+    than the model has positions, and PromptTooLong for one that does not fit the memory alone.
     """
     limit = _positions(backbone)
     wanted = list(dict.fromkeys(sources))
@@ -93,7 +93,7 @@ def read_prompts(
 def _as_fits(
     read: Callable[[Sequence[_Begun]], list[Reading]], batch: Sequence[_Begun], tokens_per_pass: int
 ) -> Generator[Reading, None, int]:
-    """The readings of one pass, or of as many as memory asks for; returns what later passes may hold."""
+    """The readings of one pass, or of as many as memory requires; returns how many tokens later passes may hold."""
     readings = None
     try:
         readings = read(batch)
@@ -106,7 +106,7 @@ def _as_fits(
     if readings is not None:
         yield from readings
         return tokens_per_pass
-    # Only here does the failed pass no longer hold its memory.
+    # Not before this point: within ``except`` the failed pass still holds its memory.
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     half = len(batch) // 2
@@ -121,12 +121,12 @@ def _length(prompt: Prompt) -> int:
 
 
 def _positions(backbone: Backbone) -> float:
-    """How many positions the model has, scaled rotary encodings allowed for."""
+    """How many positions the model has, scaled rotary encodings included."""
     config: Any = backbone.model.config
     rope = getattr(config, "rope_parameters", None) or {}
     # Each kind of layer may have its own.
     kinds = [rope, *(kind for kind in rope.values() if isinstance(kind, dict))]
-    # Some configurations state the scaled length, others the length before scaling beside the factor.
+    # Some configurations state the scaled length, others the length before scaling, and the factor.
     scaled = [kind.get("original_max_position_embeddings", 0) * (kind.get("factor") or 1) for kind in kinds]
     found: float = max(getattr(config, "max_position_embeddings", float("inf")), *scaled)
     return found
@@ -139,7 +139,7 @@ def prompt_states(backbone: Backbone, prompt: Prompt, branches: Sequence[str], l
 
 
 def _packed(prompts: Sequence[Prompt], branches: Sequence[str]) -> tuple[list[Segment], list[list[int]]]:
-    """Prompts one behind the other: their segments and token ids."""
+    """Prompts one after the other: their segments and token ids."""
     segments: list[Segment] = []
     sequences: list[list[int]] = []
     start = 0

@@ -1,7 +1,7 @@
 """Checkpoints from the Hugging Face hub: one pinned revision, weights as safetensors or GGUF, every digest checked.
 
-The hub's own client resumes what was cut off, but compares sizes alone; a file of the right size with a wrong byte
-would pass for good.
+The hub's own client resumes interrupted downloads but compares only sizes; it would accept a file of the right size
+with a wrong byte.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ _CHUNK = 1 << 20
 
 
 def fetch_snapshot(identifier: str, revision: str) -> Path:
-    """Bring ``identifier`` at a commit into the hub's cache (``HF_HOME``); returns the folder with its files.
+    """Download ``identifier`` at a commit into the hub's cache (``HF_HOME``); returns the folder with its files.
 
-    Files that are there stay and files that were cut off are resumed. Code and pickled weights are left where they
-    are. Every file is compared with the digest that the hub states for it (SHA-256 of large files, git's of the
-    others); a wrong one is removed, so that the next try fetches it again. Raises InputError naming model, revision
+    Files that are already there are kept, and incomplete files are resumed. Code and pickled weights are not
+    downloaded. Every file is compared with the digest that the hub states for it (SHA-256 of large files, git's of the
+    others); a wrong file is removed, so that the next try fetches it again. Raises InputError naming model, revision
     and file.
     """
 
     def check(wanted: Mapping[str, Any], where: str) -> None:
         if not any(name.endswith(".safetensors") for name in wanted):
-            raise InputError(f"{where}: there are no weights as safetensors, and no others are taken")
+            raise InputError(f"{where}: there are no weights as safetensors, and no other format is accepted")
 
     return _fetch(identifier, revision, FILES, check)
 
 
 def fetch_file(identifier: str, revision: str, name: str, sha256: str) -> Path:
-    """Bring one large file of ``identifier`` at a commit into the hub's cache; returns its path there.
+    """Download one large file of ``identifier`` at a commit into the hub's cache; returns its path there.
 
-    As ``fetch_snapshot``. Raises InputError as well where the hub has no such file, or states another SHA-256 for it
-    than the one asked for; then nothing is downloaded.
+    Works as ``fetch_snapshot``. Also raises InputError if the hub has no such file, or states another SHA-256 for it
+    than the one given; then nothing is downloaded.
     """
 
     def check(wanted: Mapping[str, Any], where: str) -> None:
@@ -47,7 +47,7 @@ def fetch_file(identifier: str, revision: str, name: str, sha256: str) -> Path:
             raise InputError(f"{where}: has no file {name}")
         stated = wanted[name].lfs.sha256 if wanted[name].lfs else None
         if stated != sha256:
-            raise InputError(f"{where}: the hub states SHA-256 {stated} of {name}, and {sha256} is asked for")
+            raise InputError(f"{where}: the hub states SHA-256 {stated} for {name}, but {sha256} is expected")
 
     return _fetch(identifier, revision, [glob.escape(name)], check) / name
 
@@ -72,11 +72,13 @@ def _fetch(
         folder = Path(snapshot_download(identifier, revision=revision, allow_patterns=list(patterns)))
     except (OSError, HfHubHTTPError, LocalEntryNotFoundError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{where}: the hub did not give it ({type(error).__name__}: {reason})") from error
+        raise InputError(
+            f"{where}: the download from the hub failed ({type(error).__name__}: {reason})"
+        ) from error
     for name, sibling in sorted(wanted.items()):
         path = folder / name
         if not path.is_file():
-            raise InputError(f"{where}: {name} did not come; run the download again")
+            raise InputError(f"{where}: {name} was not downloaded; run the download again")
         if not _is_right(path, sibling):
             # In the cache a file is a link to its content.
             path.resolve().unlink()

@@ -1,4 +1,4 @@
-"""The deepest layer that is read needs the keys of all tokens and the queries of the rows that are read: no more."""
+"""The deepest layer that is read needs only the keys of all tokens and the queries of the rows that are read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Rows(nn.Module):
 
 
 class _Nothing(nn.Module):
-    """A projection that nobody reads: zeros of its shape that take no memory."""
+    """Stands for a projection that is not needed: zeros of its output's shape that take no memory."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class _Nothing(nn.Module):
 
 @contextmanager
 def lean(layer: nn.Module, rows: Sequence[int]) -> Iterator[None]:
-    """Lets a decoder layer's attention project queries of these tokens only, and no values.
+    """Let a decoder layer's attention project only the queries of these tokens, and no values.
 
     rows: places in the packed sequence. The pass has to end within this layer's attention. Attention without separate
     projections is left as it is.

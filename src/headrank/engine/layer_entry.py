@@ -20,7 +20,7 @@ class LayerEntry:
 
 
 def joined(entries: Sequence[LayerEntry]) -> LayerEntry | None:
-    """Those of prompts that are packed one behind the other; None of none. Raises ValueError for different layers."""
+    """The entry of prompts packed one after the other; None for none. Raises ValueError for different layers."""
     if len(entries) < 2:
         return entries[0] if entries else None
     layers = {entry.layer for entry in entries}
@@ -31,10 +31,11 @@ def joined(entries: Sequence[LayerEntry]) -> LayerEntry | None:
 
 @contextmanager
 def begun_at(decoder: nn.Module, entry: LayerEntry | None) -> Iterator[None]:
-    """Lets the decoder's forward passes leave out the layers below the entry, and hands its states to that layer.
+    """Let the decoder's forward passes skip the layers below the entry, and pass the entry's states to its layer.
 
-    Token ids are still embedded, but nothing reads the embeddings: models that scale them need no care. The layers keep
-    their places, as decoders look up what a layer is (its window, its rotary positions) by its index.
+    Token ids are still embedded, but nothing reads the embeddings: models that scale them need no special treatment.
+    The layers keep their places, because decoders look up a layer's properties (its window, its rotary positions) by
+    its index.
     """
     if entry is None:
         yield

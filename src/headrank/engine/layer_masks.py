@@ -1,8 +1,8 @@
-"""What a layer lets a token see besides causality: the mask function that transformers makes from the configuration.
+"""What a token may see in a layer, besides causality: the mask function that transformers makes from a configuration.
 
-transformers asks a registered mask function once for each kind of layer (full, sliding, chunked) and hands its answer
-to the layers of that kind. An ordinary call gets a tensor. A pass over packed prompts gets a ``LayerMask``, which can
-say of any two positions whether one sees the other: a token's place in the packed sequence is not its position.
+transformers calls a registered mask function once for each kind of layer (full, sliding, chunked) and passes the result
+to the layers of that kind. An ordinary call gets a tensor. A pass over packed prompts gets a ``LayerMask``, which says
+for any two positions whether one sees the other, because a token's place in the packed sequence is not its position.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ _packed: ContextVar[bool] = ContextVar("headrank_packed", default=False)
 
 
 class Unreadable(InputError):
-    """The model's attention does something that the engine does not know: its rows would be wrong."""
+    """The model's attention does something that the engine does not know, so its rows would be wrong."""
 
 
 @dataclass(frozen=True)
 class LayerMask:
-    """function: (batch, head, query position, key position) -> bool, tensors that broadcast; all earlier keys if None.
+    """function: (batch, head, query position, key position) -> bool, tensors that broadcast; None: all earlier keys.
 
-    reach: no token sees a key that lies this many positions before it, or more; None if nothing bounds it.
+    reach: no token sees a key that lies this many or more positions before it; None if there is no bound.
     """
 
     function: Callable[..., Tensor] | None = None
     reach: int | None = None
 
     def limits(self, positions: int) -> bool:
-        """Whether it hides anything from anybody in a text of so many positions."""
+        """Whether it hides any key from any token in a text of so many positions."""
         return self.reach is not None and positions > self.reach
 
     def visible(self, query: Tensor, key: Tensor) -> Tensor:
-        """(rows, keys) bool for their positions, (rows,) and (keys,); no key is taken to come later than it may."""
+        """(rows, keys) bool for positions (rows,) and (keys,); the caller hides keys that come after a row."""
         if self.function is None:
             return torch.ones(len(query), len(key), dtype=torch.bool, device=key.device)
         first = torch.zeros((), dtype=torch.int64, device=key.device)
@@ -53,7 +53,7 @@ EVERYTHING = LayerMask()
 
 
 def layer_mask(**asked: Any) -> Tensor | LayerMask | None:
-    """The mask function that is registered with transformers, for its keyword arguments."""
+    """The mask function that is registered with transformers, with its keyword arguments."""
     if not _packed.get():
         return sdpa_mask(**asked)
     function = asked["mask_function"]
@@ -67,7 +67,7 @@ def layer_mask(**asked: Any) -> Tensor | LayerMask | None:
 
 @contextmanager
 def masks_by_position() -> Iterator[None]:
-    """Lets layers get a ``LayerMask``, in this thread."""
+    """Let layers get a ``LayerMask`` within the block, in this thread."""
     before = _packed.set(True)
     try:
         yield

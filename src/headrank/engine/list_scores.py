@@ -1,7 +1,7 @@
-"""From heads' document masses to document scores (R4, R8, R11): one arithmetic for a forward pass and for what it left.
+"""From heads' document masses to document scores (R4, R8, R11), with one arithmetic for passes and stored masses.
 
-Inference and training call it with tensors, gradients and all; selection, mining and replay with arrays of NumPy, since
-they run where PyTorch is not installed. An operation that the two spell alike is written once, the logarithm apart.
+Inference and training call it with tensors, including gradients; selection, mining and replay with NumPy arrays, since
+they run where PyTorch is not installed. Operations that both spell alike are written once; only the logarithm differs.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ Values = TypeVar("Values", "Tensor", "NDArray[Any]")
 
 
 def over_length(mass: Values, lengths: Values, alpha: float) -> Values:
-    """(..., documents) masses over the documents' token counts, (documents,), to a power (R4); at least 1 each."""
+    """(..., documents) masses over the documents' token counts, (documents,) and at least 1, to a power (R4)."""
     return mass / lengths.clip(1) ** alpha if alpha else mass
 
 
 def list_shares(mass: Values, epsilon: float, null: Values | None = None) -> Values:
     """p_h(i) of R4: (..., documents) masses as shares of the list, which add up to 1.
 
-    Calibrated masses can be negative; they count as nothing here. null: masses under the null query. Shares are then
-    divided by theirs and add up to 1 again: except for a constant of the list their logarithm is the pointwise mutual
-    information of query and document under the head's attention. What a document draws whatever is asked, its place in
-    the prompt above all, cancels.
+    Calibrated masses can be negative; they count as 0 here. null: masses under the null query. Shares are then divided
+    by the null query's shares and add up to 1 again. Except for a constant of the list, their logarithm is the
+    pointwise mutual information of query and document under the head's attention. What a document attracts under any
+    query, above all because of its place in the prompt, cancels out.
     """
     shares = of_the_sum(mass.clip(0) + epsilon)
     return shares if null is None else of_the_sum(shares / list_shares(null, epsilon))
@@ -42,16 +42,16 @@ def of_the_sum(values: Values) -> Values:
 
 
 def add_heads(values: Values, logarithm: bool) -> Values:
-    """s of R11: (heads, documents) values of each head, or their logarithms, added to (documents,) scores."""
+    """s of R11: (heads, documents) values of each head, or their logarithms, added up to (documents,) scores."""
     added: Values = (_log(values) if logarithm else values).sum(0)
     return added
 
 
 def list_scores(values: Values, form: str) -> Values:
-    """f of R8: (heads, documents) list shares to (documents,) scores; a rising function of R11's s, which ranks alike.
+    """f of R8: (heads, documents) list shares to (documents,) scores; increases with R11's s, so both rank alike.
 
     ``log-mean``: log of the mean share over heads; ``mean-log``: mean over heads of the log share; ``mass``: the sum
-    over heads, of raw masses in place of shares.
+    over heads of raw masses instead of shares.
     """
     scores = add_heads(values, form == "mean-log")
     if form == "mass":

@@ -1,9 +1,9 @@
-"""LoRA beside 16-bit weights, trained and read in two thin products of the weights' own type.
+"""LoRA for 16-bit weights, trained and read with two thin matrix products in the weights' own type.
 
-peft turns each projection's input into float32 and keeps that, its dropped-out form and the dropout's factors for the
-way back: up to twelve bytes for each number that the layer itself keeps in two, and float32 sums over all outputs that
-take half as long as the pass beside which they run. Here an adapter's sum and its way back run in 16 bits, with the
-sums of the products in float32 as the processor makes them; the adapter itself and the steps it takes stay float32.
+peft converts each projection's input to float32 and keeps it, its form after dropout and the dropout factors for the
+backward pass: up to twelve bytes for each number that the layer itself keeps in two. Its float32 sums over all outputs
+take half as long as the pass that they are part of. Here an adapter's forward and backward computations run in 16 bits,
+with the products summed in float32 as the processor does it; the adapter itself and its training steps stay float32.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _SEEDS = 2**62
 
 
 def without_copies(model: nn.Module) -> None:
-    """Lets the LoRA projections of a peft model with 16-bit weights add in 16 bits and keep no float32 copies.
+    """Let the LoRA projections of a peft model with 16-bit weights add in 16 bits and keep no float32 copies.
 
-    Their parameters, gradients and what is saved of them stay float32; float32 projections stay as they are, which need
-    no copies. A gradient is rounded to the weights' type once, as under automatic mixed precision. Dropout draws
-    another sample than peft's, with the same rate to 2^-17.
+    Their parameters, gradients and saved files stay float32; float32 projections need no copies and stay as they are. A
+    gradient is rounded to the weights' type once, as under automatic mixed precision. Dropout draws a different sample
+    from peft's, at the same rate to within 2^-17.
     """
     from peft.tuners.lora import Linear
 
@@ -34,7 +34,7 @@ def without_copies(model: nn.Module) -> None:
 
 
 class Beside(nn.Module):
-    """A trained LoRA projection for reading alone: the layer's own product, and two thin ones added to it in place.
+    """A trained LoRA projection for reading only: the layer's own product, and two thin ones added to it in place.
 
     In 16 bits the adapter cannot be merged (``headrank.engine.backbone``), and peft adds it in float32 over all
     outputs, which made a pass half as long again (Qwen2.5-Coder 0.5B, ten of 23 layers adapted, one busy core). Here
@@ -60,7 +60,7 @@ class Beside(nn.Module):
 
 
 def for_reading(model: Any) -> nn.Module:
-    """A peft model with 16-bit weights without peft, its LoRA projections being ``Beside``."""
+    """Take peft out of a model with 16-bit weights: its LoRA projections become ``Beside``."""
     from peft.tuners.lora import Linear
 
     base: nn.Module = model.get_base_model()
@@ -75,7 +75,8 @@ def _forward(module: Any, states: Tensor) -> Tensor:
     base = module.base_layer(states)
     down, up = module.lora_A[ADAPTER_NAME].weight, module.lora_B[ADAPTER_NAME].weight
     rate = getattr(module.lora_dropout[ADAPTER_NAME], "p", 0.0) if module.training else 0.0
-    # Drawn from the generator that checkpoints keep and that recomputing a layer puts back, wherever the states are.
+    # Drawn from the CPU's generator, wherever the states are: checkpoints keep its state, and recomputing a layer
+    # restores it.
     seed = int(torch.randint(_SEEDS, ())) if rate else 0
     result: Tensor = _Added.apply(  # type: ignore[no-untyped-call]
         base, states, down, up, module.scaling[ADAPTER_NAME], rate, seed
@@ -86,7 +87,7 @@ def _forward(module: Any, states: Tensor) -> Tensor:
 class _Added(torch.autograd.Function):
     """base + scaling * up(down(dropout(states))): base (1, T, out), states (1, T, in), down (r, in), up (out, r).
 
-    What is kept are the states, which the layer keeps too, and down's product (T, r).
+    It keeps the states, which the layer keeps too, and down's product (T, r).
     """
 
     @staticmethod
@@ -100,7 +101,7 @@ class _Added(torch.autograd.Function):
         rate: float,
         seed: int,
     ) -> Tensor:
-        # A dropout's factor goes into the scaling: rounded to 16 bits it would be wrong alike for every number.
+        # The dropout factor goes into the scaling: rounded to 16 bits, it would put the same error on every number.
         scaling /= 1 - rate
         entered = _dropped(states[0], rate, seed)
         inner = entered @ down.to(states.dtype).T
@@ -116,18 +117,18 @@ class _Added(torch.autograd.Function):
         middle = slope[0] @ (up * scaling).to(slope.dtype)
         to_up = (slope[0].T @ inner).to(up.dtype) * scaling
         to_down = (middle.T @ _dropped(states[0], rate, seed)).to(down.dtype)
-        # Below the first adapted layer nothing asks for it.
+        # Nothing below the first adapted layer needs this gradient.
         back = _dropped(middle @ down.to(middle.dtype), rate, seed)[None] if ctx.needs_input_grad[1] else None
         return slope, back, to_down, to_up, None, None, None
 
 
 def _dropped(states: Tensor, rate: float, seed: int) -> Tensor:
-    """The states (T, width) with a part of them, the rate, set to zero: the same part for the same seed and shape."""
+    """The states (T, width) with a share ``rate`` of them set to zero: the same ones for the same seed and shape."""
     if not rate:
         return states
     generator = torch.Generator(states.device).manual_seed(seed)
     count = states.numel()
-    # Four numbers of 16 bits from each draw of 64: a draw for each takes longer than the projection's products.
+    # Four 16-bit numbers from each 64-bit draw: one draw per number takes longer than the projection's products.
     draws = torch.empty((count + 3) // 4, dtype=torch.int64, device=states.device)
     draws.random_(-(2**63), None, generator=generator)
     left_out = draws.view(torch.int16)[:count].view(states.shape) < round(rate * 2**16) - 2**15

@@ -1,9 +1,9 @@
-"""How prompts lie in one forward pass: several in a batch of one, without padding, each with what it may see.
+"""How prompts are packed into one forward pass (a batch of one, without padding), and what each may see.
 
 A prompt may have several branches over one shared prefix (the query and the null query over the same documents); a
 branch sees the prefix and itself, at the positions it would have alone, so one forward pass gives what separate passes
 would. The prefix is one causal text, or (CompRank) holds blocks that do not see each other: all blocks begin at the
-same position, so that their order means nothing, and branches may see some of their tokens only.
+same position, so that their order has no effect, and branches may see only some of their tokens.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Segment:
 
     @property
     def reach(self) -> int:
-        """The position at which branches begin: behind the longest block."""
+        """The position at which branches begin: after the longest block."""
         return self.opening + max((stop - start for start, stop in self.blocks), default=0)
 
     @property
@@ -60,7 +60,7 @@ class Segment:
         return self.reach + max(self.branches, default=0)
 
     def positions(self) -> Iterator[int]:
-        """The position that the model takes each token to stand at."""
+        """The position of each token, as the model sees it."""
         yield from self.prefix_positions()
         for branch in range(len(self.branches)):
             yield from self.branch_positions(branch)
@@ -105,9 +105,9 @@ def packed_attention(
         *states: Tensor,
         padded: bool = False,
     ) -> Tensor:
-        """Row r sees the keys up to K - R + r, of R rows and K keys, as far as the layer's mask shows them.
+        """Of R rows and K keys, row r sees the keys up to K - R + r that the layer's mask shows.
 
-        rows: the rows' positions; keys: makes those of the keys, the rows' own if None.
+        rows: the rows' positions; keys: returns the keys' positions; None means that they are the rows' own.
         """
         q, k, v = states
         if not softmax.plain or softmax.mask.limits(segment.extent):
@@ -124,7 +124,7 @@ def packed_attention(
         return sdpa_attention_forward(module, q, k, v, visible, dropout=dropout, scaling=softmax.scaling)[0]
 
     if all(not segment.blocks and len(segment.branches) < 2 for segment in segments):
-        # Ordinary causal sequences; the gradient of a split costs one copy, that of a slice one for each segment.
+        # Ordinary causal sequences; the gradient of a split costs one copy, that of slices one copy for each segment.
         lengths = [segment.length for segment in segments]
         each = zip(*(states.split(lengths, dim=2) for states in (query, key, value)), strict=True)
         parts = each if len(lengths) > 1 else [(query, key, value)]

@@ -1,4 +1,4 @@
-"""What HeadRank reads of each head: the kernel that training differentiates and inference ranks by (R4, R8, R11)."""
+"""What HeadRank reads from each head: the kernel that training differentiates and inference ranks by (R4, R8, R11)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from headrank.settings import Settings
 def read_out(settings: Settings) -> Kernel:
     """Each head's shares of the list, calibrated if the settings say so; raw masses where those are the scores.
 
-    Raises InputError where calibrated shares are asked of raw masses, or calibrated a second time at inference.
+    Raises InputError if calibrated shares are requested but the scores are raw masses, or if shares would be calibrated
+    a second time at inference.
     """
     ratio = settings.mass.calibration == "ratio"
     if ratio and settings.loss.score == "mass":
         raise InputError(
-            "mass.calibration: ratio is of shares, and loss.score mass ranks by raw masses; set none"
+            "mass.calibration: ratio applies to shares, but loss.score mass ranks by raw masses; set it to none"
         )
     if ratio and (settings.inference.calibrate or settings.inference.outlier_mask):
         raise InputError(

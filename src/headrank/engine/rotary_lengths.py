@@ -1,7 +1,7 @@
-"""Rotary positions that depend on how long the text is: what is packed in one pass must agree on them.
+"""Rotary positions that depend on how long the text is: texts packed into one pass must agree on them.
 
-Two encodings do (transformers' ``longrope`` and ``dynamic``): texts longer than those that the model was trained on
-first turn by other frequencies than shorter ones, in all their positions.
+Two encodings do so (transformers' ``longrope`` and ``dynamic``): texts longer than those that the model was first
+trained on use other rotary frequencies than shorter ones, at all their positions.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from headrank.engine.packing import Segment
 
 @dataclass(frozen=True)
 class Part:
-    """A pass over some branches of some segments. places: where its reads stand among those that were asked for."""
+    """A pass over some branches of some segments. places: the indices of its reads among those requested."""
 
     sequences: Sequence[Sequence[int]]
     capture: Capture
@@ -28,13 +28,13 @@ class Part:
     places: Sequence[int]
 
     def fill(self, whole: Capture) -> None:
-        """Put what the pass has read into the capture that asked for it."""
+        """Put what the pass has read into the capture that requested it."""
         if self.capture is whole:
             return
         count = len(whole.reads)
         for found, wanted in [(self.capture.mass, whole.mass), (self.capture.rows, whole.rows)]:
             for layer, tensors in found.items():
-                # Those of the other parts take the places that are empty still.
+                # The other parts fill the places that are still empty.
                 row: list[Any] = wanted.setdefault(layer, [None] * count)  # type: ignore[list-item]
                 for place, tensor in zip(self.places, tensors, strict=True):
                     row[place] = tensor
@@ -47,7 +47,7 @@ class Part:
 def parts(
     config: Any, sequences: Sequence[Sequence[int]], capture: Capture, entry: LayerEntry | None
 ) -> Iterator[Part]:
-    """The passes that a capture takes, one unless its texts turn by different frequencies."""
+    """The passes that a capture takes: one, unless its texts use different frequencies."""
     groups: dict[Hashable, dict[int, list[int]]] = {}
     for index, segment in enumerate(capture.segments):
         for branch, length in enumerate(segment.branches):
@@ -63,7 +63,7 @@ def parts(
 
 
 def frequencies(config: Any, positions: int) -> Hashable:
-    """What texts of so many positions have in common with those that turn by the same frequencies."""
+    """A key that texts of so many positions share with all texts that use the same frequencies."""
     rope: dict[str, Any] = getattr(config, "rope_parameters", None) or {}
     kinds = [kind for kind in (rope, *rope.values()) if isinstance(kind, dict) and "rope_type" in kind]
     longest = getattr(config, "max_position_embeddings", 0)
@@ -77,7 +77,7 @@ def frequencies(config: Any, positions: int) -> Hashable:
 
 
 def restore_rotary(decoder: nn.Module) -> None:
-    """Forget the longest text that was read: transformers keeps a dynamic encoding's frequencies for shorter ones."""
+    """Forget the longest text read so far: transformers keeps its dynamic frequencies for the shorter ones after it."""
     for module in decoder.modules():
         for name, longest in list(vars(module).items()):
             if not name.endswith("max_seq_len_cached") or longest == module.original_max_seq_len:

@@ -1,6 +1,6 @@
 """Attention by blocks of rows, for layers that have a window, a soft cap or sinks: only the keys in reach are read.
 
-What is in memory at a time is the mask of a block, or its logits where PyTorch's own attention cannot compute them.
+Memory holds only one block's mask at a time, or its logits where PyTorch's own attention cannot compute them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from headrank.engine.softmax import Softmax
 
-# Rows of a block at most, and bytes of a block's logits.
+# The most rows of a block, and the most bytes of its logits.
 ROWS, BYTES = 256, 32 << 20
 States = tuple[Tensor, Tensor, Tensor]
 
@@ -28,7 +28,7 @@ def attention_by_rows(
 ) -> Tensor:
     """Query (B, H, R, d), key and value (B, H_kv, K, d), K >= R, to (B, R, H, d).
 
-    positions: of the rows, (R,), ascending, and of the keys, (K,), int64 on the processor. Row r sees the keys up to
+    positions: of the rows, (R,), ascending, and of the keys, (K,), int64 on the CPU. Row r sees the keys up to
     K - R + r that the layer's mask shows it. Differentiable.
     """
     query, key, value = states
@@ -76,7 +76,7 @@ def _block(module: nn.Module, states: States, softmax: Softmax, visible: Tensor,
     if softmax.plain:
         return sdpa_attention_forward(module, *states, visible, dropout=dropout, scaling=softmax.scaling)[0]
     if torch.is_grad_enabled() and any(part.requires_grad for part in states):
-        # The weights of all blocks would be heads x tokens x tokens: each block's are computed again backwards.
+        # The weights of all blocks would be heads x tokens x tokens: the backward pass computes each block's again.
         return checkpoint(_by_hand, *states, visible, softmax, dropout, use_reentrant=False)
     return _by_hand(*states, visible, softmax, dropout)
 
@@ -89,7 +89,7 @@ def _by_hand(
     # The query heads that share a key head are rows of one product, so that no key is copied.
     shared = query.float().reshape(batch, key.shape[1], -1, width) * softmax.scaling
     logits = softmax.bend(shared @ key.float().transpose(2, 3)).view(batch, heads, rows, -1)
-    # A row of padding sees nothing; it must not become NaN, which would spread through its values.
+    # A padding row sees nothing; its weights must not become NaN, which would spread through its values.
     logits = logits.masked_fill(~visible, torch.finfo(logits.dtype).min)
     weights = nn.functional.dropout(softmax.weights(logits), dropout).to(value.dtype)
     mixed = weights.reshape(batch, key.shape[1], -1, key.shape[2]) @ value

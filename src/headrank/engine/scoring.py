@@ -19,7 +19,7 @@ from headrank.engine.list_scores import add_heads, list_shares, over_length
 
 @dataclass(frozen=True)
 class Kernel:
-    """The settings that tell one attention method from another, its heads apart.
+    """The settings in which one attention method differs from another, apart from its heads.
 
     query_span, document_span: names known to ``headrank.prompts.builder``. branch: whose rows are read, the query's
     or the null query's. calibrate: subtract the null query's mass (K2).
@@ -51,14 +51,14 @@ class Kernel:
 def document_index(
     spans: Sequence[tuple[int, int]], length: int, device: torch.device | None = None
 ) -> Tensor:
-    """(length,) int64: the document that each prefix token belongs to, -1 outside documents. Not to be written to."""
+    """(length,) int64: the document that each prefix token belongs to, -1 outside documents. Do not write to it."""
     return _document_index(tuple(spans), length, device)
 
 
 # All methods that share a reading ask for the same two or three.
 @lru_cache(maxsize=16)
 def _document_index(spans: tuple[tuple[int, int], ...], length: int, device: torch.device | None) -> Tensor:
-    # Kept for passes that learn, too, where a tensor of inference mode would be refused.
+    # Also kept for training passes, where a tensor made in inference mode would be refused.
     with torch.inference_mode(False):
         index = torch.full((length,), -1, dtype=torch.int64)
         for i, (start, stop) in enumerate(spans):
@@ -116,7 +116,7 @@ def document_scores(reading: Reading, kernel: Kernel) -> Tensor:
 
 
 def head_tokens(reading: Reading, kernel: Kernel) -> Tensor:
-    """(n_heads, prefix tokens): each head's token mass, less the null query's where the kernel says so (K1, K2)."""
+    """(n_heads, prefix tokens): each head's token mass, minus the null query's if the kernel says so (K1, K2)."""
     mass = reading.mass[(kernel.branch, kernel.query_span)]
     return mass - reading.mass[("null", kernel.query_span)] if kernel.calibrate else mass
 

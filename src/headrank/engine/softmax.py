@@ -1,4 +1,4 @@
-"""How a layer makes attention weights of the products of its queries and keys."""
+"""How a layer turns the products of its queries and keys into attention weights."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from headrank.engine.layer_masks import EVERYTHING, LayerMask
 
 @dataclass(frozen=True)
 class Softmax:
-    """scaling: of the products. softcap: products are bent to lie within this bound (Gemma 2), None for no bound.
+    """scaling: the products' factor. softcap: products are bent to lie within this bound (Gemma 2), None for no bound.
 
-    sinks: (heads,), a logit of each query head that takes part in the softmax and reads nothing (gpt-oss), or None.
+    sinks: (heads,), one logit per query head that takes part in the softmax but belongs to no key (gpt-oss), or None.
     mask: which keys a row may see.
     """
 
@@ -25,7 +25,7 @@ class Softmax:
 
     @property
     def plain(self) -> bool:
-        """Whether it is the softmax that PyTorch's own attention computes, the mask apart."""
+        """Whether it is the softmax that PyTorch's own attention computes, apart from the mask."""
         return self.softcap is None and self.sinks is None
 
     def of_heads(self, heads: Tensor) -> Softmax:
@@ -33,7 +33,7 @@ class Softmax:
         return self if self.sinks is None else replace(self, sinks=self.sinks.index_select(0, heads))
 
     def bend(self, products: Tensor) -> Tensor:
-        """Products of queries, scaled already, and keys to logits."""
+        """Products of keys and queries that are already scaled, to logits."""
         return products if self.softcap is None else self.softcap * (products / self.softcap).tanh()
 
     def weights(self, logits: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
-"""Which models the engine reads right; all others are refused by name, before any weights are loaded if possible.
+"""Which models the engine reads correctly; all others are refused by name, before any weights are loaded if possible.
 
-The engine sees a model where it hands queries, keys and its layer's mask to a registered attention function. What
-happens before that (projections, norms, rotary positions of any kind) and after it (experts, norms) is the model's own
-and needs no knowledge. Tokens must not meet elsewhere, and the function must be told all that the weights depend on.
+The engine sees a model only where the model passes queries, keys and its layer's mask to a registered attention
+function. What happens before that (projections, norms, rotary positions of any kind) and after it (experts, norms) is
+the model's own, and the engine need not know it. But tokens must not interact anywhere else, and the function must
+receive everything that the attention weights depend on.
 """
 
 from __future__ import annotations
@@ -27,20 +28,20 @@ with uncollected():
         MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
     )
 
-# What ties a layer to others than the one below, so that a model cut to its first layers would be another one.
+# Settings that tie a layer to others than the one below, so that cutting a model to its first layers would change it.
 _BETWEEN_LAYERS = {
     "num_kv_shared_layers": "layers without keys of their own",
     "hidden_size_per_layer_input": "embeddings of their own for each layer",
 }
 # Attributes that say how a module is used, not what it is.
 _OF_USE = {"training", "gradient_checkpointing"}
-# Kinds of layers whose tokens meet in attention alone, under a mask that transformers makes
+# Kinds of layers in which tokens interact only through attention, under a mask that transformers makes
 # (headrank.engine.layer_masks).
 LAYERS = {"full_attention", "sliding_attention", "chunked_attention"}
 
 
 def check_config(config: Any, path: str) -> None:
-    """Raises InputError, naming the model's type, for one that the engine cannot read."""
+    """Raises InputError, naming the model's type, for a model that the engine cannot read."""
     kind = config.model_type
     if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or getattr(config, "is_encoder_decoder", False):
         raise InputError(f"{path}: model type {kind!r} is not a decoder (causal language model)")
@@ -68,30 +69,30 @@ def check_config(config: Any, path: str) -> None:
 
 @dataclass
 class _Once(Capture):
-    """A capture that wants one attention in each layer, of so many query heads."""
+    """A capture that expects one attention in each layer, with ``n_heads`` query heads."""
 
     n_heads: int = 0
 
     def read(self, layer: int, query: Tensor, key: Tensor, softmax: Softmax) -> None:
         if query.shape[1] != self.n_heads:
-            raise Unreadable("has layers of unequal numbers of heads")
+            raise Unreadable("has layers with different numbers of heads")
         if layer in self.mass:
             raise Unreadable("has layers with more than one attention")
         super().read(layer, query, key, softmax)
 
 
 def shorten(config: Any, depth: int) -> None:
-    """Make a configuration that of the model's first ``depth`` layers."""
+    """Change a configuration to that of the model's first ``depth`` layers."""
     whole = config.num_hidden_layers
     config.num_hidden_layers = depth
-    # What each layer is: its attention, its experts, whether it has rotary positions.
+    # Lists that describe each layer: its attention, its experts, whether it has rotary positions.
     for name, value in list(vars(config).items()):
         if "layer" in name and isinstance(value, list) and len(value) == whole:
             setattr(config, name, value[:depth])
 
 
 def restore_whole(model: Any, whole: Any, path: str) -> None:
-    """Give the layers of a shortened model what depends on how many there are in the whole one (MiniCPM3's residuals).
+    """Restore in a shortened model's layers what depends on how many the whole model has (MiniCPM3's residuals).
 
     whole: the configuration before it was shortened.
     """
@@ -115,7 +116,7 @@ def restore_whole(model: Any, whole: Any, path: str) -> None:
 def check_model(model: Any, path: str) -> None:
     """Raises InputError, naming the model's type, unless a pass over a few tokens reads one attention in each layer.
 
-    Costs little more than going through the weights once.
+    Costs little more than reading the weights once.
     """
     kind = model.config.model_type
     decoder = model.get_decoder()
@@ -133,7 +134,7 @@ def check_model(model: Any, path: str) -> None:
         raise InputError(f"{path}: {error}") from error
     except torch.OutOfMemoryError as error:
         raise InputError(
-            f"{path}: the device's memory holds the model, but no pass over a few tokens"
+            f"{path}: the model fits the device's memory, but a pass over a few tokens does not"
         ) from error
     except Exception as error:
         reason = str(error).strip().split("\n")[0][:200] or type(error).__name__

@@ -1,7 +1,7 @@
-"""What each token goes through by itself (MLP, norms, rotary positions), a chunk at a time: temporaries stay small.
+"""Computes what treats each token separately (MLP, norms, rotary positions) in chunks, so that temporaries stay small.
 
-An MLP widens every token three times over, and turning the queries takes four temporaries of their size; for all tokens
-at once that is the most memory that a pass takes, and on a processor it leaves the cache.
+An MLP makes every token three times as wide, and rotating the queries takes four temporaries of their size. For all
+tokens at once, that would be the largest part of a pass's memory, and on a CPU it would not fit the cache.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# Bytes of a chunk's widest temporary: what a processor's cache holds; on a GPU, thousands of tokens.
+# Bytes of a chunk's widest temporary: on a CPU what its cache holds, on a GPU thousands of tokens.
 BYTES = {"cpu": 4 << 20, "cuda": 256 << 20}
-# Chunks are multiples of this: with fewer tokens products have too little to do, and of an odd number of rows, such as
-# 682, they run at three quarters of their rate on a processor (docs/performance.md).
+# Chunks are multiples of this: with fewer tokens, matrix products are too small; with an irregular number of rows, such
+# as 682, they run at three quarters of their rate on a CPU (docs/performance.md).
 STEP = 512
 _OF_LAYER = ("mlp", "input_layernorm", "post_attention_layernorm")
 _OF_ATTENTION = ("q_norm", "k_norm")
 _ROTARY = "apply_rotary_pos_emb"
-# What it turns, in most architectures.
+# Its first parameters, in most architectures.
 _TURNED = ["q", "k", "cos", "sin"]
 
 
@@ -38,7 +38,7 @@ class Chunked(nn.Module):
     def forward(self, states: Tensor) -> Tensor:
         first = self.module(states[:, : self.tokens])
         if not isinstance(first, Tensor):
-            # Some experts' layers give their router's choices too.
+            # Some expert layers return their router's choices too.
             return self.module(states)  # type: ignore[no-any-return]
         output = torch.empty_like(states)
         output[:, : self.tokens] = first
@@ -52,7 +52,7 @@ def chunk_tokens(decoder: nn.Module) -> int:
     """How many tokens go through an MLP at a time."""
     config: Any = decoder.config
     weight = next(decoder.parameters())
-    # Experts have widths under other names; what a chunk takes is rough anyway.
+    # Expert layers name their widths differently; the size of a chunk is only an estimate anyway.
     widest = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
     fitting = (BYTES.get(weight.device.type) or BYTES["cuda"]) // (widest * weight.element_size())
     found: int = max(STEP, fitting // STEP * STEP)
@@ -61,9 +61,9 @@ def chunk_tokens(decoder: nn.Module) -> int:
 
 @contextmanager
 def in_chunks(decoder: nn.Module, tokens: int) -> Iterator[None]:
-    """Lets a pass over so many tokens go chunk by chunk where nothing but its result is wanted.
+    """Let a pass over so many tokens go chunk by chunk where only its result is needed.
 
-    With gradients the temporaries are kept anyway, and a pass of one chunk is left as it is.
+    With gradients, where the temporaries are kept anyway, and for a pass of one chunk, nothing changes.
     """
     size = chunk_tokens(decoder)
     if torch.is_grad_enabled() or tokens <= size:
@@ -83,7 +83,7 @@ def in_chunks(decoder: nn.Module, tokens: int) -> Iterator[None]:
 
 
 def turning(turn: Callable[..., tuple[Tensor, Tensor]], tokens: int) -> Callable[..., tuple[Tensor, Tensor]]:
-    """transformers' ``apply_rotary_pos_emb`` of some tokens at a time, in place: nobody needs the states before it."""
+    """transformers' ``apply_rotary_pos_emb`` for some tokens at a time, in place: the old states are not used again."""
 
     def apply(
         q: Tensor, k: Tensor, cos: Tensor, sin: Tensor, *others: Any, **named: Any
@@ -106,12 +106,12 @@ def _places(layer: Any) -> list[tuple[Any, str, Any]]:
 
 
 def _called(module: nn.Module) -> bool:
-    """Whether it is a module to be called, and no list of such."""
+    """Whether a module can be called, unlike a list of modules."""
     return not isinstance(module, nn.ModuleList | nn.ModuleDict)
 
 
 def _rotary(layer: Any) -> list[tuple[Any, str, Any]]:
-    """Where the layer's attention looks its rotary function up: its architecture's file in transformers."""
+    """Where the layer's attention looks up its rotary function: in its architecture's file in transformers."""
     module = sys.modules[type(layer).__module__]
     turn = getattr(module, _ROTARY, None)
     if turn is None or list(inspect.signature(turn).parameters)[:4] != _TURNED:

@@ -1,1 +1,1 @@
-"""Effectiveness, its significance, the middle zone, and what a study says of the paper's claims."""
+"""Effectiveness, its significance, the middle zone, and what a study says about the paper's claims."""

@@ -1,4 +1,4 @@
-"""Bootstrap over queries, drawn within each benchmark, of any statistic of sums over queries.
+"""Bootstrap of any statistic of sums over queries; the queries are drawn within each benchmark.
 
 ``significance.bootstrap_interval`` is the special case of a mean of means; a count of benchmarks won, or a ratio of
 pooled counts, needs the sums themselves.
@@ -21,10 +21,10 @@ _BLOCK = 4_000_000
 
 
 def drawn_sums(strata: Sequence[npt.ArrayLike], settings: Resampling | None = None) -> Floats:
-    """Column sums of each benchmark over as many queries, drawn with replacement: (n_resamples, n_strata, n_columns).
+    """Column sums over each benchmark's queries, drawn with replacement: (n_resamples, n_strata, n_columns).
 
-    strata: per benchmark one row per query and the same columns, (n_queries, n_columns). Raises InputError where
-    there is no query.
+    Each resample draws as many queries as the benchmark has. strata: per benchmark one row per query and the same
+    columns, (n_queries, n_columns). Raises InputError for a benchmark without queries.
     """
     settings = settings or Resampling()
     tables = [np.asarray(values, dtype=np.float64) for values in strata]
@@ -44,7 +44,7 @@ def drawn_sums(strata: Sequence[npt.ArrayLike], settings: Resampling | None = No
 
 
 def percentile_interval(statistics: npt.ArrayLike, settings: Resampling | None = None) -> tuple[float, float]:
-    """Percentile interval at 1 - alpha of resampled statistics (n,), each end one of them.
+    """Percentile interval at 1 - alpha of resampled statistics (n,); each end is one of them.
 
     Resamples in which the statistic does not exist (NaN) are left out.
     """

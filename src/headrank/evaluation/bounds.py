@@ -1,4 +1,4 @@
-"""Between what values any reranking of given candidates lies: their order at random, and the best one."""
+"""What reranking given candidates can give: the value of a random order, and that of the best order."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def bounds(
 ) -> pd.DataFrame:
     """Metrics of every judged query if its candidates are ordered at random (the expected value) and as well as can be.
 
-    candidates: query id -> document ids; a query without any counts as 0, as ``evaluate`` has it. Columns: method
-    (``random-order``, ``best-order``), qid, metric, value. A metric that tells no bounds has no rows. Raises InputError
-    as ``read_metrics`` does.
+    candidates: query id -> document ids; a query without any counts as 0, as in ``evaluate``. Columns: method
+    (``random-order``, ``best-order``), qid, metric, value. A metric without bounds has no rows. Raises InputError as
+    ``read_metrics`` does.
     """
-    # Only here, so that the names of these orders can be had at little cost.
+    # Imported only here, so that the names of these orders can be imported at little cost.
     import pandas as pd
 
     asked, rows = read_metrics(metrics), []

@@ -38,7 +38,7 @@ class Evidence:
     queries: Mapping[str, int]
 
     def of(self, backbone: str, zone: ZoneSettings) -> Measurements:
-        """The part that is one backbone's."""
+        """The part for one backbone."""
         mine = self.values[self.values["backbone"] == backbone]
         benchmarks = [benchmark for name, benchmark in self.trained if name == backbone]
         return Measurements(

@@ -1,9 +1,8 @@
 """Effectiveness per query, averaged over all judged queries; the metrics are those of ``evaluation.metrics``.
 
-Rules under which published figures come out: the mean runs over every query with judgements, and one that
-the run lacks counts as 0 (``trec_eval -c``; pytrec_eval silently leaves it out); the order is that of the run's list,
-which ``data.trec.read_run`` sets as trec_eval does. On the TREC Deep Learning sets a document is relevant from grade 2
-on.
+Rules that give the published figures: the mean is over every query with judgements, and a query that the run lacks
+counts as 0 (``trec_eval -c``; pytrec_eval silently leaves it out); the order is that of the run's list, which
+``data.trec.read_run`` sets as trec_eval does. On the TREC Deep Learning sets a document is relevant from grade 2 on.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ def evaluate(
 ) -> pd.DataFrame:
     """Evaluate a run: one row per judged query and metric, columns ``qid``, ``metric`` (its name), ``value``.
 
-    Queries stand in the order of ``qrels``, metrics in the order given; every value is finite. Queries of the run
-    without judgements are named in the log and left out. Raises InputError on metrics that ``read_metrics`` refuses, a
-    document listed twice, a score that is not finite or that rises along the list, and a run that shares no query with
-    the judgements.
+    Queries are in the order of ``qrels``, metrics in the order given; every value is finite. Queries of the run without
+    judgements are named in the log and left out. Raises InputError on metrics that ``read_metrics`` refuses, a document
+    listed twice, a score that is not finite or that rises along the list, and a run that shares no query with the
+    judgements.
     """
     asked = read_metrics(metrics)
     for qid, documents in run.items():

@@ -17,10 +17,10 @@ def compare_on_each_backbone(
     family: Literal["benchmark", "table"] = "benchmark",
     averages: Mapping[str, Sequence[str]] | None = None,
 ) -> pd.DataFrame:
-    """What ``compare`` says of each backbone's methods: its columns, ``p`` named ``p_value``, and ``backbone``.
+    """The result of ``compare`` for each backbone's methods: its columns (``p`` as ``p_value``) and ``backbone``.
 
     values: one metric, columns backbone, benchmark, method, qid, value. The first stage, whose backbone is empty, takes
-    part in the tests of each. A pair is left out where one of the two has no values on a backbone.
+    part in the tests of every backbone. A pair is left out if one of the two has no values on a backbone.
     """
     first, own = values[values["backbone"] == ""], values[values["backbone"] != ""]
     parts = []

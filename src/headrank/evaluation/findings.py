@@ -28,9 +28,9 @@ _ABOVE = 1e-12
 class Finding:
     """What was measured for one claim.
 
-    met: None where it could not be judged. ours, theirs: the two figures that ``measured`` compares, the second of
-    ``rival`` where that is a method. reason: why it could not be judged, or what the evidence lacks. partial: what
-    it lacks could still refute the claim.
+    met: None where it could not be judged. ours, theirs: the two figures that ``measured`` compares; the second belongs
+    to ``rival`` if that is a method. reason: why it could not be judged, or what the evidence lacks. partial: the
+    missing evidence could still refute the claim.
     """
 
     met: bool | None
@@ -46,7 +46,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Measurements:
-    """All that the claims are judged by, of one backbone.
+    """Everything that the claims are judged by, for one backbone.
 
     values: per benchmark the metric, a row per query and a column per method. kinds: method -> its kind
     (``tables.kinds``). trained, untrained: per benchmark the zone counts of ``selectivity.zone_counts``. costs: a row
@@ -97,7 +97,7 @@ def highest_mean(of: Measurements, members: Sequence[str], settings: Resampling)
 
 
 def most_benchmarks(of: Measurements, members: Sequence[str], settings: Resampling) -> Finding:
-    """C2: on how many benchmarks no rival reaches HeadRank's mean; every resample is won or lost anew."""
+    """C2: on how many benchmarks no rival reaches HeadRank's mean; wins are counted again in every resample."""
     rivals, reason, partial = _rivals(of, members)
     if not rivals:
         return Finding(None, reason=reason)
@@ -132,7 +132,7 @@ def selectivity_gap(of: Measurements, members: Sequence[str], settings: Resampli
 
 
 def gap_widened(of: Measurements, members: Sequence[str], settings: Resampling) -> Finding:
-    """C3: HeadRank's gap minus that of its heads untrained; met if the whole interval is above zero."""
+    """C3: HeadRank's gap minus that of its untrained heads; met if the whole interval is above zero."""
     absent = _unranked(of, members)
     if absent:
         return Finding(None, reason=absent)
@@ -164,7 +164,7 @@ def depth(of: Measurements) -> Finding:
 
 
 def operations(of: Measurements) -> Finding:
-    """C4: multiply-adds of HeadRank's query as a share of ICR's, which are Selective-ICR's over all layers too."""
+    """C4: multiply-adds of HeadRank per query as a share of ICR's, which equal Selective-ICR's over all layers."""
     if ICR not in of.costs.index:
         return Finding(None, reason="ICR is not among the methods")
     share = of.costs["share"]
@@ -173,7 +173,7 @@ def operations(of: Measurements) -> Finding:
 
 
 def formatting(of: Measurements, settings: Resampling) -> Finding:
-    """C5: HeadRank's rankings that are permutations minus RankGPT's answers that are, before any repair."""
+    """C5: share of HeadRank's rankings that are permutations minus that of RankGPT's answers, before any repair."""
     if not of.calls:
         return Finding(None, reason="RankGPT is not among the methods")
     asked = int(of.formats["queries"].sum())
@@ -195,7 +195,7 @@ def training_queries(of: Measurements) -> Finding:
 
 
 def _rivals(of: Measurements, members: Sequence[str]) -> tuple[list[str], str, bool]:
-    """Decoding-free and generative methods with a value for every query, what that leaves out, and whether it does."""
+    """Decoding-free and generative methods with a value for every query, what is missing, and whether anything is."""
     absent = _unranked(of, members)
     if absent:
         return [], absent, True

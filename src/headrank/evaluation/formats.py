@@ -1,4 +1,4 @@
-"""Whether rankings hold every candidate exactly once, and what was counted of ties, empty documents and answers."""
+"""Whether rankings hold every candidate exactly once, and counts of ties, empty documents and answers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def format_counts(
     writing: Collection[str],
 ) -> pd.DataFrame:
     """A row per cell: backbone, method, benchmark, queries, permutations (queries whose ranking holds every candidate
-    once), ties, empty_documents, and of methods that write answers: calls, complete, well_formed (else NaN).
+    once), ties, empty_documents, and for methods that write answers: calls, complete, well_formed (else NaN).
 
     rankings: frames with qid, docid, score, empty (bool). candidates: benchmark -> query -> the documents to be ranked.
-    answers: the calls of generative methods, which may run on part of the queries; of those in ``writing`` the answers
+    answers: the calls of generative methods, which may run on part of the queries; for those in ``writing`` the answers
     are counted.
     """
     expected = {

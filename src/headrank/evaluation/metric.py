@@ -16,7 +16,7 @@ Qrels = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True)
 class JudgedList:
-    """One query's documents beside its judgements.
+    """One query's documents with its judgements.
 
     docids: best first, at least one. grades: docid -> grade of every judged document, in the list or not. cutoff: how
     many ranks count, None for all. level: the lowest grade that counts as relevant. trec: the value of the kind's
@@ -46,7 +46,7 @@ class JudgedList:
 
 
 def value_of_trec(ranking: JudgedList) -> float:
-    """What ``pytrec_eval`` says, as it says it."""
+    """The value from ``pytrec_eval``, unchanged."""
     return ranking.trec
 
 
@@ -54,11 +54,11 @@ def value_of_trec(ranking: JudgedList) -> float:
 class Kind:
     """What a file of ``evaluation/metrics/`` exports as ``METRIC``.
 
-    title: as tables have it, before the cut-off. cutoff: whether ``@K`` stands behind the name. graded: all grades
-    count as they are, so that there is no relevance level. measure: the measure of ``pytrec_eval`` that it is computed
-    from, ``{cutoff}`` in place of the number; empty for none. value: of one ranking; a query without documents is not
-    asked for and counts 0. bounds: of the documents of a list in whatever order, the expected value of their order at
-    random and the largest value of any; None where tables are to do without.
+    title: as shown in tables, before the cut-off. cutoff: whether ``@K`` follows the name. graded: all grades count as
+    they are, so that there is no relevance level. measure: the measure of ``pytrec_eval`` that it is computed from,
+    with ``{cutoff}`` in place of the number; empty for none. value: of one ranking; it is not called for a query
+    without documents, which counts 0. bounds: for the documents of a list, the expected value in random order and the
+    largest value of any order; None if tables show no bounds.
     """
 
     title: str
@@ -84,12 +84,12 @@ class Metric:
 
     @property
     def name(self) -> str:
-        """As ``ndcg@10``, ``map`` or ``rr(rel=2)@10``: what ``read_metrics`` reads."""
+        """Such as ``ndcg@10``, ``map`` or ``rr(rel=2)@10``: what ``read_metrics`` reads."""
         return self._written(self.stem)
 
     @property
     def title(self) -> str:
-        """As ``nDCG@10``, for people."""
+        """Such as ``nDCG@10``, for tables and figures."""
         return self._written(self.kind.title)
 
     @property

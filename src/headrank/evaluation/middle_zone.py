@@ -16,7 +16,7 @@ import pandas as pd
 
 from headrank.errors import InputError
 
-# Of one list, or of each row's.
+# The size of one list, or of each row's list.
 Size = TypeVar("Size", int, pd.Series)
 _COLUMNS = ["qid", "docid", "position", "score", "rank"]
 
@@ -36,7 +36,7 @@ class ZoneSettings:
 
 
 def zone_bounds(size: Size) -> tuple[Size, Size]:
-    """First position of the middle zone of a list of so many documents, and the first behind it; from 0."""
+    """First position of the middle zone of a list of this many documents, and the first after it; from 0."""
     return -(-size // 4), 3 * size // 4
 
 

@@ -1,4 +1,4 @@
-"""Metrics of every query of a study: of its first stage, of what that stage's order can make of them, of its runs."""
+"""Metrics of every query of a study: of its first stage, of the bounds for reranking it, and of its runs."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def per_query(
 ) -> pd.DataFrame:
     """A row per benchmark, method, query and metric: backbone, benchmark, method, qid, metric (its title), value.
 
-    first_stage: the run of each benchmark, which has no backbone. reranked: the part of it that is reranked, of which
-    bounds are told; without a benchmark there are none. runs: each with its cell, read one at a time.
+    first_stage: the run of each benchmark, which has no backbone. reranked: the part of it that is reranked, for which
+    bounds are computed; a benchmark missing here has none. runs: each with its cell, read one at a time.
     """
     asked = read_metrics(metrics)
     parts = []

@@ -23,10 +23,10 @@ def pooled_homogenisation(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The mean share of the score by position, and the measures of ``homogenisation``, of each backbone and method.
 
-    The zone is that by prompt position, whatever the settings say. logarithmic: backbones whose scores are logarithms;
-    their shares are looked at, for logarithms have no mean that deviations could be measured by. First frame: the
-    columns of ``profile``, backbone, method. Second: backbone, method, over ("" for all benchmarks, or the name of an
-    average), queries (with a measure), and the mean of each measure over queries.
+    The zone is always that by prompt position, whatever the settings say. logarithmic: backbones whose scores are
+    logarithms; their exponentials, the shares, are used, because deviations cannot be measured relative to a mean of
+    logarithms. First frame: the columns of ``profile``, backbone, method. Second: backbone, method, over ("" for all
+    benchmarks, or the name of an average), queries (with a measure), and the mean of each measure over queries.
     """
     # Query ids of different benchmarks may be the same.
     grades = {f"{name}/{qid}": judged for name, whole in qrels.items() for qid, judged in whole.items()}

@@ -1,4 +1,4 @@
-"""The middle zones of a study's rankings: which share of their documents each method promotes."""
+"""The middle zones of a study's rankings: what share of their documents each method promotes."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def promoted_shares(
 ) -> pd.DataFrame:
     """A row per backbone, method and group ("relevant", "irrelevant") of middle-zone documents, over all benchmarks.
 
-    rankings: each backbone's ``headrank-untrained`` is among them. Columns: backbone, method, group, promoted (share of
-    all documents), low, high (Wilson interval), n (documents), macro (mean share over queries), p (of HeadRank's gap
-    being wider than before training, one-sided; NaN for other methods), and ``gap_NAME`` for each average: relevant
-    minus irrelevant share over the documents of its benchmarks.
+    rankings: they must include each backbone's ``headrank-untrained``. Columns: backbone, method, group, promoted
+    (share of all documents), low, high (Wilson interval), n (documents), macro (mean share over queries), p (one-sided
+    test that HeadRank's gap is wider than before training; NaN for other methods), and ``gap_NAME`` for each average:
+    relevant minus irrelevant share over the documents of its benchmarks.
     """
     parts: dict[tuple[str, str], list[pd.DataFrame]] = {}
     for (backbone, benchmark, method), ranking in rankings.items():
@@ -56,7 +56,7 @@ def promoted_shares(
 
 
 def wilson(share: float, n: int, alpha: float) -> tuple[float, float]:
-    """Wilson's interval at 1 - alpha of a share of n; the share itself where there is nothing to share."""
+    """Wilson's interval at 1 - alpha of a share of n; the share itself if n is 0."""
     if not n:
         return share, share
     low, high = proportion_confint(round(share * n), n, alpha, method="wilson")

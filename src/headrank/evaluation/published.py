@@ -1,4 +1,4 @@
-"""What the paper says of itself, with its source, and the criteria by which a study checks it (R14).
+"""What the paper claims, with the source, and the criteria by which a study checks it (R14).
 
 Its tables are not public. The numbers are those of its abstract (arXiv 2604.17237); the abstract's second version says
 less than the first ("consistently outperforms generative and decoding-free baselines") and is the one that is checked.

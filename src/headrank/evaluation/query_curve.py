@@ -19,7 +19,7 @@ def query_curve(
     """The curve and the levels that are drawn beside it.
 
     values: one metric of one backbone and of the first stage, columns benchmark, method, qid, value. variants: method
-    -> on how many queries it was trained. references: method -> the backbone that it is said of. Curve: backbone,
+    -> on how many queries it was trained. references: method -> the backbone that it is reported for. Curve: backbone,
     queries, value (of the metric), low, high (bootstrap interval). Levels: backbone, method, value.
     """
 

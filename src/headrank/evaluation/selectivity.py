@@ -1,9 +1,9 @@
-"""Middle-zone selectivity (R12): does training lift the relevant documents of the middle, and them alone?
+"""Middle-zone selectivity (R12): does training lift the relevant documents of the middle, and only those?
 
-A zone document is promoted when it ends among the first N/4. A ranker that ignores relevance promotes a quarter of
-the relevant and of the irrelevant documents alike (for N divisible by 4): the gap between the two shares is the
-selectivity. Frames of zone documents of several benchmarks may be put together under a further column ``benchmark``,
-which then tells equal query ids apart.
+A zone document is promoted when it ends among the first N/4. A ranker that ignores relevance promotes a quarter of the
+relevant and of the irrelevant documents alike (for N divisible by 4): the gap between the two shares is the
+selectivity. Frames of zone documents of several benchmarks may be concatenated with an additional column ``benchmark``,
+which then distinguishes equal query ids.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Promotion:
-    """Shares of the zone's documents that reached the top quartile; NaN where there was none to reach it."""
+    """Shares of the zone's documents that reached the top quartile; NaN for a group without documents."""
 
     relevant: float
     irrelevant: float

@@ -32,7 +32,7 @@ _BLOCK = 4_000_000
 
 @dataclass(frozen=True)
 class Resampling:
-    """How tests are made: resamples of the randomisation and of the bootstrap, level, sidedness and seed."""
+    """How tests are run: resamples of the randomisation and of the bootstrap, level, sidedness and seed."""
 
     n_resamples: int = 10_000
     alpha: float = 0.05
@@ -142,7 +142,7 @@ def compare(
     benchmarks = [str(name) for name in dict.fromkeys(values["benchmark"])]
     averages = averages or {}
     if MEAN in {*benchmarks, *averages}:
-        raise InputError(f"benchmark {MEAN!r}: this name is kept for the mean over benchmarks; rename it")
+        raise InputError(f"benchmark {MEAN!r}: this name is reserved for the mean over benchmarks; rename it")
     panels: dict[str, Sequence[str]] = {name: [name] for name in benchmarks}
     panels |= {MEAN: benchmarks} if len(benchmarks) > 1 else {}
     panels |= averages

@@ -1,7 +1,8 @@
 """The paper's claims as a checked table (R14): one verdict per claim, backbone and panel of benchmarks.
 
-``reproduced`` and ``not reproduced`` are said of the paper's own models under its own conditions alone. What any other
-study shows ``holds`` or ``does not hold`` there and says nothing about the paper; what it leaves out was ``not run``.
+``reproduced`` and ``not reproduced`` are used only for the paper's own models under its own conditions. In any other
+study a claim ``holds`` or ``does not hold``, which says nothing about the paper; a claim that a study leaves out was
+``not run``.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ COLUMNS = [
 
 
 def standing(model: str, queries: int, synthetic: bool, depth: int, metric: str) -> list[str]:
-    """In what a backbone's study differs from the paper's, as reasons; none: its verdicts are about the paper.
+    """How a backbone's study differs from the paper's, as reasons; if there are none, its verdicts are about the paper.
 
     model: its name on the Hugging Face hub, empty for one from elsewhere. queries: training queries. synthetic: some
     collection was made by the study. depth: candidates of a list. metric: the title of what is measured.
@@ -55,7 +56,7 @@ def standing(model: str, queries: int, synthetic: bool, depth: int, metric: str)
 
 
 def verdict(finding: Finding, published: bool) -> str:
-    """published: the claim was judged on what it is about. Partial evidence can refute it there, but not confirm it."""
+    """published: judged under the paper's conditions, where partial evidence can refute a claim but not confirm it."""
     if finding.met is None:
         return NOT_RUN
     if published and not (finding.met and finding.partial):
@@ -70,7 +71,7 @@ def claim_rows(
     panels: Mapping[str, Sequence[str]],
     faults: Sequence[str],
 ) -> list[dict[str, object]]:
-    """The rows of one backbone; of a model of the paper, only the claims that the paper makes at its scale.
+    """The rows of one backbone; for a model of the paper, only the claims that the paper makes at its scale.
 
     found: (claim, panel, finding), see ``findings``. faults: see ``standing``.
     """
@@ -129,7 +130,7 @@ def claims_frame(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
 
 
 def _row(claim: Claim, backbone: str, model: str, panel: str) -> dict[str, object]:
-    # Beside a model that is not the paper's, the paper's figures would invite a comparison that there is not.
+    # Next to a model that is not the paper's, the paper's figures would suggest a comparison that does not exist.
     papers = not backbone or model in PAPER_MODELS
     return {
         "backbone": backbone,

@@ -1,1 +1,1 @@
-"""The paper's figures, a module each: functions of tidy frames, written as PDF and PNG."""
+"""The paper's figures, one module each: functions of tidy frames, written as PDF and PNG."""

@@ -27,7 +27,7 @@ from headrank.tables.controls import common_benchmarks, control_means, own_value
 from headrank.tables.names import UNTRAINED, backbone_name, by_method, method_name
 from headrank.tables.tidy import in_order, require_finite
 
-CAPTION = "nDCG of each layer alone and of random heads, beside the chosen ones."
+CAPTION = "nDCG of each layer alone and of random heads, compared with the chosen heads."
 FRAMES = {
     "layers": "controls/{backbone}-layers",
     "draws": "controls/{backbone}-draws",

@@ -1,4 +1,4 @@
-"""Effectiveness against seconds per query: what a practitioner buys with each method, size and depth."""
+"""Effectiveness against seconds per query: what each method, size and depth gives a practitioner for its time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from headrank.methods.table import KINDS
 from headrank.tables.frontier import frontier_points
 from headrank.tables.names import backbone_name, method_name
 
-CAPTION = "nDCG against seconds per query, of each method by itself, and the Pareto front."
+CAPTION = "nDCG against seconds per query of each method, timed alone, with the Pareto front."
 FRAMES = {"metrics": "main", "seconds": "seconds/{backbone}"}
 OPTIONS = {"metric": "metric", "benchmarks": "clocked", "backbones": "backbones"}
 NEEDS = ("clock",)
@@ -34,8 +34,8 @@ def frontier_figure(
 ) -> Figure:
     """Every method of every backbone as a point, colour by backbone and marker by kind, and the Pareto front.
 
-    Arguments as of ``tables.frontier.frontier_points``. The first stage takes no time of a reranker: it is a line.
-    Points of the front are numbered, and named beside the axes.
+    Arguments: see ``tables.frontier.frontier_points``. The first stage takes no reranking time, so it is a line.
+    Points on the front are numbered, and their names are listed beside the axes.
     """
     points = frontier_points(metrics, seconds, metric=metric, benchmarks=benchmarks, backbones=backbones)
     first = points[points["method"] == FIRST_STAGE]
@@ -66,7 +66,7 @@ def frontier_figure(
         )
         names = []
         for place, row in enumerate(front.to_dict("records"), start=1):
-            # Neighbours on the front are often too near one another for their names.
+            # Points on the front are often too close together for their names.
             axes.annotate(
                 str(place),
                 (row["seconds"], row["value"]),

@@ -1,4 +1,4 @@
-"""Time and memory of a pass against each of its sizes, with what the arithmetic foretells."""
+"""Time and memory of a pass against each of its sizes, with what the arithmetic predicts."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ NEEDS = (
 def growth_figure(rounds: pd.DataFrame) -> Figure:
     """Two rows, seconds and memory, with a panel for each size that was varied; both axes are logarithmic.
 
-    rounds: columns ``headrank.cost.measured.GROWTH_COLUMNS``. Markers are medians over the rounds, lines the
-    arithmetic of ``headrank cost`` with rates fitted to the backbone's own times, across models to the first one's.
+    rounds: columns ``headrank.cost.measured.GROWTH_COLUMNS``. Markers are medians over the rounds. Lines are the
+    arithmetic of ``headrank cost``; its rates are fitted to the backbone's own times or, in the panel that compares
+    models, to those of the first model.
     """
     what = "growth"
     require(rounds, GROWTH_COLUMNS, what)

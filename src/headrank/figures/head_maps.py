@@ -19,7 +19,7 @@ from headrank.figures.style import BLACK, language, legend_above, panels
 from headrank.tables.names import backbone_name, by_method, method_name
 from headrank.tables.tidy import in_order, require, require_finite, require_unique
 
-CAPTION = "Every criterion's score of every head."
+CAPTION = "Every criterion's score for every head."
 FRAMES = {"scores": "heads-criteria", "selected": "heads-selected"}
 OPTIONS = {"backbones": "first_backbones", "methods": "criteria"}
 NEEDS = ("head_sets",)
@@ -43,7 +43,7 @@ def head_maps_figure(
 
     scores: columns backbone, method (whose criterion it is), layer, head (both from 0), statistic, value (NaN:
     grey), one statistic per method. selected: columns backbone, method, layer, head; the heads of a method are
-    ringed in its own map, those of methods without scores are left out. Criteria have scales of their own, so
+    ringed in its own map, those of methods without scores are left out. Each criterion has its own scale, so
     colours are scaled per map: ``zscore`` (value minus mean over standard deviation, cut at 3) or
     ``rank`` (share of the map's heads with a smaller value, 0 to 1, ties at their mean).
     """
@@ -73,7 +73,7 @@ def head_maps_figure(
     if not empty.empty:
         first = empty.iloc[0]
         raise InputError(f"{what}: {first['method']} ({first['backbone']}) has no finite value")
-    # Scores are seldom spread alike to both sides: the colours are for the values that there are.
+    # Scores are seldom symmetric: the colour scale covers only the values that occur.
     low = max(-_CUT, float(scaled["value"].min())) if scaling == "zscore" else 0.0
     high = min(_CUT, float(scaled["value"].max())) if scaling == "zscore" else 1.0
     with language():

@@ -38,8 +38,8 @@ def heads_figure(
 
     scores: columns backbone, layer, head (both from 0), statistic, value (NaN: grey). selected: columns
     backbone, method (``headrank``, ``core``, ``qrhead``; others are left out), layer, head. statistic: which one to
-    draw, when there are several; label: the name of the colour scale. A dashed line lies above the deepest HeadRank
-    head.
+    draw, when there are several; label: the name of the colour scale. A dashed line lies above the layer of the
+    deepest HeadRank head.
     """
     what = "head scores"
     require(scores, ["backbone", "layer", "head", "statistic", "value"], what)

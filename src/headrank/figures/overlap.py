@@ -15,7 +15,7 @@ from headrank.figures.style import BLACK, language, panels
 from headrank.tables.names import backbone_name, by_method, method_name
 from headrank.tables.tidy import in_order, require, require_finite, require_unique
 
-CAPTION = "How many heads the criteria share."
+CAPTION = "How many heads each pair of criteria shares."
 FRAMES = {"selected": "heads-selected"}
 OPTIONS = {"backbones": "backbones", "methods": "criteria"}
 NEEDS = ("several_criteria",)
@@ -50,7 +50,7 @@ def overlap_figure(
 
     with language():
         longest = max(map(len, names))
-        # Names stand once, under the lowest matrix of each column.
+        # Names appear once, under the lowest matrix of each column.
         lines = -(-len(shown) // _ACROSS)
         cells = max(
             1.4, (0.21 if len(shown) > 1 else 0.24) * len(criteria)

@@ -40,7 +40,7 @@ def selectivity_figure(
     chance: float = 0.25,
     backbones: Sequence[str] | None = None,
 ) -> Figure:
-    """Four bars per backbone with confidence limits; the gap before and after stands under its name.
+    """Four bars per backbone with confidence limits; the gap before and after is written under its name.
 
     selectivity: columns backbone, method, group (``relevant``, ``irrelevant``), promoted, low, high (shares, 0
     to 1; NaN where there are no documents), n. A bar that is absent is left out.

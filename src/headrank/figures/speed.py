@@ -1,4 +1,4 @@
-"""Time against list length and against depth, ratios before seconds."""
+"""Time against list length, as ratios and in seconds, and time against depth."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ BEST = Look(GREY, "", DOTTED)
 
 
 def speed_figure(rounds: pd.DataFrame) -> Figure:
-    """A row of three panels per backbone: times HeadRank's time and seconds against passages, seconds against depth.
+    """Three panels per backbone: time relative to HeadRank's, and seconds, against passages; seconds against depth.
 
-    rounds: columns ``headrank.cost.measured.COLUMNS``. Truncated passes are shown at the depth next to 55 % against
-    passages, and against depth at the longest list that has all depths, there beside what their products alone would
-    take at the machine's measured rate.
+    rounds: columns ``headrank.cost.measured.COLUMNS``. Against passages, truncated passes are shown at the depth
+    nearest to 55 %. Against depth, they are shown for the longest list that has all depths, together with the time that
+    their products alone would take at the machine's measured rate.
     """
     what = "benchmark"
     require(rounds, COLUMNS, what)

@@ -1,7 +1,7 @@
-"""The one visual language of the figures: sizes, fonts, colours, markers; and how a figure is written.
+"""The common style of all figures: sizes, fonts, colours, markers; and how a figure is written.
 
-Colours are Okabe and Ito's, told apart by the colour-blind; series that share axes differ in marker, line or
-hatch too, so that a photocopy reads the same.
+Colours are Okabe and Ito's, which colour-blind readers can tell apart. Series that share axes also differ in marker,
+line or hatch, so that a photocopy is just as readable.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Look:
     line: LineStyleType
 
 
-# Series without a meaning of their own (backbones), in the order shown.
+# For series without a fixed colour (backbones), in the order shown.
 SERIES = (
     Look(BLUE, "o", "-"),
     Look(VERMILION, "s", (0, (5, 1.5))),
@@ -87,7 +87,7 @@ _SETTINGS: dict[Any, Any] = {
 
 @contextmanager
 def language() -> Iterator[None]:
-    """The settings that every figure is drawn and written under, whatever the user's own are."""
+    """The settings with which every figure is drawn and written, whatever the user's own are."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_SETTINGS)
@@ -100,7 +100,7 @@ def panels(
     """A figure with ``number`` panels side by side; one panel takes a single column, more take both.
 
     height: inches of one row of panels. rows: quantities stacked in each panel (they share the x axis). More
-    than ``per_row`` panels go on to the next line. Returns the axes as [panel][row].
+    than ``per_row`` panels continue on the next line. Returns the axes as [panel][row].
     """
     across = min(number, per_row)
     lines = -(-number // across)
@@ -119,7 +119,7 @@ def panels(
 
 
 def legend_above(figure: Figure, handles: Sequence[object], columns: int) -> None:
-    """One legend for the whole figure, above the panels and so never over data."""
+    """One legend for the whole figure, above the panels so that it never covers data."""
     figure.legend(
         handles=list(handles),
         loc="outside upper center",

@@ -26,10 +26,10 @@ _TITLES = {"complete": "Complete: every id exactly once", "well_formed": "Well-f
 def success_figure(
     counts: pd.DataFrame, *, backbones: Sequence[str] | None = None, methods: Sequence[str] | None = None
 ) -> Figure:
-    """A panel per rule, a row per backbone in the order given (of scale, say), a marker per method.
+    """A panel per rule, a row per backbone in the order given (by size, for example), a marker per method.
 
     counts: columns backbone, method, calls, complete, well_formed, as for ``tables.format.format_table``; rows of
-    several benchmarks are added up, and methods that write no answers (calls NaN) are the line at 100 %.
+    several benchmarks are added up. The line at 100 % stands for methods that write no answers (calls NaN).
     """
     what = "formatting counts"
     shares = answer_shares(counts)

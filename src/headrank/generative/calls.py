@@ -1,4 +1,4 @@
-"""Every call to the model on disk, so that any answer can be read again: JSON lines, compressed."""
+"""Every call to the model, stored on disk as compressed JSON lines, so that any answer can be read later."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CALL_COLUMNS = [
 
 
 def write_calls(path: str | Path, calls: pd.DataFrame) -> None:
-    """One JSON object a call, gzip-compressed, the same bytes for the same calls."""
+    """One JSON object per call, gzip-compressed; the same calls give the same bytes."""
     lines = (json.dumps(record, ensure_ascii=False) for record in calls.to_dict("records"))
     data = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
     with whole_file(path) as temporary:

@@ -1,7 +1,7 @@
-"""Prompts through the model's own chat template, in which passages and queries stay text.
+"""Prompts through the model's own chat template, in which passages and queries remain plain text.
 
-The template is rendered with marks in place of the texts; what stands between the marks is trusted and encoded with
-control tokens, the texts are not. A passage can thus not end the user's turn.
+The template is rendered with marks in place of the texts. What is between the marks is trusted and encoded with control
+tokens; the texts are not. A passage therefore cannot end the user's turn.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from headrank.prompts.text_encoder import TextEncoder
 
 Turn = tuple[str, str]
 Ids = tuple[int, ...]
-# Characters for private use, which no template holds; texts are put in after the template is rendered.
+# Private-use characters, which no template contains; the texts are inserted after the template is rendered.
 _MARK = re.compile("\ue000(\\d+)\ue001")
 
 
 def mark(number: int) -> str:
-    """The place of text ``number`` within a turn."""
+    """The mark that holds the place of text ``number`` within a turn."""
     return f"\ue000{number}\ue001"
 
 
@@ -41,7 +41,7 @@ class Chat:
         return self._texts[text]
 
     def prompt(self, turns: Sequence[Turn], texts: Sequence[Ids], prefill: str = "") -> Ids:
-        """The conversation up to the point where the assistant speaks, having said ``prefill`` already.
+        """The conversation up to the assistant's answer, of which ``prefill`` is already given.
 
         turns: (role, content) with a ``mark`` for each of ``texts``.
         """
@@ -59,7 +59,7 @@ class Chat:
 
     def _shape(self, turns: Sequence[Turn], prefill: str) -> list[Ids | int]:
         rendered = self._render(turns)
-        # Thinking models' templates end in an empty thought already.
+        # The templates of thinking models already end with an empty thought.
         if not (prefill and rendered.rstrip().endswith(prefill.rstrip())):
             rendered += prefill
         pieces: list[Ids | int] = []
@@ -75,7 +75,7 @@ class Chat:
         try:
             return self._apply(turns)
         except TemplateError:
-            # Some templates know no system turn.
+            # Some templates have no system turn.
             (_, system), (role, content), *rest = turns
             return self._apply([(role, f"{system}\n\n{content}"), *rest])
 

@@ -1,6 +1,7 @@
-"""How many prompts a generative method asks about a query, how long they are, what it writes, and what time that takes.
+"""How many prompts a generative method needs for a query, how long they are, what it writes, and how long that takes.
 
-For limits of jobs: nothing is loaded, and where the model's answers decide it is the most that can come.
+Used for job limits: no model is loaded, and where the number of prompts depends on the answers, it is the largest
+possible.
 """
 
 from __future__ import annotations
@@ -14,19 +15,20 @@ from headrank.cost.predict import Rates, pass_seconds, weight_bytes
 from headrank.generative.settings import GenerativeSettings
 from headrank.generative.windows import windows
 
-# Tokens of a prompt beside its passages, and of a label in a prompt or an answer: "[12] > ".
+# Tokens of a prompt besides its passages, and of a label in a prompt or an answer: "[12] > ".
 FRAME, LABEL = 150, 6
-# Bytes of weights read a second where tokens are written one by one (of a processor measured on two cores,
-# docs/performance.md; of a GPU assumed), and what transformers spends on a layer however fast the machine is (assumed).
+# Bytes of weights read per second when tokens are written one by one (for a processor measured on two cores,
+# docs/performance.md; for a GPU assumed), and the seconds that transformers spends on a layer however fast the machine
+# is (assumed).
 BANDWIDTH: Mapping[str, float] = {"cpu": 5e9, "gpu": 1e12}
 LAYER_SECONDS = 1e-3
 
 
 @dataclass(frozen=True)
 class Effort:
-    """turns: rounds of questions about a query, each of which waits for the one before; prompts: questions of a round;
-    passages: in each; cut: tokens that a passage is cut to, if it is; written: tokens of an answer, 0 where only logits
-    are read.
+    """turns: rounds of questions about a query, each of which waits for the one before; prompts: questions per round;
+    passages: per question; cut: tokens that a passage is cut to, if it is; written: tokens of an answer, 0 if only
+    logits are read.
     """
 
     turns: int
@@ -45,13 +47,13 @@ def query_seconds(
     width: int = 2,
     device: str = "cpu",
 ) -> float:
-    """Seconds of one query among many that are asked together.
+    """Seconds per query when many queries are asked together.
 
-    passage_tokens: of a passage that is not cut. width: bytes of a weight. device: one of ``BANDWIDTH``.
+    passage_tokens: length of an uncut passage. width: bytes of a weight. device: one of ``BANDWIDTH``.
     """
     length = passage_tokens if asked.cut is None else min(passage_tokens, asked.cut)
     tokens = FRAME + asked.passages * (length + LABEL)
-    # One layer more than there are: the last one of a whole model runs to its end.
+    # One layer more than there are, because the last layer of a whole model runs to its end.
     reading = asked.turns * asked.prompts * pass_seconds(shape, shape.layers + 1, tokens, rates)
     step = max(weight_bytes(shape, shape.layers, width) / BANDWIDTH[device], shape.layers * LAYER_SECONDS)
     # Answers to several queries are written at once, as many as fit the budget.
@@ -60,14 +62,14 @@ def query_seconds(
 
 
 def windowed(count: int, settings: GenerativeSettings, writes: bool) -> Effort:
-    """A question a window, one after the other, as the next window begins with what the last one found best."""
+    """One question per window, one after the other, because each window includes what the one before ranked best."""
     passages = min(count, settings.window)
     turns = len(windows(count, settings.window, settings.stride))
     return Effort(turns, 1, passages, written=_permutation(passages, settings) if writes else 0)
 
 
 def one_answer(count: int, settings: GenerativeSettings) -> Effort:
-    """All passages in one prompt, and a permutation of them written."""
+    """All passages in one prompt, and a permutation of them as the answer."""
     return Effort(1, 1, count, written=_permutation(count, settings))
 
 
@@ -76,9 +78,10 @@ def _permutation(passages: int, settings: GenerativeSettings) -> int:
 
 
 def sifts(count: int, settings: GenerativeSettings) -> Effort:
-    """Setwise's: a sift asks at most once a level below where it begins.
+    """Setwise: a sift asks at most one question per level below its starting point.
 
-    All of a heap's sifts are made when it is built, and one from the top for each passage taken but the last.
+    Building the heap takes a sift from every node that has children; then each passage taken, except the last, takes
+    one from the top.
     """
     children = settings.children
     building = math.ceil(count / (children - 1))
@@ -93,5 +96,5 @@ def one_short_answer(count: int, settings: GenerativeSettings) -> Effort:
 
 
 def each_passage(count: int, settings: GenerativeSettings) -> Effort:
-    """A prompt a passage, all at once."""
+    """One prompt per passage, all at once."""
     return Effort(1, count, 1)

@@ -19,8 +19,9 @@ from headrank.errors import InputError
 
 @dataclass(frozen=True)
 class Ask:
-    """One question to the model. Of the three, one: new_tokens (an answer of at most so many), words (token ids whose
-    logits are wanted), continuation (token ids whose likelihood is wanted). documents: how many passages it holds.
+    """One question to the model, with exactly one of new_tokens (an answer of at most this many), words (token ids
+    whose logits are wanted) and continuation (token ids whose likelihood is wanted). documents: how many passages it
+    holds.
     """
 
     prompt: tuple[int, ...]
@@ -61,7 +62,7 @@ def ask_model(backbone: Backbone, asks: Sequence[Ask], batch_tokens: int) -> lis
 
 
 def _batches(asks: Sequence[Ask], batch_tokens: int) -> Iterator[list[int]]:
-    """Places of questions that go together, the longest first, so that memory runs out at once or never."""
+    """Indices of questions that go into one batch, the longest first, so that memory runs out at once or never."""
     lengths = [len(a.prompt) + len(a.continuation) + a.new_tokens for a in asks]
     batch: list[int] = []
     for place in sorted(range(len(asks)), key=lambda i: (-lengths[i], i)):
@@ -74,7 +75,7 @@ def _batches(asks: Sequence[Ask], batch_tokens: int) -> Iterator[list[int]]:
 
 
 def check_length(backbone: Backbone, ask: Ask, qid: str) -> None:
-    """Refuse a prompt that the model has no positions for."""
+    """Refuse a prompt that needs more positions than the model has."""
     config: Any = backbone.model.config
     limit = getattr(config, "max_position_embeddings", None)
     needed = len(ask.prompt) + len(ask.continuation) + ask.new_tokens
@@ -96,7 +97,7 @@ def _padded(backbone: Backbone, sequences: Sequence[Sequence[int]]) -> tuple[Ten
 
 def _pad(backbone: Backbone) -> int:
     token = backbone.tokenizer.pad_token_id
-    # The mask hides it, any id will do.
+    # The mask hides it, so any id will do.
     return 0 if token is None else int(token)
 
 
@@ -118,7 +119,7 @@ def _write(backbone: Backbone, batch: Sequence[Ask]) -> list[Answer]:
     for ask, row in zip(batch, written.tolist(), strict=True):
         end = next((i for i, token in enumerate(row) if token in stops), len(row))
         kept = row[: min(end, ask.new_tokens)]
-        # The token that ends the answer is written too.
+        # The token that ends the answer counts as written.
         tokens = min(end + 1, len(row), ask.new_tokens)
         answers.append(Answer(backbone.tokenizer.decode(kept, skip_special_tokens=True), tokens))
     return answers
@@ -152,7 +153,7 @@ def _likelihoods(backbone: Backbone, batch: Sequence[Ask]) -> list[Answer]:
     answers = []
     for ask, row in zip(batch, logits, strict=True):
         count = len(ask.continuation)
-        # The logits before a token are those that foretell it.
+        # The logits that predict a token are at the position before it.
         foretold = row[-count - 1 : -1].log_softmax(dim=-1)
         tokens = torch.tensor(ask.continuation, device=row.device)
         answers.append(Answer(likelihood=float(foretold.gather(1, tokens[:, None]).mean())))

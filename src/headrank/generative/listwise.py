@@ -1,4 +1,4 @@
-"""RankGPT and FIRST: the model orders a window of passages, by writing or by the logits of one letter each.
+"""RankGPT and FIRST: the model orders a window of passages, in writing or by the logits of one letter per passage.
 
 The wording is the single-turn one of rank_llm (arXiv 2309.15088, 2312.02724), with numbers for RankGPT and letters for
 FIRST (arXiv 2406.15657).

@@ -53,7 +53,7 @@ def _judge(query: Query, turns: Sequence[Turn], words: tuple[str, str], prefill:
         Called(len(ask.prompt), 1, answer, answer.says, answer.says)
         for ask, answer in zip(asks, answers, strict=True)
     ]
-    # The difference of the logits orders as the probability does, which in float32 would tie near 0 and 1.
+    # The difference of the logits gives the same order as the probability, which would tie near 0 and 1 in float32.
     return [answer.logits[0] - answer.logits[1] for answer in answers], called
 
 
@@ -65,7 +65,7 @@ def query_likelihood(query: Query) -> Task:
         for passage in query.passages
     ]
     answers = yield asks
-    # Nothing is written, so that nothing can be written wrongly.
+    # Nothing is written, so no answer can be in the wrong format.
     called = [
         Called(len(ask.prompt) + len(ask.continuation), 1, answer, True, True)
         for ask, answer in zip(asks, answers, strict=True)

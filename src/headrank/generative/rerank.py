@@ -29,11 +29,11 @@ def rerank_generative(
 
     name: for the progress bar. ask: what it asks about a query, such as ``headrank.generative.listwise.rankgpt``.
 
-    Returns a frame of ``headrank.data.rankings.COLUMNS`` (position: first-stage rank; score: as the method gives
-    it, for list methods a number that falls with the rank; tokens: of all prompts of the query; rows: 0), and a frame
-    of qid, call (from 0), documents, prompt_tokens, new_tokens, answer, complete, well_formed. Passages without text
-    come last; ties are broken by first-stage rank. Raises InputError for a prompt that the model has no room for,
-    naming the query.
+    Returns a frame of ``headrank.data.rankings.COLUMNS`` (position: first-stage rank; score: as the method gives it,
+    for list methods a number that falls with the rank; tokens: of all prompts of the query; rows: 0), and a frame of
+    qid, call (from 0), documents, prompt_tokens, new_tokens, answer, complete, well_formed. Passages without text come
+    last; ties are broken by first-stage rank. Raises InputError for a prompt that is too long for the model, naming the
+    query.
     """
     if backbone.depth < backbone.n_layers:
         raise InputError(

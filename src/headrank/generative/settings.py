@@ -13,11 +13,11 @@ class GenerativeSettings:
     """How prompts are cut and windows slide, and how answers are read.
 
     window, stride: candidates per listwise prompt and how far the window moves, back to front. words: passages are cut
-    to this many. passage_tokens, query_tokens: setwise prompts cut both to so many tokens. children, top_k: setwise
-    compares a passage with so many others at once, until so many are in order. invalid: what becomes of a listwise
-    answer with missing or repeated numbers, mended (rank_llm) or ignored (ICR's repository). new_tokens: longest
-    answer; None is what a whole permutation takes. batch_tokens: padded tokens of one forward pass. instruction:
-    Qwen3-Reranker's task.
+    to this many. passage_tokens, query_tokens: setwise prompts cut passages and query to this many tokens. children,
+    top_k: setwise compares a passage with ``children`` others at once, until ``top_k`` are in order. invalid: what
+    happens to a listwise answer with missing or repeated numbers: it is mended (as in rank_llm) or ignored (as in ICR's
+    repository). new_tokens: longest answer; None for the length of a whole permutation. batch_tokens: padded tokens of
+    one forward pass. instruction: Qwen3-Reranker's task.
     """
 
     window: Count = 20

@@ -26,7 +26,7 @@ def conversation(count: int) -> list[Turn]:
 
 
 def setwise(query: Query) -> Task:
-    """Heapsort until ``top_k`` passages are in order; the rest keep the first stage's order behind them."""
+    """Heapsort until ``top_k`` passages are in order; the rest follow in first-stage order."""
     called: list[Called] = []
     count = len(query.passages)
     best = yield from heapsort(
@@ -90,7 +90,7 @@ def _prompt(query: Query, places: Sequence[int]) -> tuple[tuple[int, ...], tuple
     s = query.settings
     texts = [query.text[: s.query_tokens], *(query.passages[i][: s.passage_tokens] for i in places)]
     spaced = [query.chat.text(f" {label}") for label in LABELS[: len(places)]]
-    # Where a blank and a letter are two tokens, the blank is the prompt's.
+    # If a blank and a letter are two tokens, the blank belongs to the prompt.
     joined = all(len(ids) == 1 for ids in spaced)
     words = tuple(ids[0] if joined else query.chat.word(LABELS[i]) for i, ids in enumerate(spaced))
     prefill = " Passage:" if joined else " Passage: "

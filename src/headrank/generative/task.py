@@ -1,7 +1,7 @@
 """A reranking of one query as a dialogue: it yields questions, is sent the answers, and returns scores.
 
-Dialogues of many queries are held in lock step, so that questions that each depend on the one before are still asked
-in batches.
+Dialogues of many queries run in lockstep, so that questions are asked in batches although each depends on the one
+before.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Controls of head choice, from stored masses: every layer alone, random heads, and the chosen ones beside them."""
+"""Controls for head selection, from stored masses: every layer alone and random heads, next to the chosen heads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One benchmark: its masses, its judgements, and the runs of the methods that are set beside the controls."""
+    """One benchmark: its masses, its judgements, and the runs of the methods that the controls are compared with."""
 
     name: str
     stored: StoredMasses
@@ -41,7 +41,7 @@ def head_controls(
 ) -> Controls:
     """Rank every benchmark by each layer alone and by ``draws`` random sets of as many heads as ``heads`` has.
 
-    benchmarks: read one at a time. A draw takes the same heads on each. See ``tables.controls_table``.
+    benchmarks: read one at a time. A draw uses the same heads on each. See ``tables.controls_table``.
     """
     layers, drawn, references = [], [], []
 

@@ -37,7 +37,7 @@ def adjacent_contrast(values: Array, grades: NDArray[np.int64], temperature: flo
 def contrast(positive: Array, negative: Array, temperature: float) -> Array:
     """(heads,): mean over positives of exp(m+/t) / (exp(m+/t) + sum exp(m-/t)), computed without overflow."""
     p, n = positive / temperature, negative / temperature
-    # The negatives' own maximum is taken out: against a maximum over all, they would underflow at low temperatures.
+    # The negatives' own maximum is subtracted: with a maximum over all, they would underflow at low temperatures.
     top = n.max(axis=1, keepdims=True)
     log_negative = top + np.log(np.exp(n - top).sum(axis=1, keepdims=True))
     found: Array = (1 / (1 + np.exp(np.clip(log_negative - p, -700, 700)))).mean(axis=1)
@@ -58,7 +58,7 @@ def ndcg_of_heads(values: Array, grades: NDArray[np.int64], depth: int = 10) -> 
 
 
 def normalised_entropy(shares: Array) -> Array:
-    """(heads,): entropy of each head's shares over log N, in [0, 1]; a list of one document has none."""
+    """(heads,): entropy of each head's shares over log N, in [0, 1]; 0 for a list of one document."""
     count = shares.shape[1]
     if count < 2:
         return np.zeros(shares.shape[0])

@@ -50,7 +50,7 @@ def depth_curve(
     shown: object = None
     values: list[Floats] = []
     for depth, heads in chosen:
-        # Deeper layers often change nothing.
+        # More layers often do not change the choice.
         if heads.heads != shown:
             values = values_of((benchmark.run(heads.heads) for benchmark in stored), qrels, metric)
             shown = heads.heads
@@ -62,9 +62,9 @@ def depth_curve(
 def depth_marks(
     heads: HeadSet, trained: Iterable[Run], qrels: Sequence[Qrels], backbone: str, metric: MetricEntry
 ) -> pd.DataFrame:
-    """What is marked on the curve: the depth of HeadRank's heads, and there its metric after training.
+    """What is marked on the curve: the depth of HeadRank's heads, and HeadRank's metric there after training.
 
-    trained: its run on each benchmark. Columns: backbone, kind ("deepest", "trained"), share,
+    trained: HeadRank's run on each benchmark. Columns: backbone, kind ("deepest", "trained"), share,
     value (NaN: on the curve).
     """
     share = heads.depth / heads.n_layers
@@ -74,7 +74,7 @@ def depth_marks(
 
 
 def values_of(runs: Iterable[Run], qrels: Sequence[Qrels], metric: MetricEntry) -> list[Floats]:
-    """Of each benchmark the metric of its judged queries, (queries,)."""
+    """For each benchmark, the metric of its judged queries, (queries,)."""
     return [
         evaluate(run, judged, [metric])["value"].to_numpy() for run, judged in zip(runs, qrels, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""Head choice of the methods beside HeadRank: QRHead, CoRe, Selective-ICR's band and CompRank's layer.
+"""Head selection of the methods other than HeadRank: QRHead, CoRe, Selective-ICR's band and CompRank's layer.
 
 Each works on the stored features of judged lists alone. Sources: docs/methods.md, sections 2, 3, 6 and 7.
 """
@@ -41,10 +41,10 @@ def own_ndcg(name: str, judged: Judged) -> HeadSet:
 def contrast_of_relevant(name: str, judged: Judged, pruned: bool = False) -> HeadSet:
     """CoRe: softmax contrast of each relevant document against the others, at the temperature that ranks best.
 
-    Of several temperatures each chooses heads on part of the queries, which then rank the held-out rest (by their
-    summed, calibrated and masked masses); the winner, the larger of equals, chooses on all queries. pruned: among the
-    first layers only: what pruning the model and detecting anew would find, since a layer does not depend on those
-    above it.
+    If there are several temperatures, each chooses heads on part of the queries, and these heads rank the held-out rest
+    (by their summed, calibrated and masked masses). The best temperature, the larger of equals, then chooses on all
+    queries. pruned: choose among the first layers only. This finds what pruning the model and detecting again would
+    find, since a layer does not depend on those above it.
     """
     features, lists, settings = judged.features, judged.lists, judged.settings.baselines
     layers = max(1, int(features.n_layers * (1 - settings.core_prune))) if pruned else features.n_layers
@@ -89,10 +89,10 @@ def contrast_of_relevant(name: str, judged: Judged, pruned: bool = False) -> Hea
 
 
 def band_of_layers(name: str, judged: Judged) -> HeadSet:
-    """Selective-ICR: all heads of the layers round the peak of nDCG@10 per layer, the middle preferred.
+    """Selective-ICR: all heads of the layers around the peak of nDCG@10 per layer, with a preference for the middle.
 
-    Each layer is judged as ICR with its heads alone. The published rule is a window of four layers round the peak of
-    a bell-shaped curve; the window here has the largest sum of nDCG weighted by a Gaussian round the middle layer.
+    Each layer is judged as ICR with its heads alone. The published rule is a window of four layers around the peak of a
+    bell-shaped curve; the window here has the largest sum of nDCG weighted by a Gaussian around the middle layer.
     """
     settings, layers = judged.settings.baselines, judged.features.n_layers
     by_layer = mean_statistic(name, judged, "icr_layers", ndcg_of_heads)
@@ -105,7 +105,7 @@ def band_of_layers(name: str, judged: Judged) -> HeadSet:
 
 
 def best_layer(name: str, judged: Judged) -> HeadSet:
-    """The layer whose heads together rank best by raw mass, from which CompRank points: a guess, no code is public."""
+    """CompRank's layer: the one whose heads together rank best by raw mass. A guess, since no code is public."""
     layers, heads = judged.features.n_layers, judged.features.n_heads
 
     def statistic(values: Array, grades: Grades) -> Array:
@@ -125,8 +125,9 @@ def mean_statistic(
 ) -> Array:
     """The mean over queries of a statistic, a value per row of the stored values (heads or layers).
 
-    values: of those that ``engine.extract`` stores. statistic: of (rows, documents) and the documents' grades. lists:
-    part of the judged ones, None for all. Raises InputError when it is nowhere a number.
+    values: the name of values that ``engine.extract`` stores. statistic: a function of (rows, documents) values and the
+    documents' grades. lists: part of the judged ones, None for all. Raises InputError when the statistic is NaN
+    everywhere.
     """
     rows, qids = [], []
     for qid, grades, stored, _ in each_list(
@@ -151,8 +152,8 @@ def best_heads(
 ) -> HeadSet:
     """The k heads of the largest score, best first, as the head set of method ``name``.
 
-    score: one of each head of the model, layer by layer. allowed: those that may be chosen, None for all. found: what
-    the choice found out, for the provenance.
+    score: one value per head of the model, layer by layer. allowed: the heads that may be chosen, None for all. found:
+    what else the choice found, for the provenance.
     """
     finite = np.isfinite(score)
     permitted = finite if allowed is None else finite & allowed

@@ -21,7 +21,7 @@ class HeadMap:
 
 
 def head_map(sets: Mapping[tuple[str, str], HeadSet]) -> HeadMap:
-    """Lay head sets out. sets: by (backbone, method)."""
+    """Turn head sets into frames. sets: by (backbone, method)."""
     scores: list[tuple[object, ...]] = []
     selected = []
     for (backbone, method), heads in sets.items():

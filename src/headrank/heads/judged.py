@@ -1,4 +1,4 @@
-"""What a criterion of heads chooses on."""
+"""The data on which a criterion chooses heads."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from headrank.settings import Settings
 class Judged:
     """The stored features of judged lists, and the settings of the study.
 
-    lists: as of ``headrank.data.training_lists``. provenance: what is known of the choice so far; it goes into the head
-    set.
+    lists: as ``headrank.data.training_lists`` makes them. provenance: what is known of the choice so far; it goes into
+    the head set.
     """
 
     features: Features

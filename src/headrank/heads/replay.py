@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StoredMasses:
-    """One benchmark's masses on a frozen backbone, as ``rerank_frozen`` leaves them, ready to be ranked again.
+    """One benchmark's masses on a frozen backbone, as ``rerank_frozen`` stores them, ready to be ranked again.
 
-    queries: per query its id, and by prompt position documents, their first-stage ranks, and which of them are empty.
+    queries: per query its id and, by prompt position, its documents, their first-stage ranks, and which are empty.
     shares: per query (heads, documents), list-normalised (R4).
     """
 
@@ -38,7 +38,7 @@ class StoredMasses:
 
     @classmethod
     def of(cls, masses: Features, ranking: pd.DataFrame, settings: Settings) -> StoredMasses:
-        """From stored masses and any ranking of the same pass, which tells where each document stands."""
+        """From stored masses and any ranking of the same pass, which gives each document's position."""
         queries, shares = [], []
         for qid, group in ranking.groupby("qid", sort=False):
             group = group.sort_values("position", kind="stable")
@@ -60,7 +60,7 @@ class StoredMasses:
 
 
 def random_heads(heads: HeadSet, draws: int, seed: int) -> list[tuple[Head, ...]]:
-    """``draws`` sets of as many heads as ``heads`` has, from all of the model's: what any choice has to beat."""
+    """``draws`` sets of as many heads as ``heads`` has, from all of the model's: any selection has to beat these."""
     total = heads.n_layers * heads.n_heads
     if len(heads.heads) > total:
         raise InputError(f"head set of {heads.model}: more heads than the model has")

@@ -1,4 +1,4 @@
-"""HeadRank's entropy-regularised head selection (R5), on stored features alone: ablations of it cost seconds."""
+"""HeadRank's entropy-regularised head selection (R5), on stored features alone, so that ablations take seconds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from headrank.heads.criteria import Array, adjacent_auc, adjacent_contrast, norm
 from headrank.heads.head_set import HeadSet
 from headrank.settings import MassSettings, SelectionSettings
 
-# Among the stored features, by the setting's name.
+# Names among the stored features, by the setting's value.
 MASSES = {"raw": "headrank", "calibrated": "qrhead"}
 
 
@@ -33,10 +33,10 @@ def select_headrank(
 
     Sel_h = (2 Disc_h - 1) - weight * Ent_h, or Disc_h * (1 - Ent_h). Disc_h is the mean over queries of the AUC
     between adjacent grade levels (or CoRe's contrast with the next lower level as negatives), Ent_h the mean entropy
-    of the head's list-normalised masses over log N; both of raw or of calibrated masses (``masses``), raw ones as the
-    read-out has them (``mass.calibration``). Uses the first
-    ``permutations`` lists of each query; ``layers`` (by default the share ``depth`` of them all) restricts the choice
-    to the model's first layers. Heads with Disc_h at or below the threshold are never chosen.
+    of the head's list-normalised masses over log N. Both use raw or calibrated masses (``masses``); raw ones are
+    treated as in the read-out (``mass.calibration``). Uses the first ``permutations`` lists of each query; ``layers``
+    (by default the share ``depth`` of all layers) restricts the choice to the model's first layers. Heads with Disc_h
+    at or below the threshold are never chosen.
     """
     kind = MASSES[selection.masses]
     if layers is None:
@@ -131,7 +131,7 @@ def mean_by_query(rows: Sequence[Array], qids: Sequence[str]) -> Array:
 def _judged(
     features: Features, lists: pd.DataFrame, kind: str, mass: MassSettings
 ) -> Iterator[tuple[str, NDArray[np.int64], Array, Array, Array]]:
-    """``each_list`` with the shares of the list behind the values; calibrated shares are the values themselves."""
+    """``each_list`` with the list's shares after the values; if shares are calibrated, they are the values too."""
     each = each_list(features, lists, kind, mass.length_alpha)
     for list_id, (qid, grades, values, entropy) in zip(by_list(lists), each, strict=True):
         if kind == MASSES["raw"]:
@@ -142,7 +142,7 @@ def _judged(
 
 
 def _position_profile(features: Features, lists: pd.DataFrame, kind: str, mass: MassSettings) -> Array:
-    """(heads, positions): mean share by prompt position; dividing by it takes a head's position habit out."""
+    """(heads, positions): mean share by prompt position; dividing by it removes a head's preference for positions."""
     shares = [share for _, _, _, share, _ in _judged(features, lists, kind, mass)]
     longest = max(s.shape[1] for s in shares)
     padded = np.full((len(shares), shares[0].shape[0], longest), np.nan)

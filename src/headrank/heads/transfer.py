@@ -1,4 +1,4 @@
-"""Whether heads found on one collection serve another: chosen by their own nDCG, judged on queries they never saw."""
+"""Whether heads found on one collection work on another: chosen by each head's own nDCG, tested on other queries."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def transfer(
 ) -> pd.DataFrame:
     """A metric of heads found on one benchmark (source) on each benchmark, itself included.
 
-    The ``count`` heads with the best mean nDCG@10 of their own on half of the source's queries rank the other half of
-    the target's, as HeadRank without training; then the halves change places. A query belongs to the same half
+    The ``count`` heads with the best mean nDCG@10, each used alone, on half of the source's queries rank the other half
+    of the target's, as HeadRank without training; then the halves are swapped. A query belongs to the same half
     wherever it occurs, so that none is ranked by heads that were chosen on it. Columns: source, benchmark, value (mean
-    over the target's queries). A pair without a query that can be judged so has no row.
+    over the target's queries). A pair without a query that can be evaluated in this way has no row.
     """
     alone = {name: _alone(one, qrels[name]) for name, one in stored.items()}
     rows = []
@@ -58,7 +58,7 @@ def _half(qid: str) -> int:
 
 
 def _alone(stored: StoredMasses, qrels: Qrels) -> dict[str, Array]:
-    """(heads,) nDCG@10 of each head alone, of every query with a relevant candidate."""
+    """(heads,) nDCG@10 of each head alone, for every query with a relevant candidate."""
     found = {}
     for (qid, docids, _, _), shares in zip(stored.queries, stored.shares, strict=True):
         judged = qrels.get(qid, {})

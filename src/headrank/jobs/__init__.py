@@ -1,1 +1,1 @@
-"""One job of the pipeline: where its messages go, its part of the queries, and what it has done when it is killed."""
+"""One job of the pipeline: where its messages go, its part of the queries, and what is kept when it is killed."""

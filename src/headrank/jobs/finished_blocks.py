@@ -1,4 +1,4 @@
-"""Blocks of a job that are done, kept until the whole job is, so that a killed job goes on where it stood."""
+"""Keeps a job's finished blocks until the whole job is done, so that a killed job resumes where it stopped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from headrank.process.progress import count_as_done
 
 Part = pd.DataFrame | Features
 Item = TypeVar("Item")
-# What else computes; a newer one may give other numbers.
+# Packages that the results depend on too; a newer version may give other numbers.
 _PACKAGES = ("torch", "transformers", "peft", "numpy")
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,8 @@ logger = logging.getLogger(__name__)
 class Finished:
     """Results of blocks in ``folder``, each under a digest of all that it depends on.
 
-    owner: what the results of all blocks depend on (code, backbone, settings, heads), values whose ``repr`` says all.
+    owner: what the results of all blocks depend on (code, backbone, settings, heads); values that their ``repr``
+    describes completely.
     """
 
     def __init__(self, folder: Path, owner: Any) -> None:
@@ -42,14 +43,15 @@ class Finished:
     ) -> Mapping[str, Part]:
         """The results of ``work(block)``: those that an earlier run left or, where there are none, new ones.
 
-        key: what tells apart the kinds of work that a job does. A block that cannot be kept is done all the same.
+        key: distinguishes the kinds of work that a job does. If a block cannot be stored, its results are still
+        returned.
         """
         name = hashlib.sha256(f"{self.owner} {key!r} {list(block)!r}".encode()).hexdigest()[:32]
         place = self.folder / name
         kept = self._read(place)
         if kept is not None:
             if not self.found:
-                logger.info("goes on with the blocks that an earlier run has left in %s", self.folder)
+                logger.info("resuming with the blocks that an earlier run left in %s", self.folder)
             self.found += 1
             count_as_done(len(block))
             return kept
@@ -65,7 +67,7 @@ class Finished:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _write(self, place: Path, results: Mapping[str, Part]) -> None:
-        """The files of a block, and last the list of them: without it they count as nothing."""
+        """Write a block's files, and last the list of them: without the list they are ignored."""
         files = {}
         for number, (name, part) in enumerate(results.items()):
             if isinstance(part, Features):

@@ -1,7 +1,7 @@
 """One job of a pipeline: where its messages go, and how it ends when its input is bad.
 
-A job writes what it has to say to its own log file. Bad input ends in one line there and on the terminal and in
-exit status 5; anything else that goes wrong leaves its traceback in the log.
+A job writes its messages to its own log file. On bad input it writes one line there and on the terminal and exits with
+status 5; any other error leaves its traceback in the log.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _PIECES = re.compile(r"[^\r\n]+(?:\r\n|\r|\n)?|\r\n|\r|\n")
 class LogStream(io.TextIOBase):
     """A text stream onto a log file that keeps progress bars readable.
 
-    A bar redraws its line after a carriage return many times a second; of those lines one every ``interval``
-    seconds is kept, and the last.
+    A bar redraws its line after a carriage return many times a second; of those lines, one every ``interval`` seconds
+    is kept, and the last one.
     """
 
     def __init__(self, file: TextIO, interval: float = 10.0) -> None:
@@ -63,7 +63,7 @@ class LogStream(io.TextIOBase):
         self._file.flush()
 
     def finish(self) -> None:
-        """Write the line at hand, if there is anything in it, and begin another."""
+        """Write the current line, if it is not empty, and begin another."""
         line = _CODES.sub("", self._line).rstrip()
         if line:
             self._file.write(f"{line}\n")
@@ -76,14 +76,14 @@ class LogStream(io.TextIOBase):
 def job(log: str | os.PathLike[str], threads: int | None = None) -> Iterator[None]:
     """Run the block with stderr, warnings, logging and progress bars going to ``log``.
 
-    threads: how many PyTorch, which the script has loaded then, may take.
+    threads: how many threads PyTorch may use; if given, the script must already have loaded PyTorch.
 
     InputError ends the process with status 5 after one line ``error: ...`` in the log and on the real stderr. Any
-    other exception ends it with status 1, its traceback in the log. An interrupt is noted and goes on its way.
+    other exception ends it with status 1, its traceback in the log. An interrupt is noted in the log and raised again.
     """
     keep_freed_memory()
-    # What has been imported stays to the end: it need not be looked through for garbage, least of all as the process
-    # ends, where that takes a second.
+    # What has been imported stays until the end, so the garbage collector need not scan it, least of all when the
+    # process ends, where that takes a second.
     gc.freeze()
     if threads is not None:
         sys.modules["torch"].set_num_threads(threads)

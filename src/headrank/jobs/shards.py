@@ -1,7 +1,7 @@
-"""Work over queries in parts that different jobs can do: a shard is some blocks of queries.
+"""Splits work over queries into parts that different jobs can do: a shard is some blocks of queries.
 
-Blocks have a fixed size, and no forward pass or batch ever holds queries of two blocks. So the numbers that come out
-are the same to the last bit, however many shards there are.
+Blocks have a fixed size, and no forward pass or batch ever holds queries of two blocks. So the results are the same to
+the last bit, however many shards there are.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def blocks_of(items: Sequence[Item], shard: int, shards: int, offset: int = 0) -
     """The blocks of ``items`` that shard number ``shard`` (from 0) of ``shards`` works on, in order.
 
     Blocks are dealt out in turn; ``offset`` is the shard that gets the first one, so that small sets do not all go to
-    the same. Raises InputError for a number out of range.
+    the same shard. Raises InputError for a number out of range.
     """
     if not 0 <= shard < shards:
         raise InputError(f"shards: number {shard} is not within 0..{shards - 1}")
@@ -36,7 +36,7 @@ def join_frames(parts: Sequence[pd.DataFrame], qids: Sequence[str], every: bool 
 
     With ``every``, InputError names queries that no part holds; without, a query may have no row.
     """
-    # An empty frame has no types to agree with.
+    # Empty frames are left out: their column types mean nothing.
     whole = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     place = {qid: i for i, qid in enumerate(qids)}
     found = whole["qid"].astype(str)

@@ -1,1 +1,1 @@
-"""The table of methods: one file of ``entries`` a family, and what is derived from all of them."""
+"""The table of methods: one file in ``entries`` per family, and what is derived from all of them."""

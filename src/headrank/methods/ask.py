@@ -19,5 +19,5 @@ if TYPE_CHECKING:
 def rerank_asked(
     name: str, backbone: Backbone, candidates: Sequence[Candidates], settings: GenerativeSettings
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The ranking of a method that asks the model, and its calls, as of ``headrank.generative.rerank``."""
+    """The ranking of a method that asks the model, and its calls, as from ``headrank.generative.rerank``."""
     return rerank_generative(name, ASKED[name].ask, backbone, candidates, settings)

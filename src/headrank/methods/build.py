@@ -1,4 +1,4 @@
-"""Methods put together: the fair ones, which share a prompt and a pass, and those that their authors' code has."""
+"""Building methods: the fair forms, which share a prompt and a pass, and the forms that their authors' code runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def released(names: Sequence[str]) -> list[str]:
-    """Those of the methods that have a prompt of their own."""
+    """The methods among ``names`` that have a prompt of their own."""
     return [name for name in names if isinstance(FROZEN.get(name), Released)]
 
 
@@ -39,11 +39,11 @@ def rerank_released(
     benchmark: str = "",
     tokens_per_pass: int = 0,
 ) -> dict[str, pd.DataFrame]:
-    """Rankings by name of methods as their authors' code runs them: template, order and spans; a pass for each.
+    """Rankings, by name, of methods as their authors' code runs them (template, order and spans), one pass for each.
 
-    parts: of ``settings`` the prompt's chat family is used; words, titles and instruction are the method's own.
-    benchmark: by BEIR's name; ICR asks a question on some of them. The comparison on one prompt is the other, fair
-    form.
+    parts: only the prompt's chat family is used from ``settings``; words, titles and instruction are the method's own.
+    benchmark: by BEIR's name; on some of them ICR asks a question. The other form, on one prompt, is the fair
+    comparison.
     """
     frames = {}
     for entry in map(frozen, names):

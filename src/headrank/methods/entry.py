@@ -1,6 +1,6 @@
 """What the table says of a method: how it is named and shown, what it needs and costs, how it is built.
 
-What it is built from is imported when it is built, so that nobody has to load PyTorch to read the table.
+The modules that a method is built from are imported when it is built, so that reading the table does not load PyTorch.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from headrank.rerankers.method import Method
     from headrank.rerankers.parts import Parts
 
-# What a method needs beside a backbone, queries and passages.
+# What a method needs besides a backbone, queries and passages.
 NOTHING = "nothing more"
 HEAD_SET = "a head set"
 ROUTER = "a router"
@@ -38,7 +38,7 @@ RELEASED = "-faithful"
 
 @dataclass(frozen=True)
 class Criterion:
-    """Who chooses heads. settings: the sections of ``headrank`` that the choice depends on.
+    """A way to choose heads. settings: the sections of ``headrank`` that the choice depends on.
 
     choose: raises InputError when no list has both relevant and other documents.
     """
@@ -52,8 +52,8 @@ class Criterion:
 class Entry:
     """A method. title: in tables and figures. about: what it is and its arXiv number, for ``headrank methods``.
 
-    criterion: who chooses its heads, where no other entry says it; trained methods may have theirs from any.
-    studies_only: it makes sense in a study alone, and cannot be asked for by name on the command line.
+    criterion: how its heads are chosen, unless another entry says so; trained methods may use the heads of any
+    criterion. studies_only: it makes sense only in a study, and cannot be requested by name on the command line.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Entry:
 
     @property
     def needs(self) -> str:
-        """Beside a backbone, queries and passages."""
+        """What the method needs besides a backbone, queries and passages."""
         return NOTHING
 
 
@@ -74,8 +74,8 @@ class Entry:
 class Frozen(Entry):
     """A method that reads the attention of a backbone as it is; all of them share one prompt and one pass per query.
 
-    head_set: the name of the one that it reads. pool: the queries that it was chosen on, "training" or "detection".
-    routed: its heads are a router's.
+    head_set: the name of the head set that it reads. pool: the queries that the set was chosen on, "training" or
+    "detection". routed: a router chooses its heads.
     """
 
     build: Callable[[Parts], Method]
@@ -122,7 +122,7 @@ class Released(Frozen):
 
 @dataclass(frozen=True, kw_only=True)
 class Trained(Entry):
-    """A method whose heads were trained; how, is in the settings that its adapter keeps."""
+    """A method whose heads were trained; the settings saved with its adapter say how."""
 
     kind: str = "trained"
 
@@ -135,8 +135,8 @@ class Trained(Entry):
 class Asked(Entry):
     """A method that asks the model about passages instead of reading its attention.
 
-    effort: what it asks about a query with so many passages. writes: the model answers with a text that a program must
-    read; of the other methods' answers only logits are looked at. weights: what it needs in place of a backbone.
+    effort: what it asks about a query with this many passages. writes: the model answers with a text that a program
+    must read; from the other methods' answers only logits are used. weights: what it needs instead of a backbone.
     """
 
     ask: Callable[[Query], Task]

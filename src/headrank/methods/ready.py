@@ -41,7 +41,7 @@ def rank_untrained(
     device: str = "auto",
     benchmark: str = "",
 ) -> pd.DataFrame:
-    """Rank with an attention method that needs no training: a frame as of ``rerank_together``.
+    """Rank with an attention method that needs no training: a frame as from ``rerank_together``.
 
     heads: file of the head set, or the router, for methods that have one. benchmark: BEIR's name, for ICR's
     faithful form.

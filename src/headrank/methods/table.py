@@ -1,7 +1,7 @@
 """The one table of methods, in the order in which it is shown; lists of methods elsewhere are derived from it.
 
-A module of ``headrank.methods.entries`` with ``METHODS``, its entries, and ``PLACE``, where they stand among those of
-their kind, is found by itself.
+Every module of ``headrank.methods.entries`` is found automatically; it has ``METHODS``, its entries, and ``PLACE``,
+their position among those of their kind.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ WRITING = tuple(name for name, entry in ASKED.items() if entry.writes)
 CRITERIA: dict[str, Criterion] = {
     entry.criterion.name: entry.criterion for entry in METHODS.values() if entry.criterion
 }
-# Head set -> the method that says who chooses it.
+# Head set -> the method whose entry says how it is chosen.
 HEAD_SETS: dict[str, Frozen] = {
     entry.head_set: entry for entry in FROZEN.values() if entry.head_set and entry.criterion
 }
@@ -50,13 +50,13 @@ _CHOOSING = {entry.criterion.name: module for entry, module in _FOUND if entry.c
 
 
 def kind_of(method: str) -> str:
-    """The kind of a method; of an ``X-faithful`` that of X, and ``trained`` of any other: a variant of HeadRank."""
+    """The kind of a method; for ``X-faithful`` that of X, and for any other name ``trained``: a variant of HeadRank."""
     entry = METHODS.get(method) or METHODS.get(method.removesuffix(RELEASED))
     return entry.kind if entry else "trained"
 
 
 def frozen(name: str) -> Frozen:
-    """The method on a frozen backbone of this name. Raises InputError when there is none."""
+    """The frozen-backbone method of this name. Raises InputError when there is none."""
     if name not in FROZEN:
         raise InputError(f"methods: {name!r} is unknown; known: {', '.join(FROZEN)}")
     return FROZEN[name]

@@ -1,9 +1,9 @@
-"""Plants attention heads in a real Qwen3 checkpoint: what each head does is known, and nothing downstream is told.
+"""Plants attention heads in a real Qwen3 checkpoint: what each head does is known, but no later stage is told.
 
-A head's logit in Qwen3 is sqrt(head_dim) * w_q * w_k * cos(q, k), for q_norm and k_norm make the rows of length one.
-So a head matches content if the same projection of the token vectors stands in q and k, on the slow rotary pairs,
-where position hardly turns it. Constant parts on faster pairs make a head look at near or at far tokens. The values,
-output projections and MLPs are random but small, so that a token's state stays its own.
+A head's logit in Qwen3 is sqrt(head_dim) * w_q * w_k * cos(q, k), because q_norm and k_norm scale the rows to length
+one. So a head matches content if q and k use the same projection of the token vectors, placed on the slow rotary
+pairs, which position hardly turns. Constants on faster pairs make a head look at near or at far tokens. The values,
+output projections and MLPs are random but small, so that they hardly change a token's state.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
 
 Floats = NDArray[np.float64]
-# Coordinates of a token's state beside its meaning and identity.
+# Coordinates of a token's state besides its meaning and identity.
 EXTRA = ("idf", "constant", "inert", "sink")
 ROLES = ("noise", "recent", "first", "sink")
 
@@ -44,8 +44,8 @@ def build_backbone(
     """Build the backbone of a spec and write it as a Hugging Face checkpoint directory, whole or not at all.
 
     sequences: token ids of the text that token vectors come from; inert, fold: see ``token_vectors`` (the control
-    tokens are always inert). The directory also gets planted.json, with the truth about its heads. Raises InputError
-    for an unknown key or a shape that does not fit.
+    tokens are always inert). The directory also gets planted.json, which says what each head was built to do. Raises
+    InputError for an unknown key or a shape that does not fit.
     """
     checked = _check(read_spec(BackboneSpec, spec, where), where)
     vocabulary = len(tokenizer)
@@ -77,9 +77,9 @@ def _check(spec: BackboneSpec, where: str) -> BackboneSpec:
 class Pairs:
     """Which dimensions of a head do what. Pair i of the rotary encoding is dimensions i and i + head_dim / 2.
 
-    content: slow pairs, that turn little over the longest prompt; sink: the slowest one. far: the pair that turns about
-    half a circle over it. near: fast pairs; the two fastest are left to inert tokens. All numbers are those of a
-    pair's first dimension.
+    content: slow pairs, which turn little over the longest prompt. sink: the slowest pair. far: the pair that turns
+    about half a circle over the longest prompt. near: fast pairs, except the two fastest, which inert tokens use. Each
+    number is that of the pair's first dimension.
     """
 
     content: tuple[int, ...]
@@ -186,7 +186,7 @@ class _Heads:
                     self._content(match, best) + self._habits(key=True, far=spec.position, sink=spec.sink)
                 )
                 for quality in qualities:
-                    # Matching heads lean to near and to far tokens in turn: together they neglect the middle.
+                    # Matching heads prefer near or far tokens, alternately, so that together they neglect the middle.
                     self.lean = -self.lean
                     habits = self._habits(key=False, far=self.lean * spec.position, sink=spec.sink)
                     query.append(self._content(match, quality) + habits)
@@ -199,7 +199,7 @@ class _Heads:
         return np.concatenate(query), np.concatenate(key), roles
 
     def _match(self, semantic_share: float) -> Floats:
-        """A random projection of meaning and identity onto the content dimensions, length kept on average."""
+        """A random projection of meaning and identity onto the content dimensions; it keeps lengths on average."""
         s, i = self.spec.embedding.semantic, self.spec.embedding.identity
         rows = self.pairs.content_rows
         match = np.zeros((self.spec.head_dim, self.spec.hidden))
@@ -209,16 +209,16 @@ class _Heads:
         return match
 
     def _random(self, rows: int, columns: int) -> Floats:
-        """A projection that keeps the length of a vector on average; orthogonal rows where there are fewer rows."""
+        """A random projection that keeps lengths on average; with fewer rows than columns, its rows are orthogonal."""
         q, _ = np.linalg.qr(self.rng.standard_normal((max(rows, columns), min(rows, columns))))
         return np.asarray((q if rows >= columns else q.T) * (columns / min(rows, columns)) ** 0.5)
 
     def _content(self, match: Floats, quality: float) -> Floats:
-        """Rows that read content: ``quality`` of them the match, the rest random."""
+        """Rows that read content: ``quality`` times the match plus (1 - ``quality``) times a random projection."""
         return quality * match + (1 - quality) * self._match(0.5)
 
     def _other(self, kind: str, key: bool) -> Floats:
-        """Rows of a head that matches nothing: random in q and in k, under a habit or none."""
+        """Rows of a head that matches nothing: unrelated random projections in q and k, plus the habit of its kind."""
         if kind == "noise":
             return self._match(0.5) + self._habits(key, sink=0.7)
         habits = {
@@ -237,7 +237,7 @@ class _Heads:
         ones; with opposite signs in q and k it is the other way round. ``sink`` pulls every query to the first token.
         """
         rows = np.zeros((self.spec.head_dim, self.spec.hidden))
-        # The constant is half as large as a content vector is long.
+        # The factor 2: the constant is half as large as the length of a content vector.
         for pair in self.pairs.near:
             rows[pair, self.constant] = 2 * near / len(self.pairs.near) ** 0.5
         rows[self.pairs.far, self.constant] = 2 * far
@@ -245,6 +245,6 @@ class _Heads:
             rows[self.pairs.sink, self.sink] = 2.0
         else:
             rows[self.pairs.sink, self.constant] = 2 * sink
-        # Inert tokens point where nothing of the other side does: queries to one fast pair and keys to another.
+        # Inert tokens point where the other side has nothing: their queries to one fast pair, their keys to another.
         rows[1 if key else 0, self.inert] = inert
         return rows

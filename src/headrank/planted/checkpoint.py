@@ -1,4 +1,4 @@
-"""An untrained Qwen3 model to paint weights into, and its way to disk as a Hugging Face checkpoint."""
+"""An untrained Qwen3 model whose weights are set elsewhere, and saving it as a Hugging Face checkpoint."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ModelShape(Protocol):
-    """What a spec says of the model's sizes."""
+    """What a spec says about the model's sizes."""
 
     @property
     def seed(self) -> int: ...
@@ -54,7 +54,7 @@ def blank_model(shape: ModelShape, vocabulary: int, positions: int) -> Qwen3ForC
         tie_word_embeddings=True,
         bos_token_id=None,
     )
-    # The seed only keeps the caller's random state as it is.
+    # The random weights are overwritten later; the fork keeps the caller's random state as it is.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(shape.seed)
         found: Qwen3ForCausalLM = Qwen3ForCausalLM(config).eval().float()

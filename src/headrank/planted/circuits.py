@@ -1,17 +1,17 @@
 """Attention heads written by hand for real text: match words, damp repetitions, look at positions.
 
-The state of a token holds its meaning, its identity, the previous token's identity (written by layer 0) and single
-coordinates. Three circuits work on it:
+The state of a token holds its meaning, its identity, the previous token's identity (written by layer 0) and flags of
+one coordinate each. Three circuits work on it:
 
 - *previous*: a head of layer 0 attends one token back and copies that token's identity.
-- *repeat*: a head of layer 1 looks for a token that follows an earlier occurrence of the present one (an induction
-  head). It competes, by nearness, with the label before each passage, so that it finds occurrences in the same
-  passage only; what it finds is noted in one coordinate. Words of the instruction and the query look at the beginning
-  of the instruction instead, so that the head itself says nothing about the passages.
-- *match*: heads whose query and key share one projection of meaning and identity. A key noted as a repetition turns
+- *repeat*: a head of layer 1 looks for a token that follows an earlier occurrence of the current one (an induction
+  head). The label before each passage attracts it as well, and the nearer of the two wins, so that it finds only
+  occurrences in the same passage; one coordinate records what it finds. Words of the instruction and the query look
+  at the beginning of the instruction instead, so that the head itself says nothing about the passages.
+- *match*: heads whose query and key share one projection of meaning and identity. A key marked as a repetition turns
   away from the query, so that a term's contribution saturates, as term frequency does in BM25. Each query token also
-  sees a sink, the prompt's first token, the less so the rarer the token: as the sink takes most of the mass, what
-  reaches the passages grows with the token's inverse document frequency instead of adding up to one.
+  attends to a sink, the prompt's first token; the rarer the query token, the weaker this pull. The sink takes most of
+  the mass, so what reaches the passages grows with the token's inverse document frequency instead of adding up to one.
 
 Rotary pair i is dimensions i and i + head_dim / 2; it turns by theta ** (-2 i / head_dim) per token.
 """
@@ -29,16 +29,16 @@ from headrank.planted.specs import Match
 Floats = NDArray[np.float64]
 FLAGS = ("constant", "rarity", "inert", "sink", "break", "repeat")
 # Weights of the fastest pairs in the attention to the previous token: the first tells neighbours apart, the slower
-# ones keep its rhythm from coming back further away.
+# ones suppress its periodic repeats further away.
 PREVIOUS_PAIRS = (0.5, 0.2, 0.15, 0.1, 0.05)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things stand in a state of ``hidden`` coordinates.
+    """Where each part lies in a state of ``hidden`` coordinates.
 
-    Parts have the same length in every token with content, and heads only turn them, never shrink them: a length that
-    varied by a tenth from word to word would change a logit of 20 by 4, and weights by a factor of 50.
+    Each part has the same length in every token with content, and heads rotate parts but never shrink them. A length
+    that varied by a tenth from word to word would change a logit of 20 by 4, and attention weights by a factor of 50.
     """
 
     hidden: int
@@ -111,7 +111,7 @@ def rotation(rng: np.random.Generator, size: int) -> Floats:
 
 
 class Painter:
-    """Writes the rows of heads. Every method takes ``gain``, sqrt(head_dim) * w_q * w_k of the layer's norms: the
+    """Writes the rows of heads. The ``gain`` of its methods is sqrt(head_dim) * w_q * w_k of the layer's norms: the
     logit of a query and a key that point the same way."""
 
     def __init__(self, layout: Layout, rotary: Rotary, head_dim: int, rng: np.random.Generator) -> None:
@@ -135,10 +135,10 @@ class Painter:
         return Rows(query, key)
 
     def repeat(self) -> Rows:
-        """What follows the same word, or else the label before the passage, whichever is nearer.
+        """The token after the same word, or the label before the passage, whichever is nearer.
 
-        Content, slope and label have equal parts. The beginning of the instruction is a larger break, which leaves
-        less than 1e-6 to the passages before it. ``repeat_gains`` gives the layer's gains.
+        Content, slope and label have equal weight. The beginning of the instruction is a stronger break: it leaves
+        less than 1e-6 of the mass to the passages before it. ``repeat_gains`` gives the layer's gains.
         """
         query, key = self.empty(), self.empty()
         rotary, layout = self.rotary, self.layout
@@ -150,8 +150,9 @@ class Painter:
         return Rows(query, key)
 
     def repeat_gains(self, match: float, slope: float) -> tuple[float, float]:
-        """The layer's gain, and the slope pair's on top of it, for a logit ``match`` of a repetition (or label) that
-        falls by ``slope`` per token of distance. Query and key are sqrt(3) and sqrt(2) times their content long."""
+        """The layer's gain, and the slope pair's factor on top of it, that give a repetition (or label) the logit
+        ``match``, less ``slope`` per token of distance. The query is sqrt(3) times as long as its content, the key
+        sqrt(2) times."""
         return match * 6**0.5, slope / (match * self.rotary.frequency[self.rotary.slope])
 
     def match_key(self, match: Match) -> tuple[Floats, Floats]:
@@ -167,10 +168,11 @@ class Painter:
         return key, shared
 
     def match_query(self, match: Match, shared: Floats, gain: float) -> Floats:
-        """Query rows of a matching head: content of length one beside a pull to the sink of about the same length.
+        """Query rows of a matching head: content of length one, and a pull to the sink of about the same length.
 
-        With s the pull, the logits of a match and of the sink differ by sharpness * (1 - s) / sqrt(2); it is set to
-        the logarithm of share * idf ** rarity. A filler that no key answers brings the layer's gain down.
+        With s the pull, the logits of a match and of the sink differ by sharpness * (1 - s) / sqrt(2). The pull is set
+        so that this is the logarithm of share * idf ** rarity. A filler that no key responds to reduces the layer's
+        gain for this head.
         """
         query = self.empty()
         query[list(self.rotary.content)] = self._blend(shared, match)
@@ -183,7 +185,8 @@ class Painter:
         return query
 
     def recent(self, sign: float, sharpness: float, gain: float) -> Rows:
-        """Near tokens (sign 1) or far ones (sign -1), by at most ``sharpness`` of logit over the longest prompt."""
+        """Near tokens (sign 1) or far ones (sign -1): the logit changes by at most ``sharpness`` over the longest
+        prompt."""
         query, key = self.empty(), self.empty()
         self._slope(query, key, sign)
         query[self.rotary.filler, self.constant] = max((gain / sharpness) ** 2 - 1, 0) ** 0.5
@@ -199,7 +202,7 @@ class Painter:
         return Rows(query, key)
 
     def noise(self, sharpness: float, gain: float) -> Rows:
-        """Content against other content, at random."""
+        """Content matched against content by unrelated random projections."""
         query, key = self.empty(), self.empty()
         query[list(self.rotary.content)] = self._content(0.5)
         query[self.rotary.filler, self.constant] = max((gain / sharpness) ** 2 - 1, 0) ** 0.5
@@ -208,14 +211,15 @@ class Painter:
         return Rows(query, key)
 
     def _slope(self, query: Floats, key: Floats, sign: float) -> None:
-        """A quarter of a circle apart, two constants give minus the sine of frequency * distance."""
+        """Two constants a quarter of a circle apart give minus the sine of frequency * distance."""
         query[self.rotary.slope + self.head_dim // 2, self.constant] = sign
         key[self.rotary.slope, self.constant] = 1.0
 
     def _content(self, meaning: float) -> Floats:
-        """Rows for identity alone, or for half of the identity's coordinates and meaning in the room of the others.
+        """Rows for identity alone (``meaning`` 0), or for its first coordinates with meaning in place of the others.
 
-        With e the state's parts, the product of two tokens is (1 - meaning) * cos(identity) + meaning * cos(meaning).
+        The product of two tokens is (1 - meaning) * cos(identity) + meaning * cos(meaning), the cosines being those
+        of the parts of their states.
         """
         size, layout = len(self.rotary.content), self.layout
         rows = np.zeros((size, layout.hidden))
@@ -230,14 +234,14 @@ class Painter:
         return rotation(self.rng, size) @ rows
 
     def _blend(self, shared: Floats, match: Match) -> Floats:
-        """Query and key are blended with random parts of their own, so their cosine is the product of two shares."""
+        """Query and key are each blended with a random part of their own: their cosine is the product of two shares."""
         found: Floats = match.quality**0.5 * shared + (1 - match.quality) ** 0.5 * self._content(
             match.meaning
         )
         return found
 
 
-# Length of the slope's part in keys of matching heads: it takes little from the match.
+# Length of the slope's part in keys of matching heads: short, so that it takes little from the match.
 SLOPE_KEY = 0.2
-# The rarity coordinate is the logarithm of the idf (0 for the rarest word) over this: a small part of the state.
+# The rarity coordinate is the logarithm of the idf (0 for the rarest word) divided by this: a small part of the state.
 RARITY_UNIT = 4.0

@@ -52,7 +52,7 @@ def token_vectors(
     root = np.arange(vocabulary) if fold is None else np.asarray(fold, dtype=np.int64)
     silent |= silent[root]
     counts, frequency, documents = _cooccurrence(sequences, vocabulary, silent, root, spec.window)
-    # An inert token still has a document frequency, but neither company nor identity.
+    # An inert token still has a document frequency, but no neighbours and no identity.
     semantic = _meaning(counts, spec)
     rng = np.random.default_rng(spec.seed)
     identity = _unit(rng.standard_normal((vocabulary, spec.identity)))
@@ -111,7 +111,7 @@ def _meaning(counts: sparse.csr_matrix, spec: EmbeddingSpec) -> Floats:
     left, values = left[:, order], values[order]
     # The sign of a singular vector is arbitrary: let its largest entry be positive.
     left = left * np.sign(left[np.abs(left).argmax(axis=0), np.arange(spec.semantic)])
-    # Rounding hides the last bits, in which linear algebra libraries differ.
+    # Rounding removes the last bits, in which linear algebra libraries differ.
     out[seen] = np.round(_unit(left * values**spec.power), 5)
     return out
 

@@ -1,8 +1,8 @@
 """Which tokens of a real tokenizer spell the same word: the vocabulary of a lexical match.
 
-A subword vocabulary holds one word many times (with a leading space, with a capital, after a hyphen), and inflected.
-Tokens of one family share statistics and vectors, as the terms of a stemming index do. Stop words, digits and
-punctuation have no family: they are inert.
+A subword vocabulary holds one word many times: with a leading space, with a capital, after a hyphen, and inflected.
+Tokens of one family share statistics and vectors, as words with the same stem share a term of an index. Stop words,
+digits and punctuation have no family: they are inert.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def word_families(
     continued = np.zeros(vocabulary, dtype=bool)
     first: dict[str, int] = {}
     for i, word in enumerate(words):
-        # A piece like "-speed" or "(the" is the word after the mark.
+        # A piece like "-speed" or "(the" counts as the word after the mark.
         bare = word.lstrip("".join(c for c in word if not c.isalnum()))
         if not any(c.isalpha() for c in bare) or (bare in stopwords and not inside[i]):
             continue

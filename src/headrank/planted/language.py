@@ -1,8 +1,8 @@
-"""A made-up language: topics hold concepts, a concept has synonyms, and synonyms keep the same company.
+"""A synthetic language: topics hold concepts, a concept has synonyms, and synonyms occur next to the same words.
 
-Each concept goes with a few modifiers, drawn from one pool that all topics share; any of its synonyms may be said
-with any of them. So the words around a word tell its concept, and token vectors learnt from text alone bring
-synonyms together, in topics with many documents and in topics with few.
+Each concept has a few modifiers, drawn from one pool that all topics share; any of its synonyms may occur with any of
+them. So the words around a word reveal its concept, and token vectors learnt from text alone bring synonyms together,
+in topics with many documents and in topics with few.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ONSETS = (
 )
 NUCLEI = ("a", "e", "i", "o", "u")
 CODAS = ("", "", "", "", "l", "n", "r")
-# Endings that an English stemmer leaves alone, so that two words never fall together in the first stage.
+# Endings that an English stemmer leaves alone, so that the first stage never takes two words for one.
 ENDINGS = ("ak", "am", "arn", "ob", "om", "orn", "uk", "um", "urn", "ip", "im", "od", "up", "osk")
 
 
@@ -59,7 +59,7 @@ class Language:
     general_weights: np.ndarray
 
     def topics(self, held_out: bool) -> range:
-        """Indices of the topics that training queries use, or of those that they do not."""
+        """Indices of the topics that training queries use or, with ``held_out``, of those that they do not."""
         seen = self.spec.topics - self.spec.held_out
         return range(seen, self.spec.topics) if held_out else range(seen)
 
@@ -101,7 +101,7 @@ def _zipf(count: int, exponent: float) -> np.ndarray:
 
 
 def _words(rng: np.random.Generator, count: int) -> list[str]:
-    """Distinct forms of two or three syllables, none of them another one with a tail."""
+    """Distinct words of two or three syllables, none of which is a prefix of another."""
     words: dict[str, None] = {}
     beginnings: set[str] = set()
     while len(words) < count:

@@ -1,7 +1,8 @@
-"""A stand-in backbone for real text: a Qwen3 checkpoint with the real tokenizer, its vectors taken from the passages
-that it will read, its heads written by hand. It knows which words are alike and how rare they are, and nothing else.
+"""A stand-in backbone for real text: a Qwen3 checkpoint with the real tokenizer, token vectors learnt from the
+passages that it will read, and heads written by hand. It knows which words are alike and how rare they are, and
+nothing else.
 
-Neither queries nor judgements are seen. Everything downstream treats the directory as any pretrained checkpoint.
+Neither queries nor judgements are used. All later stages treat the directory like any pretrained checkpoint.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from headrank.data.collections import Document
 
-# Labels "[1]" to "[100]" are known as the beginning of a passage, and these texts as what comes after the passages.
+# Labels "[1]" to "[100]" mark the beginning of a passage; the texts of QUERY_SIDE begin what follows the passages.
 LABELS = 100
 QUERY_SIDE = (PromptSettings().instruction, "\n\nQuery:")
 FIRST_TOKEN = "<|im_start|>"
@@ -57,11 +58,11 @@ def build_realtext(
     # The embedding has rows beyond the tokenizer's ids, as the published checkpoints do.
     vocabulary = -(-len(tokenizer) // 128) * 128
     families = word_families(tokenizer, sequences, vocabulary)
-    # The prompt's own words match nothing: they stand in every prompt and say nothing about the query.
+    # The prompt's own words match nothing: they are in every prompt and say nothing about the query.
     frame = PromptBuilder(tokenizer).build("?", [])
     inert = {*np.flatnonzero(families.inert).tolist(), *frame.prefix, *frame.null.ids}
     roots = families.root.tolist()
-    # The frame's exact tokens are inert, not the families that they begin.
+    # Only the frame's exact tokens are inert, not the families that they lead.
     roots = [i if i in inert else root for i, root in enumerate(_reroot(roots, inert))]
     vectors = token_vectors(sequences, vocabulary, checked.embedding, inert, roots)
     labels = encoder.encode([f"\n\n[{i}]" for i in range(1, LABELS + 1)])
@@ -93,7 +94,7 @@ def _check(spec: RealTextSpec, where: str) -> RealTextSpec:
             raise InputError(f"{place}: the first key-value head of layers 0 and 1 is taken by a circuit")
         if not (0 < p.quality <= 1 and 0 <= p.meaning <= 1 and p.share > 0 and p.repeat >= 0):
             raise InputError(
-                f"{place}: quality and meaning lie in 0..1, share is above 0, repeat is not below it"
+                f"{place}: quality and meaning must lie in 0..1, share must be above 0 and repeat at least 0"
             )
         if p.sharpness <= 2**0.5 * p.repeat:
             raise InputError(f"{place}: sharpness {p.sharpness} is too small for repeat {p.repeat}")
@@ -119,7 +120,7 @@ def _load_tokenizer(path: str | Path, where: str) -> PreTrainedTokenizerBase:
 
 
 def _texts(corpora: Mapping[str, Iterable[Document]], words: int) -> list[str]:
-    """Title and cut text of every passage, as the prompt renders them."""
+    """Title and truncated text of every passage, as the prompt renders them."""
     texts = []
     for documents in corpora.values():
         for document in documents:
@@ -131,7 +132,7 @@ def _texts(corpora: Mapping[str, Iterable[Document]], words: int) -> list[str]:
 
 
 def _reroot(roots: list[int], inert: set[int]) -> list[int]:
-    """Families whose first token became inert are led by their first token that did not."""
+    """Where a family's first token became inert, its first token that did not is the new root."""
     leader: dict[int, int] = {}
     for i, root in enumerate(roots):
         if i not in inert:

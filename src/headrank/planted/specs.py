@@ -1,4 +1,4 @@
-"""What the configuration says of the mini world: its collections, and backbones on made-up and on real text."""
+"""The configuration of the mini world: its collections, and its backbones for synthetic and for real text."""
 
 from __future__ import annotations
 
@@ -33,14 +33,16 @@ class LanguageSpec:
 
 @dataclass(frozen=True)
 class CollectionSpec:
-    """What a synthetic collection holds. Each ``kind`` has defaults of its own (``KINDS``); any key overrides them.
+    """What a synthetic collection holds. Each ``kind`` has its own defaults (``synthetic.DOCUMENT_KINDS``); any key
+    overrides them.
 
     queries: their number. query_concepts, general_words: least and most of each in a query. words: least and most words
     of a document's text; title_words: words of its title. graded: documents made for each query with all, all but one,
     and all but two of its concepts; exact: probability that they use the query's own word for a concept.
-    distractors: documents made for each query that hold one of its words and no other concept of it; stuffed: the same
-    with its general words besides; copies: least and most times that these say the word. background: documents about
-    no topic. company: probability that one of its modifiers stands before a concept, and likewise behind it.
+    distractors: documents made for each query that hold one of its words and none of its other concepts; stuffed: the
+    same, with the query's general words as well; copies: least and most occurrences of that word in these. background:
+    documents about no particular topic. company: probability that one of its modifiers precedes a concept, and
+    likewise that one follows it.
     """
 
     kind: str
@@ -65,7 +67,7 @@ class CollectionSpec:
 class EmbeddingSpec:
     """semantic, identity: dimensions of the two parts. window: tokens on either side that count as company.
 
-    power: singular values enter to this power; the smaller, the less the broad topics outweigh the rest.
+    power: exponent of the singular values; the smaller it is, the less the broad topics outweigh the rest.
     smoothing: exponent of the context frequencies in the mutual information (context distribution smoothing).
     least: tokens seen fewer times than this get no meaning, only an identity.
     """
@@ -84,9 +86,9 @@ class BackboneSpec:
     """Shape of the model and what is planted in it.
 
     planted: (layer, query head, quality); quality in (0, 1] is the share of the head's projection that matches
-    content, the rest being random. semantic_share: share of meaning, against identity, in what is matched, spread
-    evenly between its two values over the planted heads. sharpness: largest logit. position: weight of the near and
-    far habits in matching heads, against 1 for content. sink: weight of the pull to the first token.
+    content, the rest being random. semantic_share: share of meaning, as opposed to identity, in what is matched; the
+    planted heads' shares are spaced evenly between its two values. sharpness: largest logit. position: weight of the
+    near and far habits in matching heads, where content has weight 1. sink: weight of the pull to the first token.
     state_noise: standard deviation of output projections and MLP outputs.
     """
 
@@ -113,10 +115,10 @@ class Match:
     """What one matching head does.
 
     quality: cosine between query and key of the same word; the rest of both projections is random. meaning: share of
-    meaning, against identity, in what is matched. sharpness: length of the logit vector: a perfect match and the sink
-    each get about 0.7 of it. rarity: power of the inverse document frequency. share: mass of one occurrence of the
-    rarest word, the sink's being 1. repeat: logit by which a repetition in the same passage stands back. nearness:
-    logit that a token loses (negative: gains) over the slope pair's quarter of a circle.
+    meaning, as opposed to identity, in what is matched. sharpness: length of the logit vector: a perfect match and the
+    sink each get about 0.7 of it. rarity: exponent of the inverse document frequency. share: mass of one occurrence of
+    the rarest word, relative to 1 for the sink. repeat: how much lower the logit of a repetition in the same passage
+    is. nearness: logit that a token loses (gains, if negative) over the slope pair's quarter of a circle.
     """
 
     quality: PositiveShare = 1.0
@@ -130,7 +132,7 @@ class Match:
 
 @dataclass(frozen=True)
 class PlantedHead(Match):
-    """A matching head and its place. Heads that share a key (grouped-query attention) share what the key decides:
+    """A matching head and its place. Heads that share a key (grouped-query attention) share what the key determines:
     the meaning, repeat and quality of the first of them."""
 
     layer: Count = 2
@@ -142,7 +144,7 @@ class RealTextSpec:
     """Shape of the backbone, the text it is made from, and its matching heads.
 
     words: passages are read up to this many words. longest: tokens of the longest prompt in which matching must not
-    depend on position. continuation: factor of the rarity of word pieces that continue a word. state_noise: standard
+    depend on position. continuation: factor on the rarity of word pieces that continue a word. state_noise: standard
     deviation of output projections and MLP outputs that belong to no circuit. embedding.identity must be the number
     of content dimensions that head_dim, rope_theta and longest leave (48 for the defaults).
     """

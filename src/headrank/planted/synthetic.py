@@ -1,8 +1,8 @@
 """Synthetic graded collections in BEIR layout: corpus.jsonl, queries.jsonl and qrels.trec.
 
 A query names some concepts of one topic and perhaps a general word. A document is graded by how many of the query's
-concepts it carries, in whatever words (``grade_of``); a single one earns nothing. Lexical match alone therefore misses
-what is said in synonyms, and is drawn to documents that hold one of the query's words and its general ones.
+concepts it carries, in whatever words (``grade_of``); a single one earns nothing. A purely lexical match therefore
+misses documents that use synonyms, and prefers documents that hold one of the query's words and its general ones.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DOCUMENT_KINDS: dict[str, dict[str, Any]] = {
     "training": {"queries": 211, "background": 1500},
     "in-domain": {},
     "other-topics": {"held_out_topics": True},
-    # Relevant documents speak in synonyms; a dozen stuffed ones stand before them in a lexical ranking.
+    # Relevant documents use synonyms; a dozen stuffed ones come before them in a lexical ranking.
     "long-middle": {
         "words": [26, 34],
         "exact": 0.35,
@@ -77,7 +77,7 @@ def _check(spec: CollectionSpec, where: str) -> CollectionSpec:
 def grade_of(shared: int, wanted: int) -> int:
     """Grade of a document that carries ``shared`` of a query's ``wanted`` concepts: 0-3.
 
-    3 for all of them; one less for each that is missing, and never more than the number carried less one.
+    3 for all of them; otherwise one less for each that is missing, but at most ``shared`` - 1 and at least 0.
     """
     return 3 if shared == wanted else max(0, min(3 - (wanted - shared), shared - 1))
 
@@ -147,7 +147,7 @@ class _Writer:
         self._about(query, mentions)
 
     def _repeating(self, query: _Query, with_general: bool) -> None:
-        # The most frequent of the query's concepts (rank order is frequency order) misleads the most documents.
+        # Most of these documents repeat the query's most frequent concept (rank order is frequency order).
         concepts = sorted(query.concepts)
         concept = concepts[0] if self.rng.random() < 0.6 else int(self.rng.choice(concepts))
         copies = int(self.rng.integers(self.spec.copies[0], self.spec.copies[1] + 1))
@@ -161,7 +161,7 @@ class _Writer:
         return synonyms[self.rng.choice(len(synonyms), p=weights / weights.sum())]
 
     def _about(self, query: _Query, mentions: Sequence[tuple[int, str]], general: Sequence[str] = ()) -> None:
-        """Write a document of the query's topic: (concept, word) mentions and general words, no other of the query."""
+        """Write a document on the query's topic: (concept, word) mentions, general words, no other query concept."""
         phrases = [self._phrase(query.topic, concept, word) for concept, word in mentions]
         carried = {(query.topic, concept) for concept, _ in mentions}
         self._fill([query.topic], [*phrases, *([word] for word in general)], carried, avoid=query.concepts)
@@ -202,7 +202,7 @@ class _Writer:
         return phrase
 
     def _judge(self, number: int, query: _Query) -> dict[int, int]:
-        """Grades of the documents made for a query and of all others that carry two of its concepts."""
+        """Grades of the documents made for a query and of all others that carry at least two of its concepts."""
         grades = dict.fromkeys(self.made_for[number], 0)
         wanted = frozenset((query.topic, concept) for concept in query.concepts)
         for index, carried in enumerate(self.carried):

@@ -33,7 +33,7 @@ def make_tokenizer(words: Iterable[str], labels: int = LABELS) -> PreTrainedToke
     """The tokenizer that knows ``words``, each with and without a leading space, in sorted order.
 
     Words that are not all letters cannot be pieces of their own and are left to bytes. The labels "[1]" to
-    "[``labels``]" are a token each.
+    "[``labels``]" are one token each.
     """
     alphabet = sorted(ByteLevel.alphabet())
     known = sorted({word for word in words if word.isalpha() and word.isascii()} | set(FRAME))
@@ -57,7 +57,7 @@ def make_tokenizer(words: Iterable[str], labels: int = LABELS) -> PreTrainedToke
 
 
 def spellings(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """For each token id the first id that spells the same word, leading space and capitals apart."""
+    """For each token id the first id that spells the same word, ignoring a leading space and capitals."""
     tokens = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
     first: dict[str, int] = {}
     return [first.setdefault(token.removeprefix("Ġ").lower() or token, i) for i, token in enumerate(tokens)]

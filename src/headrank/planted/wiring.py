@@ -1,8 +1,8 @@
 """Puts the circuits of ``circuits`` into a Qwen3 model: token states into the embedding, heads into the projections.
 
 Layer 0 gets the *previous* circuit and layer 1 the *repeat* circuit, each in the first key-value head; matching heads
-stand where the spec says; every other key-value head gets a habit (near, far, sink, noise). All other weights are
-random and so small that a token's state stays its own.
+go where the spec says; every other key-value head gets a habit (near, far, sink, noise). All other weights are random
+and so small that they hardly change a token's state.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from transformers import Qwen3ForCausalLM
 
 HABITS = ("recent", "noise", "early", "sink")
-# Logit of a repetition in the repeat head, and what it loses per token of distance: it falls behind a label that is
-# nearer by a few tokens.
+# Logit of a repetition in the repeat head, and what it loses per token of distance: a label that is nearer by a few
+# tokens wins.
 REPEAT_LOGIT, REPEAT_SLOPE = 150.0, 0.4
-# Gains of the layers; the first one's circuit must tell one neighbour from thousands of other places.
+# Gains of the first layer, whose circuit must tell one neighbour from thousands of other positions, and of the others.
 FIRST_GAIN, GAIN = 240.0, 60.0
 
 
 def layout_of(spec: RealTextSpec) -> Layout:
-    """Where the token states of a spec hold what."""
+    """Where each part lies in the token states of a spec."""
     return Layout(spec.hidden, spec.embedding.semantic, spec.embedding.identity)
 
 
@@ -43,18 +43,18 @@ def token_states(
     labels: Iterable[int],
     ends: Iterable[int],
 ) -> Floats:
-    """(V, hidden) token embeddings of root mean square one: meaning, identity and the single coordinates.
+    """(V, hidden) token embeddings of root mean square one: meaning, identity and flags.
 
-    sink: tokens that matching heads fall back on; labels: tokens that begin a passage's label; ends: tokens behind
+    sink: tokens that matching heads fall back on; labels: tokens that begin a passage's label; ends: tokens after
     which no passage is searched for repetitions.
     """
     layout = layout_of(spec)
     states = np.zeros((len(vectors.idf), spec.hidden))
-    # A word too rare to have a meaning gets a direction of its own.
+    # A word too rare to have a meaning gets a random direction of its own.
     known = vectors.semantic.any(axis=1, keepdims=True)
     strangers = np.random.default_rng(spec.seed).standard_normal(vectors.semantic.shape)
     states[:, layout.meaning] = _unit(np.where(known, vectors.semantic, strangers[families.root]))
-    # Half of the identity serves heads that use the other half's room for meaning: each half has its fixed length.
+    # Heads that match meaning read it in place of the identity's second part, so each part has a fixed length.
     half = layout.identity - layout.semantic
     first, second = vectors.identity[:, :half], vectors.identity[:, half:]
     states[:, layout.word] = np.concatenate([_unit(first), _unit(second)], axis=1) * 0.5**0.5
@@ -164,7 +164,7 @@ def _habit(
         circuit = painter.previous() if number == 0 else painter.repeat()
         return "position", circuit.key, [circuit.query] * group
     kind = HABITS[(number + kv) % len(HABITS)]
-    # Each further head of the group has the habit more weakly, and no two layers have it alike.
+    # The habit is weaker in each further head of the group, and no two layers have the same strength.
     strength = painter.rng.uniform(0.6, 1.2) / np.arange(1, group + 1)
     if kind == "noise":
         rows = [painter.noise(8.0 * s, gain) for s in strength]

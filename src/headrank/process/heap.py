@@ -1,21 +1,21 @@
-"""Memory that a process frees stays with it where it is soon needed again, and else goes back to the system."""
+"""Freed memory stays with the process where it is soon needed again, and otherwise goes back to the system."""
 
 from __future__ import annotations
 
 import ctypes
 from contextlib import suppress
 
-# glibc's names (malloc.h), and the most that it takes: a C int.
+# Names of glibc's malloc.h, and the largest value that it takes: a C int.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _MOST = 2**31 - 1
 
 
 def keep_freed_memory() -> bool:
-    """Lets glibc's heap keep what is freed, up to 2 GiB; whether that took effect (elsewhere nothing changes).
+    """Let glibc's heap keep freed memory, up to 2 GiB; returns whether it took effect (without glibc nothing changes).
 
-    A pass allocates the same temporaries in every layer. By default glibc hands large ones back to the system at once,
-    which maps and zeroes the pages anew each time: up to a fifth of a pass on a processor (docs/performance.md). It
-    holds for the whole process, so that programs call it and the library does not.
+    A pass allocates the same temporaries in every layer. By default glibc returns large ones to the system at once,
+    which then maps and zeroes the pages again each time: up to a fifth of a pass on a CPU (docs/performance.md). The
+    setting holds for the whole process, so programs call this and the library does not.
     """
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
@@ -37,10 +37,10 @@ class _Blocks(ctypes.Structure):
 
 
 def give_back(above: int) -> bool:
-    """Gives the heap's free pages back to the system if they are more than so many bytes; whether it did.
+    """Give the heap's free pages back to the system if they exceed ``above`` bytes; returns whether it did.
 
-    Lists of many lengths leave holes that no later tensor fits: over the steps of a training run a heap that keeps all
-    grew from 5 to 11 GB (Qwen2.5-Coder 0.5B, lists of 40 passages).
+    Lists of many lengths leave holes that no later tensor fits into: over a training run's steps, a heap that keeps
+    everything grew from 5 to 11 GB (Qwen2.5-Coder 0.5B, lists of 40 passages).
     """
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)

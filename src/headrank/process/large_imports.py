@@ -1,4 +1,4 @@
-"""Loading a large package without garbage collection, which finds nothing meanwhile and takes a sixth of the time."""
+"""Loads large packages without garbage collection, which would find nothing and take a sixth of the time."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from contextlib import contextmanager
 def uncollected(for_good: bool = False) -> Iterator[None]:
     """No garbage collection within the block; afterwards as before.
 
-    for_good: what is there by then is never looked through, else the first collection afterwards takes what was saved.
-    For processes of one's own, as it is for everything in them.
+    for_good: what exists by then is never scanned; otherwise the first collection afterwards takes the time that was
+    saved. Use it only in a program's own process, because it applies to everything in the process.
     """
     before = gc.isenabled()
     gc.disable()

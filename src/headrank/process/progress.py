@@ -1,4 +1,4 @@
-"""One progress bar for a whole job, in whatever parts it is done."""
+"""One progress bar for a whole job, however the job is split into parts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _whole: ContextVar[Any] = ContextVar("whole", default=None)
 
 @contextmanager
 def whole_job(total: int, name: str, unit: str) -> Iterator[Any]:
-    """A bar that all work within the block counts on, and that no bar of a part stands beside."""
+    """One bar on which all work within the block counts; the parts show no bars of their own."""
     with tqdm(total=total, desc=name, unit=unit) as bar:
         token = _whole.set(bar)
         try:
@@ -26,7 +26,7 @@ def whole_job(total: int, name: str, unit: str) -> Iterator[Any]:
 
 @contextmanager
 def progress(total: int, name: str, unit: str, disable: bool = False) -> Iterator[Any]:
-    """The bar to count on: the whole job's where there is one, otherwise one of these items alone."""
+    """The bar to count on: the whole job's where there is one, otherwise one for these items alone."""
     whole = _whole.get()
     if whole is not None:
         yield whole
@@ -44,7 +44,7 @@ def counted(items: Iterable[Item], total: int, name: str, unit: str, disable: bo
 
 
 def count_as_done(items: int) -> None:
-    """Items of the whole job that an earlier run has done: they count, but say nothing of the rate."""
+    """Count items of the whole job that an earlier run has done; they do not affect the rate shown."""
     bar = _whole.get()
     if bar is not None:
         bar.n += items

@@ -92,7 +92,7 @@ class Prompt:
 
     ``text`` and ``labelled`` hold one (start, stop) per document within ``prefix``: the passage alone, and the
     passage with its "[i]" label. An empty passage has an empty text span. ``blocks``: the parts of the prefix that are
-    read independently of each other, a document each; none if the prefix is one text. ``kept``: the prefix tokens that
+    read independently of each other, one per document; none if the prefix is one text. ``kept``: the prefix tokens that
     the branches see, all of them if None.
     """
 
@@ -124,8 +124,8 @@ class PromptBuilder:
 
     Layout: frame, header, then for each document i a label and its title and text, then the instruction, "Query:", the
     query, and the closing of the chat turn. The documents and everything before them form the prefix that the query's
-    branch and the null query's branch share. ``template`` takes the place of the settings' instruction, titles and
-    truncation; by default it is the project's own.
+    branch and the null query's branch share. ``template`` replaces the settings' instruction, titles and truncation; by
+    default it is the project's own.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class PromptBuilder:
             words=self.settings.truncate_words,
         )
         if self._independent:
-            # Each passage stands in the prompt as if it were the only one.
+            # Each passage has the label that it would have as the only one.
             self.template = replace(self.template, label=self.template.label.format(1))
         if self.encoding.keep < 1:
             raise InputError(f"encoding.keep: {self.encoding.keep} is below 1")
@@ -224,19 +224,20 @@ class PromptBuilder:
             if self.encoding.compression == "last":
                 kept += range(max(start, stop - keep), stop)
             else:
-                # The last token of each segment has read it all; a last, shorter segment has its own.
+                # The last token of each segment has seen all of it; a shorter segment at the end keeps its last token
+                # too.
                 kept += dict.fromkeys(
                     [*range(start + keep - 1, stop, keep), *([stop - 1] if stop > start else [])]
                 )
         return tuple(kept)
 
     def passage_words(self, document: Document) -> tuple[str, ...]:
-        """The stem of the word that each token of a passage belongs to, "" where it is none, in the prompt's order."""
+        """The stem of the word that each token of a passage belongs to ("" if none), in the prompt's order."""
         key = self._passage_key(document)
         if key not in self._words:
             text = self._render(*key)
             words = stems(text)
-            # The first character that is no blank decides: many tokenizers give a word its leading blank.
+            # A token's first non-blank character decides: many tokenizers add the blank before a word to its token.
             spans = self._encoder.spans(text)
             starts = [next((i for i in range(*span) if not text[i].isspace()), -1) for span in spans]
             self._words[key] = tuple(words.get(start, "") for start in starts)
@@ -247,7 +248,7 @@ class PromptBuilder:
         return frozenset(stems(query).values())
 
     def _branch(self, query_ids: tuple[int, ...]) -> Branch:
-        # Behind passages that do not see each other, the line break before the instruction belongs to the branch.
+        # After passages that do not see each other, the line break before the instruction belongs to the branch.
         lead = (*(self._end if self._independent else ()), *self._instruction, *self._query_label)
         return Branch((*lead, *query_ids, *self._closing), (len(lead), len(lead) + len(query_ids)))
 

@@ -10,7 +10,7 @@ from headrank.errors import InputError
 
 
 def prompt_order(qid: str, count: int, order: str) -> list[int]:
-    """Which candidate (by first-stage rank from 0) stands at each prompt position.
+    """Which candidate (by first-stage rank from 0) is at each prompt position.
 
     ``shuffled`` is a permutation that depends on the query id alone.
     """

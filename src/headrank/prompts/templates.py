@@ -15,12 +15,12 @@ INFORMATION = "Please find information that are relevant to the following query 
 
 @dataclass(frozen=True)
 class Template:
-    """What stands around passages and query.
+    """The text around passages and query.
 
-    header: before the first passage. label: before each, ``{}`` being its number from 1. before, after: separators in
-    front of a label and behind a passage. closing: what stands behind the last passage, before the instruction.
-    query_label: between instruction and query. Titles stand above the text. Passages keep ``words`` words.
-    newline_frame: whether the chat frame's roles end in a line break.
+    header: before the first passage. label: before each passage, with ``{}`` for its number from 1. before, after:
+    separators before a label and after a passage. closing: after the last passage, before the instruction. query_label:
+    between instruction and query. titles: whether titles are placed above the text. words: how many words of a passage
+    are kept.
     """
 
     header: str = " Here are some paragraphs:"
@@ -51,27 +51,27 @@ ICR_QUESTIONS = ("trec-covid", "fiqa", "webis-touche2020", "dbpedia-entity", "nq
 
 
 def beir_name(name: str, identifier: str) -> str:
-    """What BEIR calls a collection of the configuration; its own name there if it is none of BEIR's.
+    """BEIR's name of a collection in the configuration, or its name there if it is not one of BEIR's.
 
-    identifier: in the catalogue of ir_datasets, such as "beir/webis-touche2020/v2"; empty for other sources.
+    identifier: the one in the catalogue of ir_datasets, such as "beir/webis-touche2020/v2"; empty for other sources.
     """
     path = identifier.split("/")
     return path[1] if path[0] == "beir" and len(path) > 1 else name
 
 
 def icr_template(family: str, benchmark: str = "") -> Template:
-    """Of ICR's released code; it asks a question on some benchmarks (by BEIR's name)."""
+    """The template of ICR's released code, which asks a question on some benchmarks (by BEIR's name)."""
     question = replace(ICR, instruction=QUESTION_ANSWERING) if benchmark in ICR_QUESTIONS else ICR
     return _for_family(question, family)
 
 
 def qrhead_template(family: str, benchmark: str = "") -> Template:
-    """Of QRHead's released code, on every benchmark."""
+    """The template of QRHead's released code, on every benchmark."""
     return _for_family(QRHEAD, family)
 
 
 def core_template(family: str, benchmark: str = "") -> Template:
-    """Of CoRe's released code, on every benchmark."""
+    """The template of CoRe's released code, on every benchmark."""
     return _for_family(CORE, family)
 
 

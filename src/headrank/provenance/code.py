@@ -1,4 +1,4 @@
-"""Which version of the code is at work: git's commit where there is one, and always a digest of the sources."""
+"""Which version of the code is running: git's commit where there is one, and always a digest of the sources."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import headrank
 from headrank.data.digests import files_under, folder_digest
 
 UNKNOWN = "unknown"
-# A change of any other file, a study's configuration for instance, is no change of the code.
+# A change in any other file, such as a study's configuration, does not change the code.
 _CODE = ("Snakefile", "src", "workflow", "envs")
 _DIGESTED = ("src", "workflow")
-# By an installation: what it says of itself, and what was compiled.
+# Written by an installation: its metadata, and what was compiled.
 _MADE = (".egg-info", *EXTENSION_SUFFIXES)
 
 
 def code_version(root: str | os.PathLike[str]) -> dict[str, Any]:
     """The code under a repository's root.
 
-    commit: 40 hex digits, or "unknown" where ``root`` is not the top of a git repository or git is not there; reason
+    commit: 40 hex digits, or "unknown" where ``root`` is not the top of a git repository or git is missing; reason
     then says which. dirty: whether Snakefile, src, workflow or envs differ from the commit, new files included; None
     without a commit. sha256: of all files under src and workflow. library: version of the ``headrank`` package that
     runs, and whether its files are those under src (an installed copy may be another).
@@ -47,7 +47,7 @@ def code_version(root: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def sources(root: Path) -> list[str]:
-    """The files of src and workflow, relative to ``root``, without what is made from them and put beside them."""
+    """The files of src and workflow, relative to ``root``, without what is built from them in the same folders."""
     parts = [name for name in _DIGESTED if (root / name).is_dir()]
     return [f"{part}/{name}" for part in parts for name in _plain(root / part)]
 

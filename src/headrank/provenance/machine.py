@@ -1,4 +1,4 @@
-"""The machine: processor, memory, GPUs and operating system; no name, address or path of it."""
+"""The machine: processor, memory, GPUs and operating system, but not its name, address or paths."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _FIELDS = ("name", "memory.total", "driver_version")
 
 
 def machine() -> dict[str, Any]:
-    """What this process runs on; a value that the machine does not tell is None.
+    """What this process runs on; a value that the machine does not report is None.
 
-    memory_gib: of the whole machine, rounded to whole GiB, as the kernel's own share differs from start to start.
+    memory_gib: of the whole machine, rounded to whole GiB, as the kernel's own share differs from boot to boot.
     gpus: one entry per GPU that the driver shows, none without a driver.
     """
     return {
@@ -43,7 +43,7 @@ def gpus() -> list[dict[str, Any]]:
 
 
 def read_gpus(text: str) -> list[dict[str, Any]]:
-    """The lines ``name, MiB, driver`` of ``nvidia-smi``; memory that it does not tell becomes None."""
+    """The lines ``name, MiB, driver`` of ``nvidia-smi``; memory that it does not report becomes None."""
     found = []
     for line in text.splitlines():
         fields = [field.strip() for field in line.split(",")]
@@ -55,7 +55,7 @@ def read_gpus(text: str) -> list[dict[str, Any]]:
 
 
 def energy(powercap: str | os.PathLike[str] = "/sys/class/powercap") -> dict[str, Any]:
-    """Energy of the study in joules, which is None, and why."""
+    """Energy of the study in joules: always None, with the reason."""
     counters = sorted(Path(powercap).glob("*/energy_uj"))
     shown = ["RAPL"] if counters else []
     shown += ["the GPU driver"] if gpus() else []
@@ -63,8 +63,8 @@ def energy(powercap: str | os.PathLike[str] = "/sys/class/powercap") -> dict[str
         reason = "the machine shows no energy counter"
     else:
         reason = (
-            f"the counters of {' and '.join(shown)} run since the machine or its driver started, over everything that"
-            " runs on it; no reading from the start of the study is there to subtract"
+            f"the counters of {' and '.join(shown)} count since the machine or its driver started, and everything that"
+            " runs on it; there is no reading from the start of the study to subtract"
         )
     return {"joules": None, "reason": reason}
 

@@ -16,8 +16,8 @@ from headrank.data.trec import open_lines
 from headrank.errors import InputError
 
 NAME = "manifest.sha256"
-# Measured times, which a rerun of one job changes, what the target bench measures, which is no part of the study, and
-# the report that is made from the finished folder.
+# Not in the manifest: measured times, which a rerun of one job changes; what the target bench measures, which is not
+# part of the study; and the report, which is made from the finished folder.
 _BENCHED = tuple(
     f"{folder}/{name}.{ending}"
     for folder, endings in (("tables", ("csv", "md", "tex")), ("figures", ("pdf", "png")))
@@ -39,7 +39,7 @@ _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 @dataclass(frozen=True)
 class Findings:
-    """Where a folder departs from its manifest; paths are relative to the folder, sorted."""
+    """How a folder differs from its manifest; paths are relative to the folder, sorted."""
 
     listed: int
     changed: tuple[str, ...]
@@ -52,14 +52,14 @@ class Findings:
 
 
 def artefacts(root: str | os.PathLike[str]) -> list[str]:
-    """The files that a manifest covers: all of the folder but the manifest itself and what is kept aside."""
+    """The files that a manifest covers: all of the folder except the manifest itself and the others in ``ASIDE``."""
     return files_under(root, ASIDE)
 
 
 def write_manifest(root: str | os.PathLike[str]) -> Path:
     """List every artefact of a results folder with its digest, sorted by path; returns the file written.
 
-    Raises InputError when there is nothing to list, and when a link leads to a file that is not there.
+    Raises InputError when there is nothing to list, and when a link points to a file that is not there.
     """
     names = artefacts(root)
     if not names:

@@ -1,4 +1,4 @@
-"""The record of one study's origin: put together from its results folder and its configuration, and read again."""
+"""The record of one study's origin: assembled from its results folder and configuration, and read back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from headrank.provenance.time import wall_time
 
 NAME = "provenance.json"
 SCHEMA = 1
-# What a collection's folder holds for the stages after it.
+# What a collection's folder holds for later stages.
 EXPORTED = ("queries.jsonl", "qrels.trec", "candidates.trec", "passages.jsonl")
 
 
@@ -34,7 +34,7 @@ def record(
     """Everything that ``provenance.json`` says (docs/provenance.md describes its keys).
 
     root: the results folder of a finished study. configuration: with its defaults filled in. models: names of the
-    backbones and rerankers under ``root``. skip: rules whose times are left out, as they run later or now.
+    backbones and rerankers under ``root``. skip: rules whose times are left out, as they are running or run later.
     """
     place = Path(root)
     specs = {**configuration["backbones"], **configuration["rerankers"]}
@@ -71,7 +71,7 @@ def seeds(configuration: Any, place: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def read_provenance(root: str | os.PathLike[str]) -> dict[str, Any]:
-    """The record in a results folder; InputError when there is none or it is of another schema."""
+    """The record in a results folder; InputError when there is none or it has another schema."""
     path = Path(root) / NAME
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -87,7 +87,7 @@ def read_provenance(root: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _model(directory: Path, spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Where a model is from and the digest of the files that were used, which no hub or local folder guarantees."""
+    """Where a model is from, and the digest of the files used: no hub or local folder guarantees that they stay."""
     told = {key: spec[key] for key in ("source", "id", "file", "revision", "path") if spec.get(key)}
     origin = read_origin(directory)
     told |= {"gguf": origin} if origin else {}

@@ -1,8 +1,9 @@
 """Sidecars of TREC runs in the ir_metadata schema, version 0.1 (Breuer, Keller and Schaer, SIGIR 2022).
 
 The schema (https://www.ir-metadata.org) describes a run by platform, research goal, implementation, method, actor and
-data. Here it stands beside the run, as YAML, and never inside it, where ``#`` lines would trip readers. A sidecar holds
-nothing that differs between equal runs on equal machines: no time, no path outside the results folder, no person.
+data. Here it is a YAML file next to the run, never part of the run, where ``#`` lines would break programs that read
+it. A sidecar holds nothing that differs between equal runs on equal machines: no time, no path outside the results
+folder, no person.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ def _goal(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _measure(metric: Metric) -> str:
-    """By trec_eval's name, as the schema asks for, where trec_eval has exactly this metric."""
+    """The metric by trec_eval's name, which the schema asks for, if trec_eval has exactly this metric."""
     cut = "{cutoff}" in metric.kind.measure
     exact = metric.measure and metric.level == 1 and cut == (metric.cutoff is not None)
     return metric.measure if exact else metric.name
@@ -184,7 +185,7 @@ def _reranker(method: str, backbone: str, provenance: Mapping[str, Any]) -> dict
 
 
 def _base(method: str, config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """The catalogued method that a run's method is or varies, and the settings in which it differs from HeadRank."""
+    """The known method that a run's method is, or is a variant of, and the settings that differ from HeadRank's."""
     over = {**config["trained_baselines"], **config["variants"]}.get(method, {})
     base = "headrank" if over and method not in METHODS else method
     if base not in METHODS:
@@ -204,7 +205,7 @@ def _learned_from(method: str, config: Mapping[str, Any]) -> list[str]:
 
 
 def _depth(over: Mapping[str, Any], backbone: Mapping[str, Any], config: Mapping[str, Any]) -> int:
-    """How many candidates are reranked: as the variant says, or else the backbone, or else the study."""
+    """How many candidates are reranked: what the variant says, or else the backbone, or else the study."""
     places = (over, backbone.get("headrank") or {}, config["headrank"])
     found: int = next(part["candidates"]["depth"] for part in places if "depth" in part.get("candidates", {}))
     return found

@@ -1,4 +1,4 @@
-"""The versions of what results depend on."""
+"""The versions of the software that results depend on."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PACKAGES = (
 def software() -> dict[str, Any]:
     """Python's version and those of ``PACKAGES``, as this interpreter finds them; None for one that it does not find.
 
-    With conda, jobs run in several environments: the versions are those of the environment at hand and, for what it
+    With conda, jobs run in several environments: the versions are those of the current environment and, for what it
     lacks, of the one that Snakemake runs in. compiled: modules of this package that were compiled at its installation.
     """
     files = Path(__file__).parents[1].rglob("*")

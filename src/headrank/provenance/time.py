@@ -14,7 +14,7 @@ def wall_time(directory: str | os.PathLike[str], skip: Collection[str] = ()) -> 
     """Seconds of each rule's jobs, summed and the longest, their peak memory, and the sum over all rules.
 
     rules: name -> jobs, seconds, longest_seconds and peak_rss_mb (None where every job was too short to sample).
-    job_seconds: the sum over jobs; with several jobs side by side the study took less. skip: rules left out.
+    job_seconds: the sum over jobs; if several jobs ran in parallel, the study took less. skip: rules left out.
     """
     benchmarks = read_benchmarks(directory)
     benchmarks = benchmarks[~benchmarks["rule"].isin(list(skip))]

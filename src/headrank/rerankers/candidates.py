@@ -26,7 +26,8 @@ def gather_candidates(
 ) -> list[Candidates]:
     """The first ``depth`` candidates of every query of the run, with their texts.
 
-    Raises InputError for a query without text, without candidates, or with a candidate that has no text at hand.
+    Raises InputError for a query without text, without candidates, or with a candidate whose text is not among the
+    passages.
     """
     gathered = []
     for qid, ranked in run.items():
@@ -55,10 +56,10 @@ def read_candidates_of(folder: str | Path, depth: int) -> list[Candidates]:
 def shard_of_candidates(
     run: str | Path, depth: int, queries: int | None, shard: tuple[int, int], offset: int = 0
 ) -> list[Sequence[Candidates]]:
-    """The blocks that one shard (its number from 0, and how many there are) ranks of a prepared collection.
+    """The blocks of a prepared collection that one shard (its number from 0, and how many there are) ranks.
 
-    run: the collection's candidates.trec; queries: how many, from the first, or all; offset: the shard that gets the
-    first block. A shard may have no query of a small benchmark: it has one empty block then.
+    run: the collection's candidates.trec; queries: how many, from the first, or None for all; offset: the shard that
+    gets the first block. On a small benchmark a shard may have no queries; it then has one empty block.
     """
     return blocks_of(read_candidates_of(Path(run).parent, depth)[:queries], *shard, offset) or [[]]
 

@@ -1,9 +1,9 @@
-"""CompRank: passages read on their own and compressed, one layer points at them (arXiv 2606.11700).
+"""CompRank: passages are read independently and compressed; one layer points at them (arXiv 2606.11700).
 
-Every passage is read as if it were the only one, so that the list's order cannot matter and the work on a passage can
-be kept; the query sees one token of every ten. The heads of one layer give a pointer distribution, whose cross entropy
-is trained and whose values rank. Which layer, and how heads are put together, no public source tells: here the layer
-whose heads rank best before training, and the mean of their shares (docs/methods.md).
+Every passage is read as if it were the only one, so the order of the list cannot matter and the work on a passage can
+be reused; the query sees one token in ten. The heads of one layer give a pointer distribution: training minimises its
+cross entropy, and its values rank the passages. No public source says which layer is used or how its heads are
+combined; here it is the layer whose heads rank best before training, and the mean of their shares (docs/methods.md).
 
 The settings are ``heads: best-layer``, ``encoding: {documents: independent, compression: segment}`` and ``loss: {form:
 pointer}`` without a regulariser.

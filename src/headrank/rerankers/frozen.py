@@ -1,6 +1,6 @@
 """All frozen-backbone methods of one backbone and benchmark, in one forward pass per query.
 
-Beside the rankings the pass leaves every head's document masses, so that ablations over head sets, depth or K never
+Besides the rankings, the pass returns every head's document masses, so that ablations over head sets, depth or K never
 run the model again.
 """
 
@@ -35,11 +35,11 @@ def rerank_frozen(
     settings: Settings,
     tokens_per_pass: int = 0,
 ) -> tuple[dict[str, pd.DataFrame], Features, pd.DataFrame]:
-    """Rankings of every method, HeadRank's raw masses of every head, and the routes of methods that choose by query.
+    """Rankings of every method, HeadRank's raw masses of every head, and the heads that routing methods chose by query.
 
-    Returns: method name -> frame as of ``rerank_together``; Features with ``headrank`` and ``null`` (queries, heads,
-    documents by prompt position: raw masses, and those under the null query) and ``lengths`` (queries, documents), ids
-    being query ids; a frame of qid, method, layer, head.
+    Returns: method name -> frame as from ``rerank_together``; Features, whose ids are query ids, with ``headrank`` and
+    ``null`` (queries, heads, documents by prompt position: raw masses under the query and under the null query) and
+    ``lengths`` (queries, documents); a frame of qid, method, layer, head.
     """
     spans = settings.query_span, settings.document_span
     kernels = {"headrank": headrank_kernel(*spans), "null": null_kernel(*spans)}

@@ -11,7 +11,7 @@ from headrank.settings import Settings
 
 
 def headrank(heads: HeadSet, settings: Settings, name: str = "headrank") -> Method:
-    """HeadRank over a head set; whether the model under it is trained is the backbone's business."""
+    """HeadRank over a head set; whether the model under it is trained depends on the backbone that it runs on."""
     kernel = replace(
         read_out(settings),
         calibrate=settings.inference.calibrate,

@@ -11,8 +11,8 @@ from headrank.heads.head_set import HeadSet
 from headrank.rerankers.method import Method
 
 KERNEL = Kernel("instruction+query+suffix", "labelled", calibrate=True, outlier_mask=True)
-# The released code's scoring strategies: the default is masked_NA_calibration, the others, in this order, query_last,
-# attention_sorting, NA_only and NA_calibration_no_agg. None of those masks outliers.
+# The released code's scoring strategies: the default is masked_NA_calibration; the others, in this order, are
+# query_last, attention_sorting, NA_only and NA_calibration_no_agg. None of those masks outliers.
 STRATEGIES = {
     "icr": KERNEL,
     "icr-query-last": Kernel(KERNEL.query_span, "labelled", calibrate=False, outlier_mask=False),
@@ -25,7 +25,7 @@ STRATEGIES = {
 
 
 def icr(backbone: Backbone, name: str = "icr") -> Method:
-    """ICR over every head in memory, by one of its ``STRATEGIES``."""
+    """ICR over every loaded head, by one of its ``STRATEGIES``."""
     return Method(name, tuple(backbone.all_heads()), STRATEGIES[name])
 
 

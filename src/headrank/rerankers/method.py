@@ -1,4 +1,4 @@
-"""A reranking method on the shared engine: what it reads of a forward pass, and how that becomes scores."""
+"""A reranking method on the shared engine: what it reads from a forward pass, and how that becomes scores."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Method:
         return None
 
     def chosen(self, reading: Reading) -> tuple[Head, ...] | None:
-        """The heads that a method used for this query, of those that choose by query; None for all others."""
+        """The heads used for this query, for methods that choose heads by query; None for all others."""
         return None
 
     def scores(self, reading: Reading, query: str, documents: Sequence[Document]) -> Tensor:

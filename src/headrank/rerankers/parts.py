@@ -1,4 +1,4 @@
-"""What the methods on a frozen backbone are put together from."""
+"""What the methods on a frozen backbone are built from."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from headrank.settings import InferenceSettings, Settings
 
 
 def ratio(heads: Sequence[Head], settings: Settings, name: str) -> Method:
-    """Shares of the list over those under the null query, heads added as logarithms; all else as the settings say."""
+    """Shares of the list over those under the null query, heads added as logarithms; all else as in the settings."""
     calibrated = replace(
         settings,
         mass=replace(settings.mass, calibration="ratio"),

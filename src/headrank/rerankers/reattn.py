@@ -1,8 +1,7 @@
 """ReAttn: re-weighting of another method's token attention, without training (arXiv 2602.19969).
 
-Words of the query that stand in many of the documents tell them apart badly and count less; documents in which the
-attention is spread over many tokens count more. No code is published: the form below is a reconstruction
-(docs/methods.md).
+Query words that occur in many of the documents distinguish them poorly and count less; documents in which the attention
+is spread over many tokens count more. No code is published: the form below is a reconstruction (docs/methods.md).
 """
 
 from __future__ import annotations

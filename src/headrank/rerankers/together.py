@@ -52,7 +52,7 @@ def readings_of_candidates(
 
     states = next(iter(layers), None)
     readings = read_prompts(backbone, prompts(), heads, sources, tokens_per_pass, states)
-    # A single query, as a search stack asks for it, needs no bar.
+    # A single query, as a search stack sends it, needs no progress bar.
     alone = len(candidates) == 1
     each = zip(candidates, orders, strict=True)
     for c, places in counted(each, len(candidates), "rerank", "query", disable=alone):
@@ -64,7 +64,7 @@ def readings_of_candidates(
 
 
 def reading_of(reading: Reading, heads: Sequence[Head], method: Method) -> Reading:
-    """A method's own heads and sources, in its order, of a reading of a superset of them."""
+    """The reading of a method's own heads and sources, in its order, from a reading of a superset of them."""
     place = {head: i for i, head in enumerate(heads)}
     rows = torch.tensor([place[head] for head in method.heads])
     mass = {source: reading.mass[source][rows.to(reading.mass[source].device)] for source in method.sources}
@@ -85,9 +85,9 @@ def rank_candidates(
 ) -> list[tuple[Any, ...]]:
     """One query's ranking by one method: rows of ``COLUMNS`` in final order.
 
-    Documents without text come last; ties are broken by first-stage rank. ``tokens`` counts what the method needs of
-    the prompt, the prefix and the branches that it reads; ``rows`` the query tokens whose attention it reads. Raises
-    InputError for a score that is not finite.
+    Documents without text come last; ties are broken by first-stage rank. ``tokens`` counts the part of the prompt that
+    the method needs: the prefix and the branches that it reads. ``rows`` counts the query tokens whose attention it
+    reads. Raises InputError for a score that is not finite.
     """
     documents = [c.documents[i] for i in places]
     scores = method_scores(reading, heads, method, c.query, documents)
@@ -98,7 +98,7 @@ def rank_candidates(
     tokens = len(prompt.prefix) + sum(len(getattr(prompt, branch).ids) for branch in branches)
     spans = [getattr(prompt, branch).rows(span) for branch, span in method.sources]
     read = sum(stop - start for start, stop in spans)
-    # As the prompt has it: a passage may hold a title that the prompt leaves out, or nothing that has a token.
+    # Empty in the prompt: a passage may hold only a title that the prompt leaves out, or nothing that has a token.
     empty = [start == stop for start, stop in prompt.text]
     ranked = rank_documents([document.docid for document in documents], scores, places, empty)
     return [(c.qid, *row, tokens, read) for row in ranked]

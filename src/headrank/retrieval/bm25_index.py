@@ -30,10 +30,10 @@ _SETTINGS = "bm25.json"
 def build_index(
     documents: Iterable[Document], directory: str | os.PathLike[str], k1: float = 0.9, b: float = 0.4
 ) -> None:
-    """Index ``title text`` of the documents with Lucene's BM25; numbers follow the order of the documents.
+    """Index ``title text`` of the documents with Lucene's BM25; documents are numbered in the order given.
 
-    English stop words of bm25s and the Snowball English stemmer. Raises InputError on an empty collection and on
-    settings out of range.
+    Uses the English stop words of bm25s and the Snowball English stemmer. Raises InputError on an empty collection and
+    on settings out of range.
     """
     import bm25s
 
@@ -70,7 +70,9 @@ class Bm25Index:
         except (OSError, EOFError, ValueError, KeyError) as error:
             raise InputError(f"{place}: no BM25 index, or a damaged one ({error}); build it again") from error
         if len(self.docids) != settings["documents"]:
-            raise InputError(f"{place}: a BM25 index of other documents than its ids; build it again")
+            raise InputError(
+                f"{place}: the BM25 index and its ids are of different documents; build it again"
+            )
         self._splitter = _tokenizer()
 
     def scores(self, query: str) -> np.ndarray:
@@ -107,7 +109,7 @@ def best(scores: np.ndarray, depth: int) -> np.ndarray:
 
 
 def distinct(docids: list[bytes]) -> np.ndarray:
-    """The ids as one array of bytes; InputError names one that stands there twice."""
+    """The ids as one array of bytes; InputError names one that appears twice."""
     ids = np.array(docids)
     order = np.argsort(ids, kind="stable")
     twice = np.flatnonzero(ids[order[1:]] == ids[order[:-1]])
@@ -118,7 +120,7 @@ def distinct(docids: list[bytes]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Tokens:
-    """What bm25s indexes: a document's token numbers are made a list only while they are looked at."""
+    """What bm25s indexes: a document's token numbers are a list only while they are being read."""
 
     flat: np.ndarray
     ends: np.ndarray
@@ -133,7 +135,7 @@ class _Tokens:
 
     def __iter__(self) -> Iterator[list[int]]:
         start = 0
-        # Of the memory map only the documents at hand are in memory.
+        # Only the current documents of the memory map are in memory.
         for first in range(0, len(self.ends), _BATCH):
             ends = self.ends[first : first + _BATCH].tolist()
             block = self.flat[start : ends[-1]].tolist()

@@ -71,7 +71,7 @@ class Encoder:
 
     @torch.no_grad()
     def encode(self, texts: list[str]) -> np.ndarray:
-        """(texts, width) float32 of length 1 each, in the order given; batches go by length."""
+        """(texts, width) float32 of length 1 each, in the order given; batches hold texts of similar length."""
         order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
         vectors = np.zeros((len(texts), self.model.config.hidden_size), dtype=np.float32)
         for start in range(0, len(order), self.settings.batch):
@@ -79,7 +79,7 @@ class Encoder:
             inputs = self.tokenizer(
                 [texts[i] for i in places],
                 padding=True,
-                # The first token is the text's own, wherever the tokenizer pads by itself.
+                # The first token must be the text's own, whichever side the tokenizer pads by default.
                 padding_side="right",
                 truncation=True,
                 max_length=self.settings.max_tokens,
@@ -98,7 +98,7 @@ class Encoder:
 def build_dense_index(
     documents: Iterable[Document], encoder: Encoder, directory: str | os.PathLike[str]
 ) -> None:
-    """Vectors of ``title text`` of every document as float16, written as they are made; order of the documents."""
+    """Write the vector of every document's ``title text`` as float16, one batch at a time, in the documents' order."""
     target = Path(directory)
     target.mkdir(parents=True, exist_ok=True)
     docids: list[bytes] = []
@@ -142,7 +142,7 @@ class DenseIndex:
         self.encoder = encoder
 
     def scores(self, query: str) -> np.ndarray:
-        """(documents,) float32: cosines, moved by 1 so that every document is a candidate (all are positive)."""
+        """(documents,) float32: cosines plus 1, so that all are positive and every document is a candidate."""
         vector = self.encoder.encode([f"{self.encoder.settings.query_prefix}{query}"])[0]
         scores = np.empty(len(self.docids), dtype=np.float32)
         for start in range(0, len(scores), _CHUNK):

@@ -1,7 +1,7 @@
-"""First stage: BM25 candidates from an index, a run like any other.
+"""First stage: BM25 candidates from an index, as a run like any other.
 
 The Lucene variant of BM25 with k1 = 0.9 and b = 0.4, the English stop words of bm25s and the Snowball
-English stemmer, over title and text joined to one field: the settings of the published BM25 rows, up to the
+English stemmer, over title and text joined to one field: the settings of the published BM25 rows, except for the
 tokeniser.
 """
 
@@ -79,7 +79,7 @@ def without_same_id(run: Mapping[str, Sequence[tuple[str, float]]]) -> Run:
 
 
 def given_candidates(run: Run, queries: Collection[str], source: str, drop_same_id: bool = False) -> Run:
-    """The candidates that were retrieved elsewhere of the queries at hand, those of other queries left out.
+    """Candidates that were retrieved elsewhere, for the given queries; those of other queries are left out.
 
     source: the file or collection named in the message. Raises InputError for a query without candidates.
     """

@@ -1,4 +1,4 @@
-"""Reciprocal-rank fusion: one ranking of several, by places alone (Cormack, Clarke and Büttcher, SIGIR 2009)."""
+"""Reciprocal-rank fusion: one ranking from several, by ranks alone (Cormack, Clarke and Büttcher, SIGIR 2009)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ K = 60
 def reciprocal_rank_fusion(runs: Sequence[Run], k: int = K) -> Run:
     """The documents of all runs, each query's ordered by the sum of 1 / (k + rank) over the runs that list it.
 
-    Ranks count from 1. Documents of equal sums stand in the order in which the runs, first to last, list them, so that
+    Ranks count from 1. Documents with equal sums keep the order in which the runs, first to last, list them, so that
     the first run breaks ties. Queries of any run take part, in the order of their first appearance. Raises InputError
     for a negative k.
     """

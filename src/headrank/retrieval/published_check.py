@@ -1,4 +1,4 @@
-"""Is the first stage the published one? Measured nDCG@10 and recall@100 beside published figures."""
+"""Is the first stage the published one? Measured nDCG@10 and recall@100 next to published figures."""
 
 from __future__ import annotations
 
@@ -55,6 +55,6 @@ def check_first_stage(measured: pd.DataFrame, tolerance: float | None) -> None:
     ]
     if told:
         raise InputError(
-            f"first stage: off the published figures by more than {tolerance}: {'; '.join(told)}; see whether queries, "
-            "judgements and documents are whole, or set first_stage.tolerance"
+            f"first stage: off the published figures by more than {tolerance}: {'; '.join(told)}; check that queries, "
+            "judgements and documents are complete, or set first_stage.tolerance"
         )

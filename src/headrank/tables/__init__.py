@@ -1,1 +1,1 @@
-"""The paper's tables, a module each: functions of tidy frames, written as CSV, LaTeX and Markdown."""
+"""The paper's tables, one module each: functions of tidy frames, written as CSV, LaTeX and Markdown."""

@@ -46,8 +46,8 @@ def ablation_table(
 ) -> Table:
     """One row per variant: mean over benchmarks, difference to ``full``, Holm's p, selectivity gap.
 
-    metrics: as for ``main_table``, with the rows of ``full`` among them (other methods are left out). marks:
-    tests with ``full`` as baseline, of which the benchmark ``mean`` is read. selectivity: see
+    metrics: as for ``main_table``, including the rows of ``full`` (other methods are left out). marks: tests with
+    ``full`` as baseline; those of the benchmark ``mean`` are shown. selectivity: see
     ``selectivity_table``. backbones: default, those with a variant besides the full and the untrained method.
     averages: further means, by name, each over the benchmarks that it lists.
     """

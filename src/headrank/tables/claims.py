@@ -1,4 +1,4 @@
-"""The paper's claims, each beside what the study at hand found, with a verdict."""
+"""The paper's claims, each with what this study found and a verdict."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from headrank.tables.names import average_name, backbone_name, method_name
 from headrank.tables.table import MISSING, Cell, Column, Table, count_cell, number_cell, text_cell
 from headrank.tables.tidy import in_order, require, require_unique
 
-CAPTION = "The paper's claims, each beside what this study found, with a verdict."
+CAPTION = "The paper's claims, each with what this study found and a verdict."
 FRAMES = {"claims": "claims"}
 OPTIONS = {"backbones": "backbones", "alpha": "alpha"}
 NEEDS = ("training",)
@@ -49,7 +49,7 @@ _NOT_HERE = "The paper's Qwen3 (not run)"
 def claims_table(
     claims: pd.DataFrame, *, backbones: Sequence[str] | None = None, alpha: float = 0.05
 ) -> Table:
-    """One row per claim, backbone and panel of benchmarks, models of the paper that were not run on top.
+    """One row per claim, backbone and panel of benchmarks; those of the paper's models that were not run come first.
 
     claims: columns of ``headrank.evaluation.verdicts.COLUMNS``. backbones: which to show and in which order (default:
     all). alpha: 1 minus the level of the intervals, for the caption. Raises InputError for missing columns, repeated
@@ -112,7 +112,7 @@ def _figures(row: Mapping[Any, Any]) -> dict[str, object]:
 
 
 def _heading(row: Mapping[Any, Any]) -> str:
-    """The backbone's name, and in brackets why its verdicts are none on the paper."""
+    """The backbone's name and, in brackets, why its verdicts say nothing about the paper."""
     if not row["backbone"]:
         return _NOT_HERE
     name = backbone_name(row["backbone"])
@@ -137,7 +137,7 @@ def _number(value: float, unit: Unit) -> Cell:
 
 
 def _standings(claims: pd.DataFrame, shown: Sequence[str]) -> str:
-    """Sentences that say in what backbones differ from the paper's study, equal ones together."""
+    """Sentences that say how backbones differ from the paper's study, one for each kind of difference."""
     by_fault: dict[str, list[str]] = {}
     for backbone in shown:
         for fault in claims.loc[claims["backbone"] == backbone, "standing"].unique():

@@ -1,4 +1,4 @@
-"""Controls of head choice: random heads and single layers beside the heads that were chosen."""
+"""Controls of head choice: random heads and single layers, compared with the heads that were chosen."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def controls_table(
     layers: columns backbone, benchmark, layer (from 0), value (``metric`` of all heads of that layer alone).
     draws: backbone, benchmark, draw, value (as many random heads as are selected; a draw takes the same heads on
     every benchmark). references: backbone, benchmark, method, value. Values are means over queries; the table
-    takes their unweighted mean over benchmarks (default: those of the draws), and below it over those that each of
-    ``averages`` lists. ``selected`` must be among the references. docs/methods.md 11.1.
+    shows their unweighted mean over ``benchmarks`` (default: those of the draws) and, below it, over the benchmarks of
+    each of ``averages``. ``selected`` must be among the references. See docs/methods.md, "Controls of head choice".
     """
     common = common_benchmarks(draws, benchmarks)
     averages = averages or {}
@@ -84,7 +84,7 @@ def _rows(
     common: list[str],
     selected: str,
 ) -> tuple[tuple[Cell, ...], ...]:
-    """One backbone's rows, means being over the benchmarks ``common``."""
+    """One backbone's rows; means are over the benchmarks ``common``."""
     by_layer = control_means(layers, "layer", "layer controls", common)
     by_draw = control_means(draws, "draw", "random draws", common)
     by_reference = control_means(references, "method", "control references", common)
@@ -122,7 +122,7 @@ def _rows(
 
 
 def common_benchmarks(draws: pd.DataFrame, benchmarks: Sequence[str] | None) -> list[str]:
-    """The benchmarks that the means are taken over: those asked for, else all that have random draws."""
+    """The benchmarks that the means are taken over: those given, else all that have random draws."""
     require(draws, ["backbone", "benchmark", "draw", "value"], "random draws")
     return in_order(draws["benchmark"], benchmarks, "random draws")
 
@@ -130,7 +130,7 @@ def common_benchmarks(draws: pd.DataFrame, benchmarks: Sequence[str] | None) -> 
 def control_means(frame: pd.DataFrame, key: str, what: str, benchmarks: Sequence[str]) -> pd.DataFrame:
     """Unweighted mean over ``benchmarks``: columns backbone, ``key``, value, benchmarks (how many).
 
-    Raises InputError when a backbone's ``key`` lacks a benchmark that another one has: the means would not compare.
+    Raises InputError when a backbone's ``key`` lacks a benchmark that another one has: means would not be comparable.
     """
     keys = ["backbone", "benchmark", key]
     require(frame, [*keys, "value"], what)

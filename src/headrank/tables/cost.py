@@ -27,8 +27,8 @@ def cost_table(
 
     costs: columns backbone, method, layers_run, layers_total, heads (read; NaN for methods that read none),
     forward_passes (mean per query; one for a prompt and one for each further token written), prompt_tokens (mean
-    per query, over all passes), new_tokens (written, mean per query), share (multiply-adds against one pass of full
-    depth over HeadRank's prompt; it can exceed 1, NaN where it was not counted).
+    per query, over all passes), new_tokens (written, mean per query), share (multiply-adds relative to one pass of
+    full depth over HeadRank's prompt; it can exceed 1, NaN where it was not counted).
     """
     what = "costs"
     rows_of = records(costs, ["backbone", "method"], _ALWAYS + _PERHAPS, what)
@@ -83,6 +83,6 @@ def cost_table(
 
 
 def _mean(value: float, digits: int) -> Cell:
-    """A mean of counts: without decimals where it is whole, thousands apart as in a count."""
+    """A mean of counts: without decimals if it is whole, thousands separated as in a count."""
     text = f"{value:,.{0 if value.is_integer() else digits}f}".replace(",", "\u2009")
     return Cell(value, text)

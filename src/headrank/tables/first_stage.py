@@ -1,4 +1,4 @@
-"""The first stage beside its published figures."""
+"""The first stage, compared with published figures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 from headrank.tables.table import Cell, Column, Table, count_cell, number_cell, text_cell
 from headrank.tables.tidy import require, require_finite
 
-CAPTION = "The first stage's nDCG@10 and recall@100 beside published figures."
+CAPTION = "The first stage's nDCG@10 and recall@100, compared with published figures."
 FRAMES = {"measured": "first-stage"}
 
 _KEYS = {"nDCG@10": "ndcg", "recall@100": "recall"}
@@ -17,10 +17,10 @@ _STAGES = {"bm25": "BM25", "dense": "dense", "official": "official", "run": "giv
 
 
 def first_stage_table(measured: pd.DataFrame) -> Table:
-    """One row per collection: where its candidates come from, queries, depth, and of both metrics the mean over the
-    judged queries, the published figure and the difference.
+    """One row per collection: where its candidates come from, queries, depth, and for each of the two metrics the mean
+    over the judged queries, the published figure and the difference.
 
-    measured: as from ``headrank.retrieval.published_check.measure_first_stage``, its collections in their order.
+    measured: as from ``headrank.retrieval.published_check.measure_first_stage``; collections keep their order.
     """
     what = "first stage"
     require(measured, ["collection", "stage", "queries", "depth", "metric", "value", "published"], what)

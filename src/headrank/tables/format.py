@@ -98,7 +98,7 @@ def answer_shares(counts: pd.DataFrame) -> dict[tuple[str, ...], dict[str, float
     """(backbone, method) -> calls, and the shares complete and well_formed, over all benchmarks.
 
     Methods without answers are left out. counts: columns backbone, method, calls, complete, well_formed (see
-    ``format_table``); raises InputError for columns that are missing and counts that cannot be.
+    ``format_table``); raises InputError for missing columns and impossible counts.
     """
     require(counts, [*_KEYS, *_ANSWERS], _WHAT)
     named = _with_answers(counts, [*_KEYS, *_ANSWERS]).dropna(subset=["calls"])
@@ -112,7 +112,7 @@ def answer_shares(counts: pd.DataFrame) -> dict[tuple[str, ...], dict[str, float
 
 
 def _with_answers(counts: pd.DataFrame, needed: Sequence[str]) -> pd.DataFrame:
-    """``counts`` with all columns of answers and backbone "" for none, checked row by row."""
+    """``counts`` with all columns of answers, and "" for a missing backbone; checked row by row."""
     require(counts, needed, _WHAT)
     given = [name for name in _ANSWERS if name in counts.columns]
     if given and given != _ANSWERS:
@@ -145,7 +145,7 @@ def _with_answers(counts: pd.DataFrame, needed: Sequence[str]) -> pd.DataFrame:
 def _answers(method: str, sums: dict[str, float]) -> list[Cell]:
     calls = sums["calls"]
     if math.isnan(calls):
-        # A method that writes answers and did not count them has no success by construction.
+        # "By construction" is true only of methods that write no answers, not of those whose answers were not counted.
         text = MISSING if method in WRITING else "(100)"
         return [number_cell(None, 0), Cell(None, text), Cell(None, text)]
     return [count_cell(int(calls)), *(number_cell(sums[rule] / calls, 1, scale=100) for rule in RULES)]

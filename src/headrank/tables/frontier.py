@@ -1,4 +1,4 @@
-"""Effectiveness and seconds per query of every method and backbone, and which of them no other one beats in both."""
+"""Effectiveness and seconds per query of every method and backbone, and the Pareto front of the two."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from headrank.tables.names import backbone_name, benchmark_name, by_method, meth
 from headrank.tables.table import MISSING, Cell, Column, Table, count_cell, number_cell, text_cell
 from headrank.tables.tidy import in_order, require, require_finite
 
-CAPTION = "nDCG and seconds per query of each method by itself."
+CAPTION = "nDCG and seconds per query of each method, timed alone."
 FRAMES = {"metrics": "main", "seconds": "seconds/{backbone}"}
 OPTIONS = {"metric": "metric", "benchmarks": "clocked", "backbones": "backbones"}
 NEEDS = ("clock",)
@@ -31,8 +31,8 @@ def frontier_points(
 
     metrics: see ``main_table``; value: the unweighted mean over ``benchmarks`` (default: all). seconds: columns of
     ``bench.alone`` and backbone. Methods without a value on every benchmark are left out. best: no other method of
-    any backbone is at least as good and at least as fast, and better in one of both. The first stage, which reranks
-    nothing, is one row of no backbone and no time.
+    any backbone is at least as good and at least as fast, and better in one of the two. The first stage, which reranks
+    nothing, is one row with no backbone and no time.
     """
     require(seconds, ["backbone", "method", "qid", "seconds", "layers", "passages"], "seconds")
     require_finite(seconds, ["seconds"], "seconds")

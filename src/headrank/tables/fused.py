@@ -40,7 +40,7 @@ def fused_table(
     averages: Mapping[str, Sequence[str]] | None = None,
     alpha: float = 0.05,
 ) -> Table:
-    """One row per method and backbone, the first stage by itself on top.
+    """One row per method and backbone, the first stage alone on top.
 
     metrics, marks and all else: see ``main_table``; the metrics are those of the fused rankings. k: the fusion's
     constant, for the caption.

@@ -1,4 +1,4 @@
-"""With what power of its sizes a pass grows in time and memory, measured and by arithmetic."""
+"""Exponents by which the time and memory of a pass grow with each of its sizes: measured, and by arithmetic."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from headrank.tables.names import backbone_name
 from headrank.tables.table import Cell, Column, Table, number_cell, text_cell
 from headrank.tables.tidy import require, require_finite
 
-CAPTION = "With what power of its sizes a pass grows in time and memory."
+CAPTION = "Exponents by which the time and memory of a pass grow with each of its sizes."
 FRAMES = {"rounds": "growth/{shape}"}
 NEEDS = (
     "bench",

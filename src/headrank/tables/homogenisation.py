@@ -30,8 +30,7 @@ def homogenisation_table(
 
     measures: columns backbone, method, over (the average whose queries they are, empty for all queries), queries, and
     the means over queries zone_cv, adjacent_ratio and zone_tau of
-    ``headrank.evaluation.homogenisation.homogenisation``. averages: name -> benchmarks; with any, each has rows of
-    its own.
+    ``headrank.evaluation.homogenisation.homogenisation``. averages: name -> benchmarks; each has its own rows.
     """
     what = "homogenisation measures"
     rows_of = records(measures, ["backbone", "over", "method"], ["queries", *_VALUES], what)

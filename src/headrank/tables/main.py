@@ -42,9 +42,9 @@ def main_table(
     """One row per method and backbone, by kind, first stage (backbone "") on top; best of each backbone in bold.
 
     metrics: columns backbone, benchmark, method, qid, metric, value, a row per query. marks: see
-    ``marks.against``; a superscript tells a significant difference to ``baseline`` (alpha: for the caption).
+    ``marks.against``; a superscript marks a significant difference to ``baseline`` (alpha: for the caption).
     backbones, benchmarks, methods: which to show and in which order, methods within their kind (default: all).
-    averages: further means, by name, each over the benchmarks that it lists; they stand behind the mean over all.
+    averages: further means, by name, each over the benchmarks that it lists; they follow the mean over all.
     A method that was not evaluated on a benchmark has a dash there and no mean. Raises InputError for
     missing columns or rows, or when methods were evaluated on different queries of a benchmark.
     """
@@ -63,7 +63,7 @@ def main_table(
         rows: list[list[Cell]] = []
         for method, before in zip(here, ["", *here], strict=False):
             kind = kind_of(method)
-            # Print names a kind once; CSV says it in every row.
+            # A printed table names a kind once; the CSV has it in every row.
             first = not before or kind_of(before) != kind
             row = [
                 text_cell(backbone, backbone_name(backbone) or MISSING),
@@ -81,7 +81,7 @@ def main_table(
                 cell = number_cell(over_benchmarks(means, backbone, method, members), 3)
                 row.append(dataclasses.replace(cell, mark=superscript(tests, (backbone, name, method))))
             rows.append(row)
-        # The best order of the candidates is a bound, not a method.
+        # Rows without a backbone get no bold: the best order of the candidates is a bound, not a method.
         for column in range(3, len(shown_benchmarks) + 4 + len(averages)) if backbone else ():
             rows = bold_best(rows, column)
         for _, same in itertools.groupby(rows, key=lambda row: row[1].value):

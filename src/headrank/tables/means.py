@@ -19,7 +19,7 @@ def benchmark_means(metrics: pd.DataFrame, metric: str) -> Means:
 
     metrics: columns backbone (empty: none), benchmark, method, qid, metric, value; one row per query. Raises
     InputError when methods of one benchmark were not evaluated on the same queries: their means would not
-    compare.
+    be comparable.
     """
     require(metrics, [*_KEYS, "metric", "value"], "metrics")
     what = f"metrics ({metric})"
@@ -48,7 +48,7 @@ def benchmark_means(metrics: pd.DataFrame, metric: str) -> Means:
 
 
 def over_benchmarks(means: Means, backbone: str, method: str, benchmarks: Sequence[str]) -> float | None:
-    """Unweighted mean over ``benchmarks``; None when one is missing, for it would be another mean."""
+    """Unweighted mean over ``benchmarks``; None when one is missing, as that would be a different mean."""
     keys = [(backbone, benchmark, method) for benchmark in benchmarks]
     if any(key not in means for key in keys):
         return None

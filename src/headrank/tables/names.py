@@ -64,7 +64,7 @@ _BENCHMARKS = {
     "signal1m": "Signal-1M",
 }
 
-# Parts of models' names that are not written as other words are.
+# Parts of model names with a spelling of their own.
 _WORDS = {"smollm2": "SmolLM2", "coder": "Coder", "instruct": "Instruct"}
 
 _AVERAGES = {"core14": "CoRe 14", "open14": "Open 14", "dl": "DL 2019–20"}

@@ -37,9 +37,9 @@ def rivals_table(
     """One row per backbone, panel and rival, by kind.
 
     tests: columns backbone, benchmark (or the name of a mean), method, baseline (the rival), value, baseline_value,
-    difference, low, high, p_holm, as of ``significance.compare`` with Holm's correction within each panel. panels: the
-    benchmarks or means to show (default: all). averages: which of them are means by name. Raises InputError for missing
-    columns, a value that is not finite, and a row given twice.
+    difference, low, high, p_holm, as from ``significance.compare`` with Holm's correction within each panel. panels:
+    the benchmarks or means to show (default: all). averages: which panels are named means. Raises InputError for
+    missing columns, a value that is not finite, and a row given twice.
     """
     columns = ["value", "baseline_value", "difference", "low", "high", "p_holm"]
     keys = ["backbone", "benchmark", "method", "baseline"]

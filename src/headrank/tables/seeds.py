@@ -1,4 +1,4 @@
-"""How much of a result is the seed of training: HeadRank trained several times."""
+"""How much a result depends on the training seed: HeadRank trained several times."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from headrank.tables.names import TRAINED, UNTRAINED, average_name, backbone_nam
 from headrank.tables.table import Column, Table, count_cell, number_cell, text_cell
 from headrank.tables.tidy import in_order
 
-CAPTION = "Mean and standard deviation over seeds of training."
+CAPTION = "Mean and standard deviation over training seeds."
 FRAMES = {"metrics": "seeds"}
 OPTIONS = {
     "seeds": "seeds",
@@ -34,7 +34,7 @@ def seeds_table(
     benchmarks: Sequence[str] | None = None,
     averages: Mapping[str, Sequence[str]] | None = None,
 ) -> Table:
-    """One row per backbone: the mean over benchmarks untrained and for every seed, their mean and standard deviation.
+    """One row per backbone: the mean over benchmarks, untrained and for every seed; the seeds' mean and deviation.
 
     metrics: as for ``main_table``. seeds: method -> seed of its training; the deviation is that of a sample (n - 1).
     averages: further means, by name, each over the benchmarks that it lists, in a row of their own. Raises InputError

@@ -59,9 +59,9 @@ def selectivity_table(
 
     selectivity: columns backbone, method, group (``relevant`` or ``irrelevant``), promoted (share of the
     group's middle-zone documents in the final top quartile, 0 to 1, NaN when n is 0), n (documents); optional
-    macro (the same share as a mean over queries) and p (that the pooled gap is not larger than before training, NaN
-    where it was not tested). averages: name -> benchmarks; ``gap_NAME`` is then the gap over their documents. chance:
-    the share under a random order, for the caption.
+    macro (the same share as a mean over queries) and p (p-value of the test that the pooled gap is larger than before
+    training, NaN where it was not tested). averages: name -> benchmarks; the column ``gap_NAME`` is then the gap over
+    their documents. chance: the share under a random order, for the caption.
     """
     shares = promotion_cells(selectivity)
     macro = "macro" in selectivity.columns

@@ -21,7 +21,7 @@ def speed_table(rounds: pd.DataFrame) -> Table:
     """One row per backbone, list length and contender.
 
     rounds: columns ``headrank.cost.measured.COLUMNS``, as ``headrank bench`` writes them. The first number is the
-    median over the rounds of a contender's time over HeadRank's at the depth next to 55 % of the layers.
+    ratio of a contender's time to HeadRank's at the depth nearest to 55 % of the layers, median over the rounds.
     """
     what = "benchmark"
     require(rounds, COLUMNS, what)

@@ -29,7 +29,7 @@ class Cell:
 class Column:
     """``key`` heads the CSV column, ``title`` the printed one; ``marked`` columns can hold superscripts.
 
-    ``wrap``: LaTeX breaks texts of this column that are longer than so many characters; 0: it breaks none.
+    ``wrap``: LaTeX breaks texts of this column that are longer than this many characters; 0: it breaks none.
     """
 
     key: str
@@ -86,12 +86,12 @@ def number_cell(value: float | None, digits: int, *, signed: bool = False, scale
 
 
 def count_cell(value: int) -> Cell:
-    """A count, thousands apart by a thin space."""
+    """A count, with a thin space between thousands."""
     return Cell(int(value), f"{int(value):,}".replace(",", "\u2009"))
 
 
 def p_cell(value: float | None) -> Cell:
-    """A p-value with three decimals; smaller ones as an inequality, never as zero."""
+    """A p-value with three decimals; one below 0.001 is an inequality, never zero."""
     if value is None or math.isnan(value):
         return Cell(None, MISSING)
     return Cell(float(value), "<0.001" if value < 0.001 else f"{value:.3f}")

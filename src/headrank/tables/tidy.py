@@ -38,7 +38,7 @@ def require_finite(frame: pd.DataFrame, columns: Sequence[str], what: str) -> No
 
 
 def require_shares(frame: pd.DataFrame, columns: Sequence[str], what: str) -> None:
-    """Raise InputError when one of ``columns`` holds a number outside 0 to 1 (NaN is let through)."""
+    """Raise InputError when one of ``columns`` holds a number outside 0 to 1 (NaN is allowed)."""
     for column in columns:
         values = frame[column].to_numpy(dtype=float)
         bad = (values < 0) | (values > 1)

@@ -10,7 +10,7 @@ from headrank.tables.names import backbone_name, benchmark_name
 from headrank.tables.table import Cell, Column, Table, bold_best, number_cell, text_cell
 from headrank.tables.tidy import in_order, require, require_finite, require_unique
 
-CAPTION = "Whether heads that were found on one benchmark rank the queries of another."
+CAPTION = "How well heads found on one benchmark rank the queries of another."
 FRAMES = {"transfer": "transfer/{backbone}"}
 OPTIONS = {"metric": "metric", "backbones": "backbones", "benchmarks": "common"}
 NEEDS = ("several_benchmarks", "training")
@@ -25,7 +25,7 @@ def transfer_table(
 ) -> Table:
     """One row per backbone and benchmark on which heads were found, one column per benchmark that they ranked.
 
-    transfer: columns backbone, source, benchmark, count, value, as of ``headrank.heads.transfer``. A pair without a
+    transfer: columns backbone, source, benchmark, count, value, as from ``headrank.heads.transfer``. A pair without a
     value has a dash. Raises InputError for missing columns, and for a pair given twice.
     """
     require(transfer, ["backbone", "source", "benchmark", "count", "value"], "transfer")

@@ -105,8 +105,8 @@ def to_latex(table: Table) -> str:
     """A floating table with booktabs rules; a first column ``backbone`` becomes a heading above its groups,
     and a second one ``kind`` a heading above each group.
 
-    The widest of the layouts that fits is taken: one column of the page, both, both with upright headings. A table
-    longer than a page becomes several floats of one number, broken between backbones.
+    The most legible layout that fits is taken: one column of the page, both, both with upright headings. A table
+    longer than a page becomes several floats with the same number, broken between backbones.
     """
     if not re.fullmatch(r"[A-Za-z0-9:.-]+", table.label):
         raise InputError(
@@ -159,7 +159,7 @@ def _heading(cell: Cell, columns: int, font: str) -> str:
 
 
 def _pages(table: Table, layout: _Layout) -> list[list[tuple[tuple[Cell, ...], ...]]]:
-    """The groups of each float: as many backbones as fit a page, for a float cannot break."""
+    """The groups of each float: as many backbones as fit on a page, because a float cannot break."""
     pages: list[list[tuple[tuple[Cell, ...], ...]]] = [[]]
     free = _PAGE
     for _, same in itertools.groupby(table.groups, key=lambda group: group[0][0]):
@@ -195,16 +195,16 @@ class _Layout:
     environment: str
     size: str
     gap: float
-    character: float  # width of one in points, on the generous side
+    character: float  # width of one in points, rather too wide than too narrow
     room: float  # points
-    line: float  # from one to the next, points
+    line: float  # from one line to the next, points
     upright: bool = False
 
 
-# Height of a page without caption, headings and rules at both ends; a rule with the space around it; points.
+# Height of a page without caption, headings and rules at both ends; a rule with the space around it; both in points.
 _PAGE, _RULE = 540.0, 6.0
 
-# From the most legible to the tightest; room of a two-column page of letter or A4 paper.
+# From the most legible to the tightest; the room is that of a two-column page of letter or A4 paper.
 _LAYOUTS = (
     _Layout("table", r"\small", 5, 4.9, 235, 11),
     _Layout("table", r"\footnotesize", 4, 4.4, 235, 9.5),
@@ -250,5 +250,5 @@ def _latex_cell(cell: Cell) -> str:
     if not cell.mark:
         return text
     marks = "".join(_LATEX_MARKS.get(mark) or latex_escape(mark) for mark in cell.mark)
-    # No width: digits stay aligned under those of cells without a mark.
+    # The mark has no width, so that digits stay aligned with those of cells without a mark.
     return rf"{text}\rlap{{$^{{{marks}}}$}}"

@@ -1,4 +1,4 @@
-"""What is trained and how it is kept: LoRA up to the deepest chosen head, and the adapter's folder (R10)."""
+"""What is trained and how it is saved: LoRA up to the deepest chosen head, and the adapter's folder (R10)."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ QK = r"self_attn\.[qk]_proj"
 
 
 def target_modules(layers: Iterable[int], modules: str, first: int = 0) -> str:
-    """Regular expression of the projections that get LoRA; layers: those with chosen heads. None below ``first``.
+    """Regular expression for the projections that get LoRA; layers: those with chosen heads. None below ``first``.
 
-    ``all``: all seven projections below the deepest of them and q and k in it, since its values, output and MLP, and
-    everything above, never reach the read-out and would get no gradient. ``qk``: q and k up to it. ``chosen-qk``: q and
-    k of the given layers alone.
+    ``all``: all seven projections in the layers below the deepest of them, and only q and k in that one: its values,
+    output and MLP, and everything above, never reach the read-out and would get no gradient. ``qk``: q and k in all
+    layers up to the deepest. ``chosen-qk``: q and k of the given layers only.
     """
     chosen = sorted(set(layers))
     last = chosen[-1]
@@ -60,7 +60,7 @@ def attach_lora(backbone: Backbone, heads: HeadSet, settings: TrainingSettings) 
         raise InputError(f"{backbone.name}: cannot attach LoRA ({str(error).splitlines()[0]})") from error
     adapted = [name for name, _ in model.named_parameters() if "lora_" in name]
     for projection in ("q_proj", "k_proj"):
-        # peft is content with any match; without these two nothing that is read would be trained.
+        # peft accepts any match, but without these two nothing that is read out would be trained.
         if not any(f"layers.{heads.deepest}.self_attn.{projection}." in name for name in adapted):
             raise InputError(
                 f"{backbone.name}: cannot attach LoRA (no {projection} in layer {heads.deepest})"
@@ -70,11 +70,11 @@ def attach_lora(backbone: Backbone, heads: HeadSet, settings: TrainingSettings) 
 
 
 def fingerprint(backbone: str) -> str | None:
-    """SHA-256 over a local backbone's config.json and samples of its weights; None where it is no local file or folder.
+    """SHA-256 over a local backbone's config.json and samples of its weights; None if it is not a local file or folder.
 
-    Of each safetensors file the size and 64 evenly spaced pieces of 64 KiB are taken: it tells one base model from
-    another without reading gigabytes, and is no protection against tampering. Of a backbone from a GGUF file that
-    file's digest counts in place of the configuration, which may say more under another version of transformers.
+    From each safetensors file, the size and 64 evenly spaced pieces of 64 KiB are hashed: this distinguishes base
+    models without reading gigabytes, but does not protect against tampering. For a backbone from a GGUF file, the
+    digest of that file replaces the configuration, which may contain more under another version of transformers.
     """
     path = Path(checkpoint(backbone))
     if not (path / "config.json").is_file():
@@ -100,7 +100,8 @@ def save_adapter(
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         model.peft_config["default"].base_model_name_or_path = backbone.name
-        # Else peft looks for the base model's configuration, on the hub where the folder is not at hand.
+        # Unless save_embedding_layers is off, peft looks for the base model's configuration, on the hub if there is no
+        # such folder.
         model.save_pretrained(temporary, safe_serialization=True, save_embedding_layers=False)
         # peft's stub of a model card says nothing about this model.
         (temporary / "README.md").unlink(missing_ok=True)

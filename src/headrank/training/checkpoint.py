@@ -1,7 +1,8 @@
-"""Checkpoints of training: where it stands, so that a killed run goes on as if nothing had happened.
+"""Training checkpoints: the state of a run, so that a killed run resumes as if nothing had happened.
 
-A checkpoint is one safetensors file (tensors, and beside them JSON), written whole or not at all and read without
-running any code. It belongs to one configuration, data set, backbone and version of the code; any other is ignored.
+A checkpoint is one safetensors file (tensors, with JSON as its metadata), written completely or not at all and read
+without running any code. It belongs to one configuration, data set, backbone and version of the code; a checkpoint of
+any other is ignored.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Progress:
-    """Where training stands.
+    """How far training has got.
 
-    epoch: the one at hand, from 1. done: how many of its batches are behind us. order: state of the generator that
+    epoch: the current one, from 1. done: how many of its batches are finished. order: state of the generator that
     orders the lists, as it was when the epoch began. rows, costs: the curve and the steps' costs so far. saving:
     whether gradient checkpointing is on. mined: the pairs mined for this epoch, by list id.
     """
@@ -50,7 +51,7 @@ class Progress:
 class Checkpoint:
     """The checkpoint of one training run: everything that changes in it, and the file ``folder/training.safetensors``.
 
-    Without a folder nothing is saved and nothing found.
+    Without a folder nothing is saved or found.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Checkpoint:
         self.random = random
 
     def save(self, progress: Progress) -> None:
-        """Write the checkpoint; a failure is logged and costs the run nothing but this checkpoint."""
+        """Write the checkpoint; a failure is logged, and the run continues without this checkpoint."""
         if self.path is None:
             return
         tensors = {f"adapter.{name}": p.detach() for name, p in self.parameters.items()}
@@ -83,7 +84,7 @@ class Checkpoint:
         tensors |= {
             f"best.{name}": w for name, w in zip(self.parameters, self.best.weights or (), strict=False)
         }
-        # A safetensors file holds no two tensors over the same memory.
+        # A safetensors file cannot hold two tensors that share memory.
         tensors = {name: tensor.cpu().clone().contiguous() for name, tensor in tensors.items()}
         where = {k: v for k, v in vars(progress).items() if k != "mined"}
         schedule = {k: v for k, v in self.schedule.state_dict().items() if k != "lr_lambdas"}
@@ -102,7 +103,7 @@ class Checkpoint:
             logger.warning("step %d: no checkpoint written: %s", progress.step, error)
 
     def load(self) -> Progress | None:
-        """Put the run where its checkpoint stands; None, and a line in the log, where there is none that fits."""
+        """Restore the run from its checkpoint; None if there is none that fits (an unusable file is logged)."""
         if self.path is None or not self.path.exists():
             return None
         try:
@@ -112,16 +113,18 @@ class Checkpoint:
             text = meta["state"]
             intact = meta["sha256"] == _checksum(text, tensors)
         except (OSError, SafetensorError, KeyError) as error:
-            logger.warning("%s: unreadable, training begins anew (%s)", self.path, error)
+            logger.warning("%s: unreadable, training starts over (%s)", self.path, error)
             return None
         if not intact:
-            logger.warning("%s: damaged, training begins anew", self.path)
+            logger.warning("%s: damaged, training starts over", self.path)
             return None
         state = json.loads(text)
         other = [name for name, digest in self.owner.items() if state["owner"].get(name) != digest]
         if state["version"] != VERSION or other:
             names = ", ".join(other) or "version of the file"
-            logger.warning("%s: of another run (other %s), training begins anew", self.path, names)
+            logger.warning(
+                "%s: belongs to another run (different %s), training starts over", self.path, names
+            )
             return None
         return self._restore(state, tensors)
 
@@ -129,7 +132,7 @@ class Checkpoint:
         with torch.no_grad():
             for name, parameter in self.parameters.items():
                 parameter.copy_(tensors[f"adapter.{name}"])
-        # The factor is a function of the step: of the schedule itself only where it stands was kept.
+        # The learning-rate factor is a function of the step, so that only the schedule's position was saved.
         self.schedule.load_state_dict({**state["schedule"], "lr_lambdas": [None]})
         groups = self.optimiser.state_dict()["param_groups"]
         for group, rate in zip(groups, state["schedule"]["_last_lr"], strict=True):
@@ -162,7 +165,7 @@ def forget(folder: Path) -> None:
 
 
 def _checksum(text: str, tensors: Mapping[str, Tensor]) -> str:
-    """Of the JSON and all tensors: a flipped bit would otherwise load."""
+    """SHA-256 of the JSON and all tensors: without it, a file with a flipped bit would load."""
     digest = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         tensor = tensors[name]

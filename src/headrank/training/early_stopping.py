@@ -1,4 +1,4 @@
-"""Early stopping: the adapter as it was when the held-out queries liked it best, and when to wait no longer."""
+"""Early stopping: keep the adapter's best state on the held-out queries, and decide when to stop."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Best:
         self.weights: list[Tensor] = []
 
     def offer(self, row: dict[str, float], epoch: int) -> None:
-        """Remember the present weights if ``row`` is better than all before; of equals the earliest stays."""
+        """Remember the current weights if ``row`` is better than all before; among equals the earliest is kept."""
         if self.criterion == "none":
             return
         value = -row["loss"] if self.criterion == "loss" else row[self.criterion]
@@ -29,7 +29,7 @@ class Best:
             self.weights = [p.detach().clone() for p in self.parameters]
 
     def waited(self, epoch: int, patience: int | None) -> bool:
-        """Whether at the end of ``epoch`` the best one lies ``patience`` epochs back."""
+        """Whether, at the end of ``epoch``, the best one lies ``patience`` epochs back or more."""
         return patience is not None and self.epoch is not None and epoch - self.epoch >= patience
 
     def restore(self) -> None:

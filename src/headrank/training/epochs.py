@@ -1,4 +1,4 @@
-"""What a training run will read: the lists of each epoch, the held-out ones, and how often each comes."""
+"""What a training run will read: the lists of each epoch, the held-out ones, and how often each is read."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ class Schedule:
 
     @property
     def lists(self) -> tuple[Example, ...]:
-        """Every list that is read, as often as it stands in the plan."""
+        """Every list that is read, as often as it occurs in the plan."""
         return (*self.held, *(e for chosen in self.epochs for e in chosen))
 
     def order(self, epoch: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
-        """The places of an epoch's lists (epochs from 1), batch by batch, in random order."""
+        """The indices of an epoch's lists (epochs from 1), batch by batch, in random order."""
         # Batches of equal size, give or take one: a last batch of one list would be a step of pure noise.
         return np.array_split(rng.permutation(len(self.epochs[epoch - 1])), self.batches[epoch - 1])
 
     def reads(self, per_epoch: int) -> Counter[int]:
-        """How often each list is read where an epoch reads its own ``per_epoch`` times, by list id."""
+        """How often each list is read, by list id, if an epoch reads each of its own ``per_epoch`` times."""
         counts = Counter({e.list_id: len(self.epochs) + 1 for e in self.held})
         counts.update(e.list_id for chosen in self.epochs for e in chosen for _ in range(per_epoch))
         return counts
 
 
 def make_plan(examples: Sequence[Example], settings: Settings) -> Schedule:
-    """Each epoch sees its own samples of the lists: sample numbers modulo the samples there are.
+    """Each epoch sees its own samples of the lists: sample numbers modulo the number of samples.
 
-    Raises InputError where no query is left to train on, or none is held out that ``training.patience`` needs.
+    Raises InputError if no query is left to train on, or if ``training.patience`` is set and no query is held out.
     """
     t = settings.training
     trained, held = split_queries(examples, t.heldout_share, t.seed)

@@ -61,19 +61,18 @@ def train(
 ) -> TrainingResult:
     """Train a LoRA adapter.
 
-    Each epoch sees its own samples of the lists (sample numbers modulo the samples there are) in a seeded order.
-    The curve has one row per optimiser step (split ``train``) and one per epoch over the held-out queries
-    (``heldout``, from epoch 0 on, before training): step, epoch, split, loss, preference, regulariser,
-    pair_accuracy, ndcg (held-out lists alone), learning_rate, kept (the state that the adapter has in the end).
-    The steps have step, epoch, lists, tokens, seconds, peak_memory_mb (``headrank.training.memory.Meter``), which
-    differ from run to run. ``training.early_stopping`` keeps the best epoch, which may be none, and training ends
-    once it lies
+    Each epoch sees its own samples of the lists (sample numbers modulo the number of samples) in a seeded order. The
+    curve has one row per optimiser step (split ``train``) and one per epoch over the held-out queries (``heldout``,
+    from epoch 0 on, before training): step, epoch, split, loss, preference, regulariser, pair_accuracy, ndcg (held-out
+    lists only), learning_rate, kept (whether the adapter ends up in this state). The steps have step, epoch, lists,
+    tokens, seconds, peak_memory_mb (``headrank.training.memory.Meter``), which differ from run to run.
+    ``training.early_stopping`` keeps the best epoch, which may be none, and training ends once that epoch lies
     ``training.patience`` epochs back.
 
-    folder: where a checkpoint is kept, every ``training.checkpoint_every`` steps or ten minutes and at each epoch's
-    end, from which a run that was killed goes on; the caller removes it (``headrank.training.checkpoint.forget``)
-    when the results are written. Raises InputError at the first loss or gradient that is not finite, naming the step
-    and the lists, and for a list that does not fit the device's memory even with gradient checkpointing.
+    folder: where a checkpoint is saved every ``training.checkpoint_every`` steps or ten minutes and at each epoch's
+    end; a killed run resumes from it. The caller removes it (``headrank.training.checkpoint.forget``) when the results
+    are written. Raises InputError at the first loss or gradient that is not finite, naming the step and the lists, and
+    for a list that does not fit the device's memory even with gradient checkpointing.
     """
     t = settings.training
     _check(settings)
@@ -104,7 +103,7 @@ def _check(settings: Settings) -> None:
 
 
 class _Run:
-    """One training run: what it is made of, and where it stands (``now``)."""
+    """One training run: its parts, and how far it has got (``now``)."""
 
     def __init__(
         self,
@@ -128,7 +127,7 @@ class _Run:
         weight = next(backbone.model.parameters())
         if weight.dtype == torch.float16:
             logger.warning(
-                "float16 loses small gradients on their way down; bfloat16 and float32 do not (dtype)"
+                "float16 loses small gradients in the backward pass; bfloat16 and float32 do not (dtype)"
             )
         self.meter, random = Meter(weight.device), RandomState(weight.device)
         self.reads = plan.reads(2 if settings.pairs.remine == "epoch" else 1)
@@ -143,12 +142,12 @@ class _Run:
         self.saved = time.monotonic()
 
     def go(self) -> None:
-        """Train from where the checkpoint stands, or from the beginning."""
+        """Train from the checkpoint on, or from the beginning."""
         t, plan = self.settings.training, self.plan
         logger.info(self.lower.describe(plan.lists))
         logger.info(self.stepper.describe(plan.lists))
         found = self.checkpoint.load()
-        # Lists that are trained on, mined and held out all take their time.
+        # Training, mining and held-out evaluation all take time: the bar counts the lists of all three.
         with whole_job(sum(self.reads.values()), "training", "list") as bar:
             if found is not None:
                 self.now = found
@@ -165,14 +164,14 @@ class _Run:
             logger.info("stopped after epoch %d: epoch %s was the best", self.now.epoch - 1, self.best.epoch)
 
     def _read_so_far(self) -> int:
-        """The lists that were read up to the beginning of the epoch at hand, and those mined for it."""
+        """How many lists were read before the current epoch began, plus those mined for it."""
         before, held = self.plan.epochs[: self.now.epoch - 1], len(self.plan.held)
         mining = self.settings.pairs.remine == "epoch"
         trained = sum(map(len, before)) * (2 if mining else 1)
         return trained + held * (len(before) + 1) + len(self.now.mined)
 
     def _epoch(self, bar: Any) -> None:
-        """The epoch at hand, from the batch at hand on."""
+        """Run the current epoch, from the current batch on."""
         every, now = self.settings.training.checkpoint_every, self.now
         chosen = self._lists()
         now.order = dict(self.rng.bit_generator.state)
@@ -222,7 +221,7 @@ class _Run:
         self.best.offer(row, epoch)
 
     def _line(self) -> str:
-        """What the log says of the epoch that has ended."""
+        """The log line for the epoch that has ended."""
         now = self.now
         costs = [row for row in now.costs if row["epoch"] == now.epoch]
         losses = [row["loss"] for row in now.rows if row["epoch"] == now.epoch and row["split"] == "train"]
@@ -237,7 +236,7 @@ class _Run:
 
 
 def cosine_factor(step: int, total: int, warmup: float) -> float:
-    """Share of the learning rate at a step: linear warm-up, then half a cosine to zero."""
+    """Factor on the learning rate at a step: linear warm-up, then half a cosine down to zero."""
     ramp = max(1, round(warmup * total))
     if step < ramp:
         return (step + 1) / ramp

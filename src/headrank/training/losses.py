@@ -29,8 +29,8 @@ def group_contrastive_loss(scores: Tensor, grades: Tensor, settings: LossSetting
 def pointer_loss(scores: Tensor, grades: Tensor, settings: LossSettings) -> Tensor:
     """CompRank: cross entropy of the pointer distribution softmax(scores) and each relevant document in turn.
 
-    The distribution is over the whole list, unjudged documents included (arXiv 2606.11700, docs/methods.md).
-    With log attention as scores it is the attention itself.
+    The distribution is over the whole list, unjudged documents included (arXiv 2606.11700, docs/methods.md). If the
+    scores are log attention, this distribution is the attention itself.
     """
     positive = grades >= settings.relevant
     if not positive.any():
@@ -72,7 +72,7 @@ def regulariser(
         inside = scores[middle]
         if len(inside) < 2:
             return scores.sum() * 0
-        # The variance under the root keeps the gradient finite when all scores agree.
+        # The small constant under the root keeps the gradient finite when all scores are equal.
         std = (inside.var() + 1e-12).sqrt()
         return (settings.sigma - std).clamp(min=0) ** 2
     if settings.form == "entropy":
@@ -86,7 +86,7 @@ def regulariser(
 
 
 def pair_accuracy(scores: Tensor, pairs: Tensor) -> float:
-    """Share of pairs whose better document scores higher, on f itself (the DPO form may be met by inverted pairs)."""
+    """Share of pairs whose better document scores higher, by f itself (inverted pairs can satisfy the DPO form)."""
     if not len(pairs):
         return float("nan")
     return float((scores[pairs[:, 0]] > scores[pairs[:, 1]]).float().mean())

@@ -1,8 +1,8 @@
 """Hidden states below the first adapted layer: they never change in training, so they are computed once.
 
-Where LoRA sits on the chosen heads' layers alone (``training.modules: chosen-qk``), the states that enter the lowest of
-them are a function of the prompt. They are kept for the lists that are read more than once (held-out lists each epoch,
-training lists whose samples come round again), and a pass over such a list begins at that layer.
+If LoRA is attached only to the chosen heads' layers (``training.modules: chosen-qk``), the states that enter the lowest
+of these layers depend only on the prompt. They are kept for lists that are read more than once (held-out lists each
+epoch, training lists whose samples come round again), and a pass over such a list begins at that layer.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def first_adapted(model: Any) -> int:
 class LowerStates:
     """States that enter ``layer``, for lists that are read more than once: in memory up to a bound, then on disk.
 
-    uses: list id -> how often the run will read it. room: bytes of memory. Where nothing can be gained (no layer lies
-    below, no room is given, no list comes twice, or the model drops out units below) nothing is kept and every pass
-    begins at the bottom. folder: where states are laid that exceed the room, a temporary one if None. branches: of the
-    prompt, those that are read.
+    uses: list id -> how often the run will read it. room: bytes of memory. If nothing can be gained (there is no layer
+    below, no room is given, no list is read twice, or the model has dropout below), nothing is kept and every pass
+    begins at the first layer. folder: where states that exceed the room are stored; a temporary one if None. branches:
+    the branches of the prompt that are read.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class LowerStates:
         self._full = False
 
     def describe(self, examples: Iterable[Example]) -> str:
-        """One line for the log: what is kept, and why nothing is if nothing is."""
+        """One line for the log: what is kept, or why nothing is."""
         if self.reason:
             return f"every pass begins at the first layer: {self.reason}"
         parameter = next(self.backbone.model.parameters())
@@ -81,7 +81,7 @@ class LowerStates:
         )
 
     def entry(self, example: Example) -> LayerEntry | None:
-        """Where a pass over the example's prompt begins; None is the bottom."""
+        """Where a pass over the example's prompt begins; None: at the first layer."""
         key = example.list_id
         if self.left.get(key, 0) < 1:
             return None
@@ -105,14 +105,16 @@ class LowerStates:
             self._place = None
 
     def _against(self) -> str:
-        """Why nothing can be gained, if so."""
+        """Why nothing can be gained; empty if something can."""
         if not self.room:
             return "training.cache_gib is 0"
         if not self.layer:
             return "it is adapted too (training.modules)"
         if _drops_out(self.backbone):
             return f"the model has dropout of its own below layer {self.layer}"
-        return "" if self.left else f"no states that enter layer {self.layer}, the first adapted, serve twice"
+        return (
+            "" if self.left else f"no list needs the states at layer {self.layer}, the first adapted, twice"
+        )
 
     def _find(self, key: int) -> Tensor | None:
         if key in self._disk:
@@ -158,7 +160,7 @@ def _empty(folder: Path | None) -> Path:
 
 
 def _drops_out(backbone: Backbone) -> bool:
-    """Whether the model itself drops units in training: then its lower states are no function of the prompt."""
+    """Whether the model itself has dropout: then its lower states do not depend on the prompt alone."""
     config: Any = backbone.model.config
     values = {k: v for k, v in config.to_dict().items() if "dropout" in k or "pdrop" in k}
     return any(isinstance(v, int | float) and v > 0 for v in values.values())

@@ -21,7 +21,7 @@ class TooLarge(InputError):
 
 @contextmanager
 def fits(examples: Sequence[Example], saving: bool = False) -> Iterator[None]:
-    """Raises TooLarge, naming the longest of the lists of a pass, where the memory runs out.
+    """Raises TooLarge, naming the longest list of the pass, if memory runs out.
 
     saving: gradient checkpointing is on.
     """
@@ -39,7 +39,7 @@ def fits(examples: Sequence[Example], saving: bool = False) -> Iterator[None]:
 
 
 def passes(examples: Sequence[Example], tokens_per_pass: int) -> Iterator[list[Example]]:
-    """The lists, in order, by passes of at most so many tokens; a longer list has its own."""
+    """The lists, in order, grouped into passes of at most this many tokens; a longer list has its own pass."""
     part: list[Example] = []
     size = 0
     for example in examples:
@@ -60,7 +60,7 @@ def tokens(example: Example) -> int:
 class Meter:
     """Seconds, tokens and peak memory of each optimiser step.
 
-    Peak memory in MB (10^6 bytes): on a GPU what PyTorch had allocated at most during the step, on a CPU the highest
+    Peak memory in MB (10^6 bytes): on a GPU, the most that PyTorch had allocated during the step; on a CPU, the largest
     resident set of the process so far.
     """
 

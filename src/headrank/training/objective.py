@@ -1,4 +1,4 @@
-"""What training makes small: the scores of one list (R8), its loss, and both over held-out lists."""
+"""What training minimises: the scores of one list (R8), its loss, and both over held-out lists."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from headrank.training.lower_states import LowerStates
 from headrank.training.memory import fits, passes
 from headrank.training.pairs import mine_list
 
-# Tokens of a pass that holds whatever it is given.
+# Token budget of a pass that takes all prompts it is given.
 ALL = sys.maxsize
 
 
 def score_list(
     backbone: Backbone, heads: HeadSet, prompt: Prompt, settings: Settings, entry: LayerEntry | None = None
 ) -> Tensor:
-    """f of R8 by prompt position, (documents,), under the model as it is; differentiable."""
+    """f of R8 by prompt position, (documents,), under the current model; differentiable."""
     return next(score_lists(backbone, heads, [prompt], settings, [entry] if entry else None))
 
 
@@ -64,7 +64,7 @@ def score_examples(
     settings: Settings,
     lower: LowerStates | None = None,
 ) -> list[Tensor]:
-    """The scores of lists that share a pass; those whose lower states are known share another one."""
+    """The scores of lists that share a pass; lists whose lower states are known share a separate one."""
     entries = [lower.entry(example) if lower else None for example in examples]
     found: list[Tensor] = []
     for known, group in groupby(zip(examples, entries, strict=True), lambda pair: pair[1] is not None):
@@ -105,7 +105,7 @@ def remine(
     seed: Sequence[int],
     lower: LowerStates | None = None,
 ) -> list[Example]:
-    """The examples with pairs mined anew under the current model (R7's option)."""
+    """The examples with pairs mined again under the current model (R7's option)."""
     scored = _frozen_scores(backbone, heads, examples, settings, lower)
     each = counted(scored, len(examples), "mining", "list")
     return [with_pairs(example, scores, settings, seed) for example, scores in each]
@@ -128,8 +128,8 @@ def measure_heldout(
 ) -> dict[str, float]:
     """Mean loss, its parts, pair accuracy and nDCG@10 over held-out lists, without gradients or dropout.
 
-    nDCG takes the whole list, best score first (ties by prompt position), unjudged documents as irrelevant. Accuracy
-    on hard pairs alone would praise any change: most of them are inverted at the start.
+    nDCG ranks the whole list, best score first (ties by prompt position), and counts unjudged documents as irrelevant.
+    Accuracy on hard pairs alone would favour any change: most of these pairs are inverted at the start.
     """
     run, qrels, rows = {}, {}, []
     scored = _frozen_scores(backbone, heads, examples, settings, lower)
@@ -149,7 +149,7 @@ def _frozen_scores(
     settings: Settings,
     lower: LowerStates | None,
 ) -> Iterator[tuple[Example, Tensor]]:
-    """Each list with its scores under the model as it is, without dropout."""
+    """Each list with its scores under the current model, without dropout."""
     backbone.model.eval()
     for part in passes(examples, settings.training.tokens_per_pass):
         with fits(part):

@@ -26,7 +26,7 @@ def mine_list(
 
     grades: by position, -1 = unjudged, which never enters a pair. scores: f of R8, by position.
     ``adjacent-hard`` keeps the ``per_list`` pairs with the smallest margin f(better) - f(worse), inversions first; at
-    least ``middle_share`` of them, as far as there are any, have the worse document in the middle zone.
+    least ``middle_share`` of them, or as many as there are, have the worse document in the middle zone.
     ``adjacent`` draws from the same pairs at random, ``random`` from all pairs of unequal grade.
     """
     if settings.strategy == "random":

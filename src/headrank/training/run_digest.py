@@ -1,4 +1,4 @@
-"""Which training run a checkpoint belongs to: digests of everything that decides what comes out of it."""
+"""Which training run a checkpoint belongs to: digests of everything that determines its result."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from headrank.settings import Settings, to_mapping
 from headrank.training.adapter import fingerprint
 from headrank.training.examples import Example
 
-# How a run is carried out, not what comes out of it.
+# These settings change how a run is carried out, not its result.
 _NO_MATTER = ("checkpoint_every", "cache_gib", "activation_gib")
 
 
 def identity(
     backbone: Backbone, heads: HeadSet, examples: Sequence[Example], settings: Settings
 ) -> dict[str, str]:
-    """Digests of everything that a run's result depends on, by what it is."""
+    """Digests of everything that a run's result depends on, by name."""
     given = to_mapping(settings)
     given["training"] = {k: v for k, v in given["training"].items() if k not in _NO_MATTER}
     parameter = next(backbone.model.parameters())

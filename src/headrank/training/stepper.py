@@ -1,4 +1,4 @@
-"""One optimiser step over a few lists, and what is done when one of them does not fit the memory."""
+"""One optimiser step over a few lists, and what is done if one of them does not fit into memory."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from headrank.training.memory import RandomState, TooLarge, fits, passes, tokens
 from headrank.training.objective import list_loss, mean_row, score_examples, with_pairs
 
 logger = logging.getLogger(__name__)
-# Bytes of the heap that may lie free after a step.
+# Bytes of the heap that may stay free after a step; beyond this, free pages go back to the system.
 _FREE = 1 << 30
 
 
 class Stepper:
-    """Takes optimiser steps; ``saving`` tells whether every layer is computed again, as far as that saves memory."""
+    """Takes optimiser steps; ``saving``: whether every layer is recomputed, as far as that saves memory."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Stepper:
         return self.activations.describe(max(map(tokens, examples)))
 
     def save_memory(self) -> None:
-        """No activations are kept from here on."""
+        """Keep no activations from here on."""
         self.saving = True
         checkpoint_layers(self.backbone, self.activations.layers)
         if torch.cuda.is_available():
@@ -60,9 +60,9 @@ class Stepper:
     def step(self, batch: Sequence[Example], number: int) -> dict[str, float]:
         """One step; returns the batch's mean row of the curve.
 
-        A step that does not fit is repeated, with the same dropout: with one list a pass where passes held more, else
-        with gradient checkpointing; with that on, TooLarge is raised. Raises InputError for a loss or gradient that is
-        not finite.
+        A step that does not fit into memory is repeated with the same dropout: with one list per pass if passes held
+        more, otherwise with gradient checkpointing. If that is already on, TooLarge is raised. Raises InputError for a
+        loss or gradient that is not finite.
         """
         before = self.random.read()
         rows: list[dict[str, float]] = []
@@ -72,9 +72,9 @@ class Stepper:
             except TooLarge as error:
                 if self.saving and not self.tokens_per_pass:
                     raise
-                way = "one list a pass" if self.tokens_per_pass else "gradient checkpointing"
-                logger.warning("step %d is repeated with %s, on from here: %s", number, way, error)
-            # Behind the handler, where nothing holds the tensors of the failed pass any longer.
+                way = "one list per pass" if self.tokens_per_pass else "gradient checkpointing"
+                logger.warning("step %d is repeated with %s, used from here on: %s", number, way, error)
+            # Outside the handler, where nothing holds the tensors of the failed pass any more.
             if not rows:
                 self._save_more()
                 self.random.write(before)
@@ -83,7 +83,7 @@ class Stepper:
             lists = ", ".join(str(e.list_id) for e in batch)
             raise InputError(f"training: the gradient is not finite at step {number}, lists {lists}")
         self.optimiser.step()
-        # Once a step: the next one maps at once what it needs of these pages.
+        # Only once per step: the next step maps the pages that it needs again.
         give_back(_FREE)
         return mean_row(rows)
 
@@ -97,8 +97,9 @@ class Stepper:
 
     def _backward(self, batch: Sequence[Example], number: int) -> list[dict[str, float]]:
         """The gradient of the batch's mean loss, pass by pass."""
-        # Kept from step to step: gradients laid down during the way back would each take a piece of the room that a
-        # larger tensor has left, so that the next one like that needs new memory (a gigabyte for 20 wide layers).
+        # Gradients are kept from step to step: if allocated during the backward pass, each would take a piece of the
+        # space that a larger tensor has left, so that the next tensor of that size would need new memory (a gigabyte
+        # for 20 wide layers).
         for parameter in self.parameters:
             parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.zero_()
         rows = []

@@ -1,1 +1,1 @@
-"""What the Snakefiles ask: the configuration checked and completed, and all that is worked out of it."""
+"""What the Snakefiles use: the configuration, checked and completed, and all that is derived from it."""

@@ -1,4 +1,4 @@
-"""The tables and figures of a study: which it has something for, and what they are made of."""
+"""The tables and figures of a study: which of them it has data for, and what they are made from."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ TIMED = (
 
 
 class Artefacts:
-    """Of one study."""
+    """The tables and figures of one study."""
 
     def __init__(self, study: Study, cells: Cells) -> None:
         self.study = study
         self.cells = cells
 
     def frames(self, files: Mapping[str, str]) -> dict[str, list[str]]:
-        """Argument -> metrics files, where one name may stand for a file per backbone."""
+        """Argument -> metrics files; one name may stand for a file per backbone or shape."""
         backbones, shapes = self.study.backbones, self.study.config["bench"]["backbones"]
         found = {}
         for argument, name in files.items():
@@ -52,21 +52,21 @@ class Artefacts:
         return found
 
     def paper(self) -> list[str]:
-        """Every table and figure of the study; those of the machine's speed are asked for by themselves."""
+        """Every table and figure of the study, except those of the machine's speed, which have their own target."""
         return self._files({name for name, there in self.there.items() if there} - {"bench"})
 
     def evidence(self) -> list[str]:
-        """What says where the tables and figures come from, and that no file has changed since."""
+        """The files that record where tables and figures come from, and with which changed files can be found."""
         results = self.study.results
         sidecars = [f"{run}.yaml" for run in self.cells.all_runs()]
         return [f"{results}provenance.json", f"{results}manifest.sha256", *sidecars]
 
     def bench(self) -> list[str]:
-        """What the measurement of speed is shown in."""
+        """The tables and figures of the speed measurement."""
         return self._files({"bench", "growth"} if self.there["growth"] else {"bench"}, "bench")
 
     def _files(self, there: AbstractSet[str], needed: str = "") -> list[str]:
-        """Files of all that needs no more than what is there, and of that only what needs ``needed``."""
+        """Files of all tables and figures whose needs are in ``there``; with ``needed``, of those that need it only."""
         kinds = (("tables", TABLES, ("csv", "tex", "md")), ("figures", FIGURES, ("pdf", "png")))
         return [
             f"{self.study.results}{folder}/{name}.{ending}"
@@ -78,31 +78,31 @@ class Artefacts:
 
     @cached_property
     def there(self) -> dict[str, bool]:
-        """What tables and figures may need of a study (``NEEDS``): whether this one has it."""
+        """What tables and figures may need of a study (``NEEDS``), and whether this one has it."""
         study, config = self.study, self.study.config
         return {
-            # Of the machine, not of the study.
+            # It depends on the machine, not on the study.
             "bench": True,
             "growth": bool(config["bench"]["growth"]),
             "training": study.trains,
             "head_sets": bool(self.cells.criteria),
             "clock": bool(config["clock"]["queries"]),
             **{scope: scope in self.cells.scopes for scope in ("ablation", "seeds", "fused", "queries")},
-            # On one benchmark alone there is nowhere to go.
+            # With a single benchmark there is none to transfer to.
             "several_benchmarks": len(study.common) > 1,
-            # One criterion alone overlaps with nothing.
+            # A single criterion overlaps with nothing.
             "several_criteria": len(self.cells.criteria) > 1,
             "routes": study.routed,
             "written_answers": bool({*WRITING} & {*study.generative}),
         }
 
     def options(self, one: Shown) -> dict[str, Any]:
-        """What the function of a table or figure is told beside its frames."""
+        """The arguments of a table's or figure's function besides its frames."""
         return {argument: self.told[what] for argument, what in one.options.items()}
 
     @cached_property
     def told(self) -> dict[str, Any]:
-        """What tables and figures may be told of a study (``OPTIONS``)."""
+        """What tables and figures may ask about a study (``OPTIONS``)."""
         study, config = self.study, self.study.config
         averages = study.averages
         seeds = (config["headrank"]["training"]["seed"], *config["seeds"])
@@ -113,16 +113,16 @@ class Artefacts:
             "alpha": config["evaluation"]["alpha"],
             "fusion": config["evaluation"]["fusion"],
             "backbones": study.backbones,
-            # As many as have room in one figure.
+            # As many as fit into one figure.
             "first_backbones": study.backbones[:4],
             "panel": study.panel,
-            # What all backbones rank.
+            # The benchmarks that all backbones rank.
             "common": study.common,
             "averages": averages,
             "average_names": list(averages),
-            # What HeadRank is compared with its rivals on.
+            # The panels on which HeadRank is compared with its rivals.
             "compared_panels": [*averages, *(["mean"] if len(study.common) > 1 else study.common)],
-            # Whose effectiveness stands beside seconds.
+            # The benchmarks whose effectiveness is shown against seconds.
             "clocked": averages.get(config["clock"]["average"], study.common),
             "criteria": self.cells.criteria,
             "seeds": dict(zip(("headrank", *study.seeded), seeds, strict=True)),

@@ -1,6 +1,6 @@
 """Which adapters one job of selection, mining, training or ranking serves: one, or ``adapters_per_job`` of them.
 
-With more than one, the lists of all pools are read by one job too.
+With more than one, a single job also reads the lists of all pools.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ T = TypeVar("T")
 class Batch:
     """The adapters, or the pools, of one job.
 
-    names: theirs; a wildcard stands for the one that a job of its own has. key: the wildcard that stands for them in a
-    path. number: that of the batch's rules, from 1; None where one rule has all.
+    names: their names; where each has a job of its own, a wildcard in braces. key: the wildcard that stands for them in
+    a path. number: that of the batch's rules, from 1; None where one rule serves all.
     """
 
     names: tuple[str, ...]
@@ -37,25 +37,25 @@ class Batch:
         return f"{first}-and-{len(others)}-more" if others else first
 
     def files(self, pattern: str) -> list[str]:
-        """The pattern's file of each of the batch; other wildcards stay."""
+        """The pattern's file for each name of the batch; other wildcards stay."""
         return [pattern.replace(f"{{{self.key}}}", name) for name in self.names]
 
     def served(self, wildcards: Mapping[str, str]) -> list[str]:
-        """Whom a job serves."""
+        """The names that a job serves."""
         return [name.format(**wildcards) for name in self.names]
 
     def each(self, function: Callable[[str, str], T]) -> Callable[[Mapping[str, str]], dict[str, T]]:
-        """A function of a job's wildcards: name -> what ``function`` says of the backbone and it."""
+        """A function of a job's wildcards that gives name -> ``function`` of the backbone and that name."""
         return lambda wildcards: {
             name: function(wildcards["backbone"], name) for name in self.served(wildcards)
         }
 
 
 def batches(study: Study) -> list[Batch]:
-    """The study's adapters, dealt out to jobs.
+    """The study's adapters, divided among jobs.
 
-    All backbones have the first kind, one alone the second, and the third is made only when it is asked for by name.
-    New ones come last and leave most jobs as they are.
+    There are three kinds: those of all backbones, those of the ablation's backbone only, and those that are made only
+    when they are requested by name. New adapters come last, so that most jobs stay as they are.
     """
     config = study.config
     each: int = config["adapters_per_job"]

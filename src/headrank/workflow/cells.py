@@ -10,26 +10,26 @@ from headrank.workflow.settings import headrank_of
 from headrank.workflow.study import Study
 
 Cell = tuple[str, str, str]
-# Metrics files that cover all backbones; the others are the ablation's.
+# Metrics files that cover all backbones; the others cover the ablation's.
 _EVERYWHERE = ("main", "seeds", "fused")
-# Methods that the controls of head choice are drawn beside.
+# Methods that the controls of head choice are compared with.
 _REFERENCES = ("headrank-untrained", "core", "qrhead", "icr")
 
 
 class Cells:
-    """scope: the name of a metrics file."""
+    """The cells of one study. scope: the name of a metrics file."""
 
     def __init__(self, study: Study) -> None:
         self.study = study
         config = study.config
-        # On part of its queries a generative method cannot be compared: its answers and costs are shown.
+        # A generative method that ran on part of the queries cannot be compared; only its answers and costs are shown.
         given = config["generative"]
         self.whole: list[str] = study.panel if given["queries"] is None else given["whole"]
         # Adapters of the main table.
         self.adapters: list[str] = [*config["trained_baselines"], "headrank"] if study.trains else []
         compared = [*study.frozen, *self.adapters, *(study.generative if self.whole else [])]
         pair = ["headrank-untrained", "headrank"]
-        # What each metrics file covers, beside the first stage.
+        # What each metrics file covers, besides the first stage.
         self.methods: dict[str, list[str]] = {
             "main": compared,
             "ablation": [*pair, *config["ablation"]["variants"]],
@@ -90,7 +90,7 @@ class Cells:
 
     @cached_property
     def criteria(self) -> list[str]:
-        """Head sets by those who chose them."""
+        """Head sets, named after the methods that chose them."""
         return [
             *self.study.detected,
             *(["routehead"] if self.study.routed else []),
@@ -142,7 +142,7 @@ class Cells:
         return [pair for pair in dict.fromkeys(pairs) if set(pair) <= {*main, "bm25"}]
 
     def fusion(self, scope: str) -> int | None:
-        """The constant by which runs are fused with the first stage before they are evaluated; None for not at all."""
+        """The constant by which runs are fused with the first stage before they are evaluated; None if they are not."""
         constant: int | None = self.study.config["evaluation"]["fusion"]
         return constant if scope == "fused" else None
 
@@ -153,11 +153,11 @@ class Cells:
         return self.rankings(self.of(scope))
 
     def runs_of(self, scope: str) -> list[str]:
-        """The same as TREC runs."""
+        """The same, as TREC runs."""
         return self.runs(self.of(scope))
 
     def tested(self, scope: str) -> str:
-        """The metrics that a family of tests is made on."""
+        """The metrics file that a family of tests uses."""
         return f"{self.study.results}metrics/{'main' if scope == 'rivals' else scope}.parquet"
 
     def adapter_files(self, backbone: str) -> list[str]:
@@ -197,7 +197,7 @@ class Cells:
         ]
 
     def claimed(self) -> dict[str, list[str]]:
-        """Rankings before and after training, of which the claims compare the middle zones."""
+        """Rankings before and after training, whose middle zones the claims compare, and RankGPT's answers."""
         places = [f"{self.study.results}runs/{b}/{d}" for b, d in self.places]
         return {
             "trained": [f"{place}/headrank.parquet" for place in places],

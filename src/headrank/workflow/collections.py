@@ -22,12 +22,12 @@ class Collections:
 
     @property
     def pools(self) -> dict[str, list[str]]:
-        """Sets of queries with judgements: the one that trains, and one that only detects heads."""
+        """Sets of queries with judgements: one for training, and one only for detecting heads."""
         return {"training": self.config["train_on"], "detection": self.config["detect_on"]}
 
     @cached_property
     def used(self) -> list[str]:
-        """Collections that anything is done with."""
+        """Collections that the study uses."""
         return list(
             dict.fromkeys([*self.config["train_on"], *self.config["detect_on"], *self.config["panel"]])
         )
@@ -42,7 +42,7 @@ class Collections:
         }
 
     def staged(self, *stages: str) -> list[str]:
-        """Collections whose candidates come from one of these."""
+        """Collections whose candidates come from one of these stages."""
         return [name for name, stage in self.first_stages.items() if stage in stages]
 
     def of(self, source: str) -> list[str]:
@@ -73,7 +73,7 @@ class Collections:
         return [str(Path(self.data, spec["path"], spec["run"]))] if spec["run"] else []
 
     def fetched(self, collection: str | None) -> list[str]:
-        """What ir_datasets had to download of a collection; nothing after it needs a network."""
+        """The file that exists once ir_datasets has downloaded a collection; no later job needs a network."""
         downloaded = collection and self.config["collections"][collection]["source"] == "ir_datasets"
         return [f"{self.results}collections/{collection}/source.json"] if downloaded else []
 
@@ -83,7 +83,7 @@ class Collections:
         return other
 
     def index_of(self, collection: str) -> str | None:
-        """The index that a collection is searched in: its own, or that of the one that has the same documents.
+        """The index that a collection is searched in: its own, or that of the collection that has the same documents.
 
         None where its candidates come from elsewhere.
         """
@@ -96,12 +96,12 @@ class Collections:
         return [f"{self.results}collections/{collection}/qrels.trec"] if self.teaches(collection) else []
 
     def documents(self, collection: str) -> int:
-        """How many documents the configuration says that there are; 0 where it says nothing."""
+        """How many documents the collection has according to the configuration; 0 where it does not say."""
         count: int | None = self.config["collections"][collection]["documents"]
         return count or 0
 
     def first_stage_depth(self, collection: str) -> int:
-        """How many candidates are kept: those to be ranked, and of training queries those that lists draw from."""
+        """How many candidates are kept: those to be ranked, and for training queries those that lists draw from."""
         depth: int = self.config["headrank"]["candidates"]["depth"]
         return max(depth, self.config["headrank"]["lists"]["pool"]) if self.teaches(collection) else depth
 
@@ -118,7 +118,7 @@ class Collections:
 
     @property
     def encoding(self) -> dict[str, Any]:
-        """How it encodes."""
+        """The encoder's settings."""
         return {key: self.config["first_stage"][key] for key in _ENCODING}
 
 

@@ -1,6 +1,6 @@
-"""A study's configuration: read without repeated keys, checked against the schema, its defaults filled in.
+"""A study's configuration: checked for repeated keys and against the schema, with its defaults filled in.
 
-Whatever is wrong is an ``InputError`` of one line that names the key and, where one can be guessed, the right word.
+Every fault is an ``InputError`` of one line that names the key and, if it can be guessed, the right word.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from headrank.workflow.names import faults_of_names
 from headrank.workflow.places import faults_of_places
 
 Config = dict[str, Any]
-# What a study compares with that does not say: the first of these that it has.
+# The baseline of a study that names none: the first of these that it has.
 BASELINES = ("core", FIRST_STAGE)
 Schema = Mapping[str, Any]
 
@@ -38,13 +38,13 @@ def complete(config: Config, files: Sequence[str | Path], schema: Schema) -> Non
 
 
 def check_places(config: Mapping[str, Any], data: str) -> None:
-    """Refuse local files that are not where they should be, before anything runs. data: where they lie."""
+    """Raise InputError if local files are not where they should be. data: the folder that they are in."""
     for fault in faults_of_places(config, data):
         raise InputError(fault)
 
 
 def _check_repeated(node: yaml.Node | None, place: str = "") -> None:
-    """Refuse a key that stands twice in one mapping: YAML would silently take the last."""
+    """Refuse a key that occurs twice in one mapping: YAML would silently take the last."""
     pairs = node.value if isinstance(node, yaml.MappingNode) else []
     for key, value in pairs:
         if sum(other.value == key.value for other, _ in pairs) > 1:
@@ -54,7 +54,7 @@ def _check_repeated(node: yaml.Node | None, place: str = "") -> None:
 
 
 def _check_keys(config: Config, schema: Schema) -> None:
-    """Refuse what the schema does not allow; of several faults an unknown key, or else the first, is named."""
+    """Refuse what the schema does not allow; of several faults, an unknown key is named, or else the first."""
     errors = list(jsonschema.Draft202012Validator(schema).iter_errors(config))
     unknown = [error for error in errors if error.validator == "additionalProperties"]
     for error in [*unknown, *errors]:
@@ -73,7 +73,7 @@ def _resolved(schema: Schema, definitions: Schema) -> Schema:
 
 
 def _fill_defaults(schema: Schema, part: Config, definitions: Schema) -> None:
-    """Put the schema's defaults in place of keys left out, where it does not say that none are filled in."""
+    """Fill in the schema's defaults for missing keys, except where the schema says that there are none."""
     if schema.get("type") != "object" or "no defaults" in schema.get("$comment", ""):
         return
     for key, own in schema.get("properties", {}).items():

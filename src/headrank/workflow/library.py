@@ -1,12 +1,12 @@
 """Which files of the library decide what a script writes.
 
-What the table of methods describes is loaded when a method is built, and a job builds some of them only: those decide
-with all that they load, and the others not at all. Where no methods are named, all descriptions decide (a table shows
-their titles), but not what they would load. Metrics, too, are loaded by their names: those that a
-file names (``"ndcg@10"``) decide, beside what the rule says that it loads.
+The code of a method in the table of methods is loaded when the method is built, and a job builds only some methods:
+their files count, with all that they load, and those of other methods do not. Where no methods are named, all
+descriptions count (a table shows their titles), but not the code that they would load. Metrics, too, are loaded by
+name: those that a file names (``"ndcg@10"``) count, besides the modules that the rule says it loads.
 
-A rule has their digest as a parameter, so that a change in one of them reruns the rule, and a new date or another place
-of the same files does not.
+A rule has the digest of these files as a parameter. So a change in one of them reruns the rule, but a new date or
+location of the same files does not.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def library_digest(
 ) -> str:
     """One digest of the names and contents of all files of the library that a script loads.
 
-    methods: those that it builds, or whose criteria choose heads in it. loads: modules that it loads by their names.
+    methods: those that it builds, or whose criteria choose heads in it. loads: modules that it loads by name.
     """
     files = library_files(Path(script), None if methods is None else tuple(methods), tuple(loads))
     lines = [f"{file.relative_to(ROOT).as_posix()} {_digest(file)}" for file in files]
@@ -45,9 +45,9 @@ def library_digest(
 def library_files(
     script: Path, methods: tuple[str, ...] | None = None, loads: tuple[str, ...] = ()
 ) -> tuple[Path, ...]:
-    """The files that a script loads, itself apart, wherever it loads them from; sorted.
+    """The library's files that a script loads at any point, without the script itself; sorted.
 
-    methods: that it builds. loads: modules that it loads by their names.
+    methods: those that it builds. loads: modules that it loads by name.
     """
     named = list(map(_file_of, loads))
     found = {*named, *_loaded([script, *named], built=False)}
@@ -62,7 +62,7 @@ def library_files(
 def _loaded(files: Iterable[Path], built: bool) -> set[Path]:
     """The library's files that these files load, directly or not.
 
-    built: with what a method's description loads when the method is built.
+    built: including what a method's description loads when the method is built.
     """
     found: set[Path] = set()
     todo = list(files)
@@ -70,13 +70,13 @@ def _loaded(files: Iterable[Path], built: bool) -> set[Path]:
         file = todo.pop()
         for name in _imported(file, built or file.parent != ENTRIES):
             parts = name.split(".")
-            # A package's own file is run before its modules; what a module defines has no file.
+            # A package's own file is run before its modules; a name that a module defines has no file.
             for place in (ROOT.joinpath(*parts[: i + 1]) for i in range(len(parts))):
                 for file in (place.with_suffix(".py"), place / "__init__.py"):
                     if file.is_file() and file not in found:
                         found.add(file)
                         todo.append(file)
-            # What a package has in C is compiled at its installation.
+            # A package's C sources count too: they are compiled at its installation.
             found.update(_sources_in_c(ROOT.joinpath(*parts)))
     return found
 
@@ -87,9 +87,9 @@ def _file_of(module: str) -> Path:
 
 @cache
 def _imported(path: Path, when_called: bool) -> frozenset[str]:
-    """Names of the library's modules that a Python file imports, but not for type checking.
+    """Names of the library's modules that a Python file imports, except for type checking.
 
-    when_called: within functions too.
+    when_called: including imports within functions.
     """
     todo: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     names: set[str] = set()

@@ -25,26 +25,27 @@ from headrank.methods.table import ASKED, FROZEN
 from headrank.workflow.settings import samples, settings_of
 from headrank.workflow.study import Study
 
-# Where nothing is known of a model: more than any job of a 4B model has taken.
+# Where nothing is known about a model: more than any job of a 4B model has taken.
 UNKNOWN_MB, UNKNOWN_MINUTES = 48000, 1440
-# What Python, its libraries and a benchmark's texts take; how long a job starts; what an estimate may be off by.
+# What Python, its libraries and a benchmark's texts take; how long a job takes to start; the factor by which an
+# estimate may be off.
 BASE_MB, START_MINUTES, MARGIN = 2000, 15, 2
-# Words of a passage: of most benchmarks the mean is below this, and fewer passages are longer than the second.
+# Words per passage: the mean of most benchmarks is below the first number, and fewer passages exceed the second.
 MEAN_WORDS, LONG_WORDS = 100, 150
 TOKENS_PER_WORD, BESIDE_PASSAGES = 1.4, 200
-# Trillions of operations a second: a third of an A100's data sheet, and a processor of a few cores.
+# Trillions of operations a second: a processor of a few cores, and a third of an A100's data sheet.
 TFLOPS = {"cpu": 0.2, "gpu": 100}
-# Masses are there in parts and together before they are written; a passage's row in a table, with its names.
+# Masses are held both in parts and joined before they are written; bytes of a passage's row in a table, with names.
 COPIES, ROW_BYTES = 2.5, 200
 PLANTED_MB, PLANTED_MINUTES = 2000, 240
-# Stages of generative references, whose prompts are other ones.
+# Stages of generative references, which have other prompts.
 ASKING = ("generate", "judge")
-# Judged queries of a benchmark where nobody has counted them: those of a middling one.
+# Judged queries of a benchmark whose configuration does not say how many: a middling number.
 QUERIES = 1000
 
 
 class Limits:
-    """Of a study's jobs. A job serves some adapters or pools (``names``), or none that it knows of."""
+    """Limits of a study's jobs. A job serves some adapters or pools (``names``), or none in particular."""
 
     def __init__(self, study: Study) -> None:
         self.study = study
@@ -57,7 +58,7 @@ class Limits:
         self.gpu = config["device"] != "cpu"
 
     def minutes(self, stage: str, backbone: str, names: Iterable[str] = ()) -> int:
-        """``runtime`` of a first try: the time of each adapter or pool that the job serves."""
+        """``runtime`` of a first try: the total time of the adapters or pools that the job serves."""
         model = self._model(stage, backbone)
         served = list(names) or [""]
         if self._built(model):
@@ -118,21 +119,21 @@ class Limits:
         try:
             return Shape.of(json.loads(file.read_text(encoding="utf-8")))
         except (KeyError, TypeError, ValueError):
-            # Whoever loads the model says what is wrong with it.
+            # The job that loads the model reports what is wrong with it.
             return None
 
     def _model(self, stage: str, backbone: str) -> str:
         return self.study.reranker_of(backbone) if stage == "judge" else backbone
 
     def _built(self, model: str) -> bool:
-        """Whether the study builds the model itself, which is small then."""
+        """Whether the study builds the model itself; such models are small."""
         return self.study.models.specs[model]["source"] in ("planted", "realtext")
 
     def _queries(self, collections: Iterable[str]) -> int:
         return sum(self.study.config["collections"][name]["judged"] or QUERIES for name in collections)
 
     def _prompt_tokens(self, words: int, passages: int) -> float:
-        """Tokens of a prompt of so many passages, each of so many words at most."""
+        """Tokens of a prompt of ``passages`` passages, each of at most ``words`` words."""
         words = min(words, self.study.config["headrank"]["prompt"]["truncate_words"])
         return passages * words * TOKENS_PER_WORD + BESIDE_PASSAGES
 
@@ -154,7 +155,7 @@ class Limits:
                 self._queries(study.collections.pools["training"]) * chosen["lists"]["per_query_per_epoch"]
             )
             return predict.TRAINING_PASSES * float(lists * chosen["training"]["epochs"])
-        # One for all that share a pass, one for each method in its authors' form.
+        # One for all methods that share a pass, and one for each method in its authors' form.
         each = (
             1 + sum(isinstance(FROZEN[method], Released) for method in study.frozen)
             if stage == "frozen"
@@ -164,14 +165,14 @@ class Limits:
         return self._queries(whole) * each
 
     def _reading_seconds(self, stage: str, shape: Shape, backbone: str, name: str) -> float:
-        """Time in which all shards of a job read their prompts, as if all layers ran."""
+        """Time that all shards of a job take to read their prompts, as if all layers ran."""
         tokens = self._prompt_tokens(MEAN_WORDS, self._passages(stage))
-        # One layer more than there are: the last of a pass is not run to its end.
+        # One layer more than there are, because the last layer of a pass is not run to its end.
         each = predict.pass_seconds(shape, shape.layers + 1, tokens, self.rates)
         return self._passes(stage, backbone, name) * each
 
     def _asking_seconds(self, stage: str, shape: Shape, backbone: str) -> float:
-        """Time in which all shards of a job of generative references ask their questions."""
+        """Time that all shards of a job of generative references take to ask their questions."""
         study = self.study
         most = {name: math.inf if count is None else count for name, count in study.asked(backbone).items()}
         queries = sum(min(most[name], self._queries([name])) for name in study.panel)
@@ -192,7 +193,7 @@ class Limits:
         tokens = self._prompt_tokens(LONG_WORDS, self._passages(stage))
         if stage == "train":
             if self.gpu:
-                # Then it is in the GPU's memory, and what does not fit there is computed again on the way back.
+                # It is in the GPU's memory then; what does not fit there is recomputed in the backward pass.
                 return 0
             chosen: dict[str, Any] = settings_of(self.study, ("training",), backbone, name)["training"]
             longest = max(tokens, chosen["tokens_per_pass"])
@@ -219,7 +220,7 @@ class Limits:
 
 @cache
 def _gguf(file: str) -> Shape | None:
-    """The sizes of the model in a file; None where it is not there, or is no such file, which unpacking will say."""
+    """The sizes of the model in a file; None if it is missing or not a GGUF file, which unpacking will report."""
     try:
         return gguf_shape(file)
     except InputError:

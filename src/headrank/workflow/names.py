@@ -34,7 +34,7 @@ def faults_of_names(config: Config) -> Iterator[str]:
 
 
 def _undefined(config: Config) -> Iterator[str]:
-    """Names that refer to a part of the configuration which does not have them."""
+    """Names that the part of the configuration to which they refer does not have."""
     backbones = config["backbones"]
     uses = [("train_on", config["train_on"], "collections")]
     uses += [("detect_on", config["detect_on"], "collections"), ("panel", config["panel"], "collections")]
@@ -59,7 +59,7 @@ def _undefined(config: Config) -> Iterator[str]:
 _CLOCK = (("average", "averages"), ("benchmark", "panel"))
 
 
-# What trained ones but HeadRank are called is a study's business.
+# Each study chooses its own names for trained methods other than HeadRank.
 _KNOWN = [name for name, entry in METHODS.items() if name == TRAINED or not isinstance(entry, Trained)]
 
 
@@ -69,10 +69,10 @@ def _methods(config: Config) -> Iterator[str]:
             yield f"clock.leave_out: {name!r} is not among the methods; {suggestion(name, _KNOWN)}"
     trained = [key for key in ("trained_baselines", "variants", "seeds") if config[key]]
     if UNTRAINED not in config["methods"] and trained:
-        yield f"methods: {UNTRAINED!r} is missing, with which training is compared; add it, or drop {trained[0]}"
+        yield f"methods: {UNTRAINED!r} is missing, but training is compared with it; add it, or drop {trained[0]}"
     choosing = [name for name in config["methods"] if FROZEN[name].head_set or FROZEN[name].routed]
     if choosing and not config["train_on"]:
-        yield f"train_on: no collections, on which {choosing[0]} chooses heads; name some, or drop the method"
+        yield f"train_on: names no collections, but {choosing[0]} chooses heads on them; name some, or drop the method"
     for name in config["methods"]:
         if FROZEN[name].pool == "detection" and not config["detect_on"]:
             yield f"methods: {name!r} needs collections to detect its heads on; set detect_on"
@@ -92,7 +92,7 @@ def _models(config: Config) -> Iterator[str]:
 
 
 def _first_stage(config: Config) -> Iterator[str]:
-    """Candidates that cannot come from where the configuration says."""
+    """First stages that cannot give the candidates that the configuration asks of them."""
     stage, encoders = config["first_stage"], config["encoders"]
     if stage["encoder"] is not None and stage["encoder"] not in encoders:
         yield (
@@ -142,7 +142,7 @@ def _variants(config: Config) -> Iterator[str]:
         yield f"seeds: {own} is HeadRank's own, headrank.training.seed; drop it"
     for name in config["ablation"]["queries"]:
         if not config["variants"][name].get("training", {}).get("queries"):
-            yield f"ablation.queries: {name!r} does not say on how many; set variants.{name}.training.queries"
+            yield f"ablation.queries: {name!r} does not say how many it uses; set variants.{name}.training.queries"
 
 
 def _columns(config: Config) -> Iterator[str]:

@@ -29,7 +29,7 @@ def faults_of_places(config: Mapping[str, Any], data: str) -> Iterator[str]:
                 yield f"{section}.{name}.{key}: no {place}; {remedy}"
     for section in MODEL_SECTIONS:
         for name, spec in config[section].items():
-            # What neither lies here nor can be fetched.
+            # Without an id on the hub, the file must be on this machine.
             if spec["source"] == "gguf" and not spec["id"]:
                 file = spec["file"]
                 if find_gguf(file, config["models"]) is None:

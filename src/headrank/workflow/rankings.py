@@ -1,4 +1,4 @@
-"""What jobs that rank read and write for one backbone, which stays a wildcard."""
+"""What ranking jobs read and write for one backbone, which stays a wildcard."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Files = dict[str, list[str]]
 
 
 class Rankings:
-    """Of one study: a file for every benchmark, and each of the methods at hand."""
+    """Files of one study: one for every benchmark and, for rankings, every method."""
 
     def __init__(self, study: Study) -> None:
         self.study = study
 
     @property
     def benchmarks(self) -> Files:
-        """What all of them read."""
+        """What all ranking jobs read."""
         place, panel = f"{self.study.results}collections", self.study.panel
         return {
             "queries": [f"{place}/{d}/queries.jsonl" for d in panel],
@@ -28,7 +28,7 @@ class Rankings:
 
     @property
     def features(self) -> Files:
-        """What a pool's lists are read into."""
+        """The file of features that are read from a pool's lists."""
         return {"features": [f"{self.study.results}features/{{backbone}}/{{pool}}.safetensors"]}
 
     def of(self, methods: Iterable[str]) -> Files:
@@ -38,13 +38,13 @@ class Rankings:
 
     @property
     def frozen(self) -> Files:
-        """What one pass over the frozen backbone gives."""
+        """What one pass of the frozen backbone gives."""
         masses, routes = self._files(["masses"], "safetensors"), self._files(["routes"], "parquet")
         return {**self.of(self.study.frozen), "masses": masses, "routes": routes}
 
     def answered(self, methods: Iterable[str]) -> Files:
         """Rankings by generative methods, and what the model answered."""
-        # A rule has outputs, also where no method is asked for.
+        # A rule must have outputs, even where no method is requested.
         names = list(methods) or ["none"]
         return {**self.of(names), "calls": self._files(names, "calls.jsonl.gz")}
 

@@ -1,7 +1,7 @@
-"""The schema of a configuration: its file, completed with what the classes of settings say of their own keys.
+"""The schema of a configuration: its file, completed with what the classes of settings say about their own keys.
 
-The file describes every key and has the study's own in full. Types, choices, bounds and defaults of settings stand with
-their classes, names of methods and of criteria of heads in the table of methods, those of metrics with the metrics.
+The file describes every key and defines the study's own in full. Types, choices, bounds and defaults of settings come
+from their classes, names of methods and of head criteria from the table of methods, those of metrics from the metrics.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ def read_schema(path: str | Path) -> Schema:
 
 
 def completed(schema: Schema) -> Schema:
-    """A schema of descriptions with all else filled in, in place."""
+    """A schema that has only descriptions, with everything else filled in, in place."""
     for definition, names in NAMES.items():
         schema["$defs"][definition]["enum"] = [*names]
     schema["$defs"]["metric"]["examples"] = spellings()
     for place, kind in _classes():
         part = _at(schema, place)
         part.update(section(kind, part))
-    # The one key outside a section that variants change too.
+    # The only key outside a section that variants can change too.
     schema["$defs"]["heads"]["default"] = Settings().heads
     return schema
 
@@ -60,7 +60,7 @@ def _at(schema: Schema, place: tuple[str, ...]) -> Schema:
 
 
 def _classes() -> Iterator[tuple[tuple[str, ...], type]]:
-    """Where the schema has the keys of a class."""
+    """(place in the schema, class) of each class whose keys it has."""
     yield ("properties", "headrank"), Settings
     for name, hint in get_type_hints(Settings).items():
         if isinstance(hint, type) and dataclasses.is_dataclass(hint):
@@ -75,7 +75,7 @@ def _classes() -> Iterator[tuple[tuple[str, ...], type]]:
 def section(kind: type, described: Mapping[str, Any]) -> Schema:
     """The schema of a mapping that ``read_spec`` reads into a class.
 
-    described: what the schema's file has of it, descriptions of the fields and keys beside them.
+    described: what the schema's file has for it: descriptions of the fields, and other keys.
     """
     hints = get_type_hints(kind, include_extras=True)
     properties, required = dict(described["properties"]), []
@@ -92,7 +92,7 @@ def section(kind: type, described: Mapping[str, Any]) -> Schema:
 
 
 def _value(hint: Any, described: Mapping[str, Any]) -> Schema:
-    """What a value of this type may be. described: what the schema's file says of it."""
+    """What a value of this type may be. described: what the schema's file says about it."""
     parts = get_args(hint)
     if dataclasses.is_dataclass(hint):
         return section(hint, described)  # type: ignore[arg-type]

@@ -23,7 +23,7 @@ def overlaid(base: Config, over: Config) -> dict[str, Any]:
 
 
 def headrank_of(config: Config, backbone: str | None) -> dict[str, Any]:
-    """HeadRank's settings on a backbone; those of the study where no backbone is at hand."""
+    """HeadRank's settings on a backbone; those of the study where no backbone is given."""
     whole: dict[str, Any] = config["headrank"]
     if backbone is None:
         return whole
@@ -41,7 +41,7 @@ def settings_of(
 
 
 def criteria(study: Study) -> list[str]:
-    """Whose criteria choose the heads that are trained."""
+    """Methods whose criteria choose the heads that are trained."""
     chosen = [
         settings_of(study, ["heads"], b, name)["heads"] for b in study.backbones for name in study.trained
     ]
@@ -49,10 +49,10 @@ def criteria(study: Study) -> list[str]:
 
 
 def samples(study: Study, pool: str) -> int:
-    """Lists drawn per query: those that heads are judged on, of training queries as many as any training sees."""
+    """Lists drawn per query: as many as heads are judged on and, for training queries, as any training run sees."""
     most = 0
     for backbone in study.config["backbones"].values():
-        # Without training, heads are detected all the same.
+        # Heads are detected even without training.
         for over in study.trained.values() or [{}]:
             whole = overlaid(overlaid(study.config["headrank"], backbone.get("headrank", {})), over)
             seen = whole["lists"]["per_query_per_epoch"] * whole["training"]["epochs"]

@@ -10,7 +10,7 @@ from headrank.workflow.study import Study
 
 
 class Shards:
-    """Of one study, which names them (``Study.shard_names``)."""
+    """The shards of one study, which names them (``Study.shard_names``)."""
 
     def __init__(self, study: Study) -> None:
         self.study = study
@@ -23,13 +23,13 @@ class Shards:
         return file.replace(self.study.results, f"{self.study.results}shards/{{shard}}/")
 
     def own(self, outputs: Files) -> Files:
-        """The same of all that a job writes, by what it is."""
+        """The same for everything that a job writes, by kind."""
         return {name: [self.part(file) for file in files] for name, files in outputs.items()}
 
     def whole(self, outputs: Files) -> Files:
-        """What a job writes that puts parts together. Without shards it lies where nobody asks for it.
+        """What a job writes that joins parts. Without shards, it is at a place where no rule asks for it.
 
-        Patterns that no file can match would do as well, but each is tried for each file that is asked for.
+        Patterns that no file can match would do as well, but each would be tried for each file that is requested.
         """
         if self.study.shards > 1:
             return outputs
@@ -45,7 +45,7 @@ class Shards:
         return path if self.study.shards == 1 else f"{file.parent}/{{shard}}/{file.name}"
 
     def number(self, wildcards: Mapping[str, str]) -> list[int]:
-        """Number of the shard at hand, from 0, and how many there are."""
+        """Number of the job's shard, from 0, and how many there are."""
         shards = self.study.shards
         return [self.names.index(wildcards["shard"]) if shards > 1 else 0, shards]
 

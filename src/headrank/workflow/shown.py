@@ -1,10 +1,10 @@
-"""What the modules of ``headrank.tables`` and ``headrank.figures`` say of themselves, read without loading them.
+"""What the modules of ``headrank.tables`` and ``headrank.figures`` say about themselves, read without loading them.
 
-A module that a study makes a table or figure of has these constants:
+A module that makes a table or figure of a study has these constants:
 ``CAPTION``, for the report;
-``FRAMES``, argument of its function -> metrics file, {backbone} and {shape} standing for each backbone or shape of the
-bench;
-``OPTIONS``, argument -> what it is told of the study (``headrank.workflow.artefacts``);
+``FRAMES``, argument of its function -> metrics file, in which {backbone} and {shape} stand for each backbone or shape
+of the bench;
+``OPTIONS``, argument -> which value of the study it gets (``headrank.workflow.artefacts``);
 ``NEEDS``, what a study must have for it.
 They are literals: the modules load pandas and matplotlib, which would cost every start of the workflow a second.
 """
@@ -38,7 +38,7 @@ class Shown:
 def shown(package: str) -> dict[str, Shown]:
     """All that a package, "tables" or "figures", describes, by name.
 
-    Raises InputError for a constant that is no literal, or a caption without frames.
+    Raises InputError for a constant that is no literal, or frames without a caption.
     """
     found = {}
     for file in sorted(_ROOT.joinpath(package).glob("*.py")):

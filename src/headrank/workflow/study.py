@@ -1,7 +1,6 @@
 """One study as its configuration describes it: its methods, models and benchmarks, and which runs where.
 
-It is derived from a configuration that was checked and completed (``headrank.workflow.configuration``); nothing is read
-or written.
+Everything here is derived from a configuration that was checked and completed (``headrank.workflow.configuration``).
 """
 
 from __future__ import annotations
@@ -29,7 +28,8 @@ class Study:
         self.config = config
         self.data = data
         self.name: str = config["name"]
-        # Written out, not a wildcard: Snakemake looks for a file's rule by the part of the path before the first one.
+        # Written out, not a wildcard: Snakemake looks for a file's rule by the part of the path before the first
+        # wildcard.
         self.results = f"results/{self.name}/"
         self.logs = f"logs/{self.name}/"
         self.collections = Collections(config, data, self.results)
@@ -55,7 +55,7 @@ class Study:
 
     @property
     def trains(self) -> bool:
-        """Whether HeadRank, and what is trained beside it, is in the study; its untrained form says so."""
+        """Whether HeadRank and other methods are trained: if HeadRank's untrained form is among the methods."""
         return UNTRAINED in self.frozen
 
     @property
@@ -65,7 +65,7 @@ class Study:
 
     @property
     def timed(self) -> list[str]:
-        """Frozen methods that are timed by themselves; those with a prompt of their own are not."""
+        """Frozen methods that are timed, each alone; those with a prompt of their own are not."""
         left_out = self.config["clock"]["leave_out"]
         return [m for m in self.frozen if m not in left_out and not isinstance(FROZEN[m], Released)]
 
@@ -86,7 +86,7 @@ class Study:
 
     @cached_property
     def trained(self) -> dict[str, Config]:
-        """Everything that is trained, by the keys in which it differs from HeadRank."""
+        """Everything that is trained: name -> the keys in which it differs from HeadRank."""
         if not self.trains:
             return {}
         return {TRAINED: {}, **self.seeded, **self.config["trained_baselines"], **self.config["variants"]}
@@ -110,10 +110,10 @@ class Study:
 
     @property
     def apart(self) -> str | None:
-        """The pointwise reranker where it has weights, and so a job, of its own.
+        """The pointwise reranker, if it has weights and so a job of its own.
 
-        Of backbones without such weights there is no row, unless the study has none at all and runs the prompt on the
-        backbones themselves, in the job of the other methods.
+        Backbones without such weights then have no row for it. If the study has no such weights at all, the reranker's
+        prompt runs on the backbones themselves, in the job of the other methods.
         """
         return JUDGE if self.config["rerankers"] else None
 
@@ -124,31 +124,31 @@ class Study:
 
     @cached_property
     def judged(self) -> list[str]:
-        """Backbones beside which a pointwise reranker judges."""
+        """Backbones that have a pointwise reranker."""
         if JUDGE not in self.generative:
             return []
         specs = self.config["backbones"].items()
         return [name for name, spec in specs if spec["reranker"] or not self.config["rerankers"]]
 
     def reranker_of(self, backbone: str) -> str:
-        """The model that judges pointwise beside a backbone: the fine-tuned one of its size, or the backbone itself."""
+        """The pointwise reranker of a backbone: the fine-tuned model of its size, or the backbone itself."""
         own: str | None = self.config["backbones"][backbone]["reranker"]
         return own or backbone
 
     @property
     def judged_apart(self) -> list[str]:
-        """Backbones beside which a pointwise reranker with weights of its own judges."""
+        """Backbones that have a pointwise reranker with weights of its own."""
         return self.judged if self.apart else []
 
     # Models
 
     @property
     def ranking_models(self) -> list[str]:
-        """Every model that ranks: the backbones, and the rerankers that judge beside them."""
+        """Every model that ranks: the backbones and their pointwise rerankers."""
         return list(dict.fromkeys([*self.backbones, *map(self.reranker_of, self.judged)]))
 
     def downloads(self) -> list[str]:
-        """All that the study takes from elsewhere: collections of ir_datasets and models of the hub."""
+        """All that the study downloads: collections of ir_datasets and models of the hub."""
         used, stages = self.collections.used, self.collections.first_stages
         collections = [name for name in self.collections.of("ir_datasets") if name in used]
         encoding = [self.collections.encoder] if "dense" in [stages[name] for name in used] else []
@@ -157,7 +157,7 @@ class Study:
             *self.models.downloads([*self.ranking_models, *encoding]),
         ]
 
-    # Which benchmarks are compared on
+    # Benchmarks that are compared on
 
     def panel_of(self, backbone: str) -> list[str]:
         """The benchmarks that a backbone ranks, in the study's order."""
@@ -166,19 +166,19 @@ class Study:
 
     @cached_property
     def common(self) -> list[str]:
-        """What backbones are compared on in one mean."""
+        """The benchmarks that all backbones rank; backbones are compared by their mean over these."""
         return [d for d in self.panel if all(d in self.panel_of(b) for b in self.backbones)]
 
     @property
     def averages(self) -> dict[str, list[str]]:
-        """Means over some benchmarks, by name; one over the whole panel is the mean that is there in any case."""
+        """Means over some benchmarks, by name. One over the whole panel is left out: it is the mean that every table has."""
         every = set(self.panel)
         return {name: members for name, members in self.config["averages"].items() if set(members) != every}
 
     # Which method runs where
 
     def has_baseline(self, method: str, backbone: str) -> bool:
-        """Whether a trained baseline is one of the backbone's; all other methods are everybody's."""
+        """Whether a trained baseline is one of the backbone's; every backbone has all other methods."""
         chosen = self.config["backbones"][backbone]["trained_baselines"]
         return method not in self.config["trained_baselines"] or chosen is None or method in chosen
 
@@ -188,7 +188,7 @@ class Study:
         return method not in self.config["trained_baselines"] or benchmark in chosen
 
     def ranked(self, backbone: str, variant: str = "headrank") -> dict[str, int | None]:
-        """How many queries of each benchmark a backbone ranks: None for all, and none of those that it leaves out."""
+        """How many queries of each benchmark a backbone ranks: None for all, 0 for a benchmark that it leaves out."""
         panel = self.panel_of(backbone)
         return {d: None if d in panel and self.ranks(variant, d) else 0 for d in self.panel}
 

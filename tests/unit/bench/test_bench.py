@@ -250,7 +250,7 @@ def test_the_command_writes_rounds_and_machine(tmp_path: Path, capsys: pytest.Ca
     ("options", "message"),
     [
         (["--methods", "magic"], "no method 'magic'"),
-        (["--methods", "train", "forward"], "measured by themselves"),
+        (["--methods", "train", "forward"], "measured on their own"),
         (["--backbone", "quick", "--dtype", "int8"], "dtype 'int8' is unknown"),
         (["--backbone", "no/such/folder"], "no/such/folder: no usable model configuration"),
         (["--backbone", "quick", "--tokenizer", "nowhere"], "nowhere: no such folder"),

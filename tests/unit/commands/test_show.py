@@ -146,7 +146,7 @@ def test_faults_are_told_in_one_line(collection: Path, capsys: pytest.CaptureFix
         return captured.err
 
     run, folder = str(collection / "bm25.trec"), ("--collection", str(collection))
-    assert "a second run of the label 'BM25'; give each its own, as LABEL=" in told(run, run, *folder)
+    assert "a second run with the label 'BM25'; give each its own, as LABEL=" in told(run, run, *folder)
     assert "--only q7: no run ranks this query" in told(run, *folder, "--only", "q7")
     assert "--queries and --corpus, or --collection" in told(run)
     assert "no such file" in told("BM25=nowhere.trec", *folder)
@@ -154,4 +154,4 @@ def test_faults_are_told_in_one_line(collection: Path, capsys: pytest.CaptureFix
     texts = ("--queries", str(collection / "queries.jsonl"), "--corpus", str(collection / "few.jsonl"))
     assert "few.jsonl: passage d1 of the runs is not there" in told(run, *texts)
     (collection / "queries.jsonl").write_text('{"_id": "other", "text": "x"}\n', encoding="utf-8")
-    assert "query q0: has no text, nor has any other of the runs" in told(run, *folder)
+    assert "query q0: has no text, nor has any other query of the runs" in told(run, *folder)

@@ -116,7 +116,7 @@ def test_the_command_measures_where_nothing_is_given(capsys: pytest.CaptureFixtu
     [
         (["--gpu", "abacus"], "GPU 'abacus' is unknown"),
         (["--backbone", "qwen9"], "shape 'qwen9' is unknown"),
-        (["--depth", "1.5"], "--depth 1.5: is not a part"),
+        (["--depth", "1.5"], "--depth 1.5: must be a fraction"),
         (["--rates", "nowhere.csv"], "nowhere.csv"),
         (["--rates", __file__], "not a measurement of `headrank bench`"),
     ],

@@ -102,7 +102,7 @@ def test_a_wrong_checksum_stops_with_the_name(catalogue: Catalogue, server: Serv
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"docs": {"count": 50_001}}, "50000 documents, its catalogue says 50001"),
+        ({"docs": {"count": 50_001}}, "50000 documents, but its catalogue says 50001"),
         ({"queries": {"count": 3}}, "2 queries"),
         ({"qrels": {"count": 4}}, "3 judgements"),
         ({"qrels": {"fields": {"relevance": {"counts_by_value": {"3": 3}}}}}, "grades"),

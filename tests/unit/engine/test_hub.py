@@ -106,7 +106,7 @@ def test_pickled_weights_are_not_taken(hub: Served, tmp_path: Path) -> None:
 
 def test_a_commit_that_is_not_there_is_named(hub: Served, tmp_path: Path) -> None:
     told = failure(fetch(hub, tmp_path, "f" * 40))
-    assert f"{MODEL} at {'f' * 40}: the hub did not give it" in told
+    assert f"{MODEL} at {'f' * 40}: the download from the hub failed" in told
 
 
 def test_another_commit_than_asked_for_is_refused(hub: Served, tmp_path: Path) -> None:

@@ -97,5 +97,5 @@ def test_a_damaged_index_is_refused(tmp_path: Path, name: str) -> None:
 def test_an_index_without_its_documents_is_refused(tmp_path: Path) -> None:
     build_index(documents(20), tmp_path)
     np.save(tmp_path / "docids.npy", np.array([b"d0", b"d1"]))
-    with pytest.raises(InputError, match="other documents than its ids"):
+    with pytest.raises(InputError, match="its ids are of different documents"):
         Bm25Index(tmp_path)

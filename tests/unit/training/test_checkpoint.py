@@ -196,9 +196,9 @@ def test_a_checkpoint_of_another_run_is_ignored_and_said_so(
     settings = other.get("settings", settings_of("plain"))
     caplog.set_level(logging.WARNING)
     found = train(backbone, *arguments, settings, tmp_path)
-    lines = [record.getMessage() for record in caplog.records if "begins anew" in record.getMessage()]
+    lines = [record.getMessage() for record in caplog.records if "starts over" in record.getMessage()]
     assert lines == [
-        f"{tmp_path / 'training.safetensors'}: of another run (other {name}), training begins anew"
+        f"{tmp_path / 'training.safetensors'}: belongs to another run (different {name}), training starts over"
     ]
     if name == "code":
         same(found, uninterrupted("plain"))
@@ -233,7 +233,7 @@ def test_a_damaged_checkpoint_is_ignored_and_said_so(
         save_file({"a": torch.zeros(2)}, path)
     caplog.set_level(logging.WARNING)
     same(run("plain", tmp_path), uninterrupted("plain"))
-    (line,) = [r.getMessage() for r in caplog.records if "begins anew" in r.getMessage()]
+    (line,) = [r.getMessage() for r in caplog.records if "starts over" in r.getMessage()]
     assert line.startswith(str(path))
 
 

@@ -84,7 +84,7 @@ def test_the_log_says_what_is_recomputed(caplog: pytest.LogCaptureFixture):
     (line,) = [r.getMessage() for r in caplog.records if "activations" in r.getMessage()]
     assert line.startswith("3 layers' activations take 0.0 GiB in the longest pass")
     assert f"({longest} tokens)" in line
-    assert line.endswith("so that 2 layers are computed again")
+    assert line.endswith("so 2 layers are recomputed")
 
 
 def saved_bytes(dtype: str, kind: str, tmp_path: Any) -> tuple[float, float]:

@@ -193,7 +193,7 @@ def test_the_log_says_whether_and_why():
     whole = "every pass begins at the first layer: "
     assert said(1, {0: 2}, 0) == whole + "training.cache_gib is 0"
     assert said(0, {0: 2}, 2**30) == whole + "it is adapted too (training.modules)"
-    assert said(1, {0: 1}, 2**30) == whole + "no states that enter layer 1, the first adapted, serve twice"
+    assert said(1, {0: 1}, 2**30) == whole + "no list needs the states at layer 1, the first adapted, twice"
     # Each time another draw.
     dropping = said(1, {0: 2}, 2**30, attention_dropout=0.1)
     assert dropping == whole + "the model has dropout of its own below layer 1"

@@ -111,7 +111,7 @@ def test_calibrated_training_learns_and_begins_at_the_lowest_adapted_layer():
 
 def test_shares_are_calibrated_once_and_only_shares():
     ratio = {"mass": {"calibration": "ratio"}}
-    with pytest.raises(InputError, match=r"mass\.calibration: ratio is of shares"):
+    with pytest.raises(InputError, match=r"mass\.calibration: ratio applies to shares"):
         read_out(Settings.from_mapping({**ratio, **QRRANKER}))
     with pytest.raises(InputError, match=r"ratio takes the place of inference\.calibrate"):
         read_out(Settings.from_mapping({**ratio, "inference": {"calibrate": True}}))

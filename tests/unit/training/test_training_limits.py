@@ -59,7 +59,9 @@ def test_a_list_that_does_not_fit_switches_gradient_checkpointing_on(
     assert found.equals(curve)
     assert all(torch.equal(adapter_weights(model)[n], w) for n, w in adapter_weights(expected).items())
     (line,) = [r.getMessage() for r in caplog.records if "gradient checkpointing" in r.getMessage()]
-    assert line.startswith("step 2 is repeated with gradient checkpointing, on from here: training: list ")
+    assert line.startswith(
+        "step 2 is repeated with gradient checkpointing, used from here on: training: list "
+    )
 
 
 def test_a_pass_of_several_lists_that_does_not_fit_is_read_one_by_one(
@@ -74,8 +76,8 @@ def test_a_pass_of_several_lists_that_does_not_fit_is_read_one_by_one(
     assert calls[0] == 1 + 12
     assert found.equals(curve)
     assert all(torch.equal(adapter_weights(model)[n], w) for n, w in adapter_weights(expected).items())
-    (line,) = [r.getMessage() for r in caplog.records if "one list a pass" in r.getMessage()]
-    assert line.startswith("step 1 is repeated with one list a pass, on from here: training: list ")
+    (line,) = [r.getMessage() for r in caplog.records if "one list per pass" in r.getMessage()]
+    assert line.startswith("step 1 is repeated with one list per pass, used from here on: training: list ")
     assert ", longest of 4 in a pass, does not fit" in line
 
 

@@ -20,9 +20,9 @@ VARIABLE = "HEADRANK_CACHE"
 
 
 def checkpoint(model: str, revision: str | None = None) -> str:
-    """What to load for a model: of a GGUF file the folder that it is unpacked into, of everything else its own name.
+    """What to load for a model: for a GGUF file the folder that it is unpacked into, for everything else its own name.
 
-    Raises InputError for a file that is not there or cannot be read, and for a revision with a file.
+    Raises InputError for a file that is not there or cannot be read, and for a file that is given with a revision.
     """
     if not is_gguf(model):
         return model
@@ -32,10 +32,10 @@ def checkpoint(model: str, revision: str | None = None) -> str:
 
 
 def unpacked(file: Path) -> Path:
-    """The folder of a GGUF file in the cache, made if it is not there.
+    """The folder of a GGUF file in the cache, created if it is not there.
 
-    It is named by the file's SHA-256, and comes into being whole: two processes may make it at once, and one killed
-    half-way leaves nothing that is taken for it.
+    It is named by the file's SHA-256, and appears complete or not at all: two processes may create it at once, and one
+    that is killed half-way leaves nothing that is mistaken for it.
     """
     status = file.stat()
     digest = _digest(str(file.resolve()), status.st_size, status.st_mtime_ns)
@@ -59,7 +59,7 @@ def unpacked(file: Path) -> Path:
 
 
 def cache_folder() -> Path:
-    """What HEADRANK_CACHE names, or else the user's folder for such things (``XDG_CACHE_HOME``, ``~/.cache``)."""
+    """What HEADRANK_CACHE names, or else the user's cache folder (``XDG_CACHE_HOME``, ``~/.cache``)."""
     if os.environ.get(VARIABLE):
         return Path(os.environ[VARIABLE])
     home = os.environ.get("XDG_CACHE_HOME")
@@ -68,5 +68,5 @@ def cache_folder() -> Path:
 
 @cache
 def _digest(path: str, size: int, time: int) -> str:
-    """The file's SHA-256, once for a process as long as size and time stay: a model is named to several functions."""
+    """The file's SHA-256, computed once per process while size and time stay the same: several functions need it."""
     return file_digest(path)

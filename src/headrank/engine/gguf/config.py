@@ -1,4 +1,4 @@
-"""The configuration of a model in a GGUF file: what transformers reads of it, and a refusal of what it leaves out."""
+"""The configuration of a model in a GGUF file: what transformers reads of it, and errors for what it ignores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from headrank.engine.gguf.header import Header
 from headrank.errors import InputError
 
-# Tokens that end an answer beside the one that the file names, as llama.cpp has it for files that name one alone.
+# Tokens that end an answer, besides the one that the file names; llama.cpp does the same for files that name only one.
 _ENDS = {"<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<end_of_turn>", "<|end|>"}
 _END_KEYS = ("eos", "eot", "eom")
 
@@ -21,7 +21,7 @@ def known_keys(header: Header) -> set[str]:
     known = {_plain(name): keys for name, keys in mapping.items() if name not in ("general", "tokenizer")}
     if _plain(header.architecture) not in known:
         raise InputError(
-            f"{header.path}: models of architecture {header.architecture!r} are not read by transformers from GGUF;"
+            f"{header.path}: models of architecture {header.architecture!r} are not read from GGUF by transformers;"
             f" known: {', '.join(sorted(known))}"
         )
     return {key for key, name in known[_plain(header.architecture)].items() if name is not None}
@@ -34,9 +34,9 @@ def _plain(name: str) -> str:
 def settle_config(header: Header, config: Any) -> None:
     """Complete a configuration of transformers in place.
 
-    transformers passes over keys that it does not know. Widths of heads are taken over here; any other key that says
-    something, of scaled positions for instance, raises InputError that names it: without it the model would be read,
-    and be another one.
+    transformers ignores keys that it does not know. Head widths are copied here; any other key that changes the model,
+    for instance one about scaled positions, raises an InputError that names it: without the key the model would load,
+    but as a different one.
     """
     architecture, read = header.architecture, known_keys(header)
     width = header.own("attention.key_length")

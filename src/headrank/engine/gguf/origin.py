@@ -1,4 +1,4 @@
-"""What a checkpoint folder says of the GGUF file that it was made from."""
+"""What a checkpoint folder says about the GGUF file that it was made from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ORIGIN = "gguf.json"
 
 
 def read_origin(folder: str | Path) -> dict[str, Any] | None:
-    """File, SHA-256, hub id and revision, types and packages, as unpacking wrote them; None of other checkpoints."""
+    """File, SHA-256, hub id and revision, types and packages, as unpacking wrote them; None for other checkpoints."""
     path = Path(folder) / ORIGIN
     if not path.is_file():
         return None

@@ -1,7 +1,7 @@
 """A copy of a GGUF file without its vocabulary: the same weights, read in a fraction of the time.
 
-The package ``gguf`` makes several Python objects of every token, and transformers has it do so for the configuration
-and again for the weights: ten seconds each for a vocabulary of 150,000, of which neither reads anything but the size.
+The package ``gguf`` makes several Python objects for every token. transformers lets it do so for the configuration and
+again for the weights, which takes ten seconds each for a vocabulary of 150,000, although both use only its size.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def write_slim(header: Header, target: str | Path) -> None:
         start, stop = header.table
         source.seek(start)
         copy.write(source.read(stop - start))
-        # The table counts from where the weights begin, which has to be a multiple of the alignment here too.
+        # The table counts from where the weights begin, which must be a multiple of the alignment here too.
         copy.write(bytes(-copy.tell() % header.alignment))
         source.seek(header.data)
         shutil.copyfileobj(source, copy, 1 << 24)

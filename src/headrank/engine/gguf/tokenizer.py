@@ -1,7 +1,7 @@
-"""The tokenizer that a GGUF file describes, as the one that the model was published with.
+"""Builds the tokenizer that a GGUF file describes, equal to the one that the model was published with.
 
-transformers builds it from the vocabulary. Three things that decide token ids are mended or checked here: how text is
-split before merges are applied, Unicode normalisation, and which tokens are control tokens.
+transformers builds it from the vocabulary. Three things that decide token ids are corrected or checked here: how text
+is split before merges are applied, Unicode normalisation, and which tokens are control tokens.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from headrank.errors import InputError
 MERGES = "tokenizer.ggml.merges"
 # Numbers of kinds of tokens in ``tokenizer.ggml.token_type``.
 CONTROL, USER_DEFINED = 3, 4
-# Kinds of splitting (``tokenizer.ggml.pre``) as llama.cpp names them: GPT-2's own, and GPT-2's behind a splitting into
-# single digits.
+# Kinds of splitting (``tokenizer.ggml.pre``) as llama.cpp names them: GPT-2's own, and GPT-2's after numbers are split
+# into single digits.
 _GPT2 = {
     "gpt-2",
     "gpt2",
@@ -38,8 +38,8 @@ _NAMES = {"bos": "bos", "eos": "eos", "unk": "unknown", "pad": "padding", "sep":
 def read_tokenizer(header: Header) -> Any:
     """A fast tokenizer of transformers.
 
-    Raises InputError where the file holds none, where nobody here knows how its text is split, or where what
-    transformers made of it is not what the file describes.
+    Raises InputError if the file holds none, if its way of splitting text is not known here, or if what transformers
+    makes of it is not what the file describes.
     """
     from transformers import PreTrainedTokenizerFast
 
@@ -62,7 +62,7 @@ def read_tokenizer(header: Header) -> Any:
         clean_up_tokenization_spaces=False,
         model_max_length=header.own("context_length"),
         chat_template=whole.get("tokenizer.chat_template"),
-        # A vocabulary of SentencePiece has a token before the text where the file does not say otherwise.
+        # A SentencePiece vocabulary has a BOS token before the text unless the file says otherwise.
         add_bos_token=whole.get("tokenizer.ggml.add_bos_token", whole.get("tokenizer.ggml.model") == "llama"),
         add_eos_token=whole.get("tokenizer.ggml.add_eos_token", False),
         **special,
@@ -80,14 +80,14 @@ def _backend(header: Header, whole: Any) -> Any:
 
     kind, split = whole.get("tokenizer.ggml.model"), whole.get("tokenizer.ggml.pre")
     if kind == "gpt2" and split not in {*GGUF_PRE_TOKENIZER_SPLITS, *_GPT2, *_DIGITS_APART}:
-        # Without its own splitting nearly all text gets ids that look right, and numbers and blanks wrong ones.
+        # With another splitting, nearly all text gets ids that look right, but numbers and blanks get wrong ones.
         raise InputError(
             f"{header.path}: splits text as {split!r} (tokenizer.ggml.pre), which is not known here"
         )
     try:
         architecture, described, _ = get_gguf_tokenizer(str(header.path))
         backend, _ = convert_gguf_tokenizer(architecture, described)
-    except Exception as error:  # the package tokenizers raises nothing more particular
+    except Exception as error:  # the package tokenizers raises nothing more specific
         reason = str(error).strip().split("\n")[0]
         raise InputError(f"{header.path}: its tokenizer cannot be built ({reason or error!r})") from error
     if split in _DIGITS_APART:
@@ -105,7 +105,7 @@ def _backend(header: Header, whole: Any) -> Any:
 
 
 def _check_tokens(header: Header, whole: Any, tokenizer: Any) -> None:
-    """Each token under its own id, and each control token known as one: else text could become one."""
+    """Each token must have its own id, and each control token be known as one: otherwise text could become one."""
     kinds = whole.get("tokenizer.ggml.token_type", ())
     added = tokenizer.get_added_vocab()
     for number, (token, kind) in enumerate(zip(whole[TOKENS], kinds, strict=False)):

@@ -1,4 +1,4 @@
-"""Dequantising a GGUF file into a checkpoint folder of safetensors, which everything else takes as it is."""
+"""Dequantises a GGUF file into a checkpoint folder of safetensors, which all other code loads like any other."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from headrank.engine.gguf.slim import write_slim
 from headrank.engine.gguf.tokenizer import read_tokenizer
 from headrank.errors import InputError
 
-# Raised when the same file would become another folder.
+# Increased when the same file would give a different folder.
 FORMAT = 1
 
 
 def check_digest(path: Path, sha256: str | None) -> str:
-    """The file's SHA-256; InputError where it is not the one that is asked for."""
+    """The file's SHA-256; InputError if it is not the expected one."""
     found = file_digest(path)
     if sha256 and found != sha256:
         raise InputError(f"{path}: its SHA-256 is {found} and should be {sha256}; fetch the file again")
@@ -39,14 +39,14 @@ def unpack_gguf(
 ) -> None:
     """Write a GGUF file's model into a folder: configuration, weights, tokenizer and where it is from (``ORIGIN``).
 
-    Weights are bfloat16, except for a file that holds all its matrices in float32, which stays as it is. The values
-    of a quantised weight need up to 21 bits; rounded to 8 they are off by 2 ** -9 at most, an order less than by
-    quantising to 4 or 5 bits, and passes compute in bfloat16 anyway (docs/scale.md has both effects). float16,
-    finer and as large, has not the range for these models' hidden states.
+    Weights are bfloat16, except for a file that holds all its matrices in float32, which stays as it is. The values of
+    a quantised weight need up to 21 bits; rounding them to 8 bits changes them by 2 ** -9 at most, an order of
+    magnitude less than quantising to 4 or 5 bits does, and passes compute in bfloat16 anyway (docs/scale.md has both
+    effects). float16 is finer at the same size, but its range is too small for these models' hidden states.
 
-    sha256: what the file must have. told: what to record beside it, such as hub id and revision. Raises InputError
-    for a wrong digest, a file that is cut off, a model or a tokenizer that cannot be read; then nothing of use is
-    left.
+    sha256: the digest that the file must have. told: what else to record, such as hub id and revision. Raises
+    InputError for a wrong digest, a file that is cut off, a model or a tokenizer that cannot be read; then no usable
+    folder is left.
     """
     file, target = Path(path), Path(directory)
     _need_package()
@@ -87,7 +87,7 @@ def _need_package() -> None:
 
 
 def _types(header: Header) -> Counter[str]:
-    """How many tensors are of which of ggml's types; InputError where the file ends before the last of them."""
+    """How many tensors there are of each of ggml's types; InputError if the file ends before the last tensor."""
     from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 
     size = header.path.stat().st_size
@@ -145,7 +145,7 @@ def _read_model(header: Header, target: Path, dtype: Any) -> Any:
 
 
 def _check_weights(header: Header, model: Any, info: Mapping[str, Any]) -> None:
-    """Every weight of the model from the file, and every value of the file in the model."""
+    """Every weight of the model must be from the file, and every value of the file must be in the model."""
     missing = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
     if missing:
         raise InputError(
@@ -162,19 +162,19 @@ def _check_weights(header: Header, model: Any, info: Mapping[str, Any]) -> None:
 
 
 def _check_reloaded(header: Header, folder: Path, tokenizer: Any) -> None:
-    """transformers builds some tokenizers anew when it loads them; what is saved has to come back."""
+    """transformers rebuilds some tokenizers when it loads them; the saved one must come back unchanged."""
     from transformers import AutoTokenizer
 
     again = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
     if again.backend_tokenizer.to_str() != tokenizer.backend_tokenizer.to_str():
         raise InputError(
-            f"{header.path}: transformers loads its tokenizer as another one ({type(again).__name__})"
+            f"{header.path}: transformers loads its tokenizer as a different one ({type(again).__name__})"
         )
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Progress bars of converting draw on standard error whatever transformers is told."""
+    """The conversion's progress bars write to standard error whatever transformers' settings are."""
     with contextlib.redirect_stderr(io.StringIO()):
         yield
 

@@ -1,8 +1,8 @@
-"""Causal attention on a processor by compiled code, tile by tile (``tiles.h``), forwards and backwards.
+"""Causal attention on a CPU by compiled code, tile by tile (``tiles.h``), forward and backward.
 
 PyTorch's SDPA does the same at a third to two thirds of the rate (docs/performance.md). The code is compiled when the
-package is installed, for processors with AVX-512 and for those with AVX2; where there is no compiler, on others and for
-other types SDPA is used. Nothing of size tokens x tokens is made.
+package is installed, for processors with AVX-512 and for those with AVX2. Without a compiler, on other processors and
+for other types, SDPA is used. No tensor of size tokens x tokens is made.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _AVX512 = ("avx512_f", "avx512_bw", "avx512_dq", "avx512_vl")
 def kernel() -> Any:
     """The compiled module that suits this processor, None if there is none."""
     can = torch.cpu.get_capabilities()
-    # The module for AVX-512 multiplies bfloat16 too; processors that cannot take the other one.
+    # The module for AVX-512 multiplies bfloat16 too; processors that cannot do so use the other one.
     wide = all(can.get(name) for name in (*_AVX512, "avx512_bf16"))
     if not wide and not (can.get("avx2") and can.get("fma3")):
         return None
@@ -39,10 +39,11 @@ def kernel() -> Any:
 
 
 def suits(query: Tensor, key: Tensor, value: Tensor, dropout: float) -> bool:
-    """Whether tiles are there for these states, and the better way.
+    """Whether tiles can be used for these states, and are the better choice.
 
-    float32 with or without gradients; bfloat16 without, on a processor that multiplies it and has no matrix tiles
-    (AMX), with which PyTorch's own kernel has another path that was not measured.
+    They are used for float32 with or without gradients, and for bfloat16 without gradients on a processor that
+    multiplies it and has no matrix tiles (AMX): with AMX, PyTorch's own kernel takes another path, which was not
+    measured.
     """
     kinds = {states.dtype for states in (query, key, value)}
     if (
@@ -69,9 +70,9 @@ def suits(query: Tensor, key: Tensor, value: Tensor, dropout: float) -> bool:
 def compiled_attention(
     query: Tensor, key: Tensor, value: Tensor, scaling: float, dropout: float = 0.0
 ) -> Tensor | None:
-    """``causal_attention`` where it is there for these states and the better way, and otherwise None.
+    """``causal_attention`` if it ``suits`` these states, and otherwise None.
 
-    The one door: nothing else of this package is used elsewhere.
+    The only entry point: nothing else of this package is used elsewhere.
     """
     return causal_attention(query, key, value, scaling) if suits(query, key, value, dropout) else None
 
@@ -102,7 +103,8 @@ class _Attention(torch.autograd.Function):
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value, mixed, logsum = ctx.saved_tensors
         slope = slope.contiguous()
-        # Nothing may be trained below the first adapted layer's values; its queries and keys have an adapter.
+        # The first adapted layer's values need no gradient if nothing below is trained; its queries and keys have an
+        # adapter.
         slopes = [
             torch.empty_like(states, memory_format=torch.contiguous_format) if needed else None
             for states, needed in zip((query, key, value), (True, True, ctx.needs_input_grad[2]), strict=True)
@@ -143,9 +145,9 @@ def _shape(query: Tensor, key: Tensor, value: Tensor, mixed: Tensor, scaling: fl
 def _shared_out(
     run: Callable[..., None], shape: tuple[float, ...], tensors: Sequence[Tensor | None], *others: bool
 ) -> None:
-    """Call a function of the compiled module on as many threads as PyTorch has; a counter deals its pieces out.
+    """Call a function of the compiled module on as many threads as PyTorch has; a counter hands out its pieces.
 
-    None stands for an address of 0.
+    A tensor of None is passed as address 0.
     """
     counter = torch.zeros(1, dtype=torch.int64)
 

@@ -1,4 +1,4 @@
-/* From the gradient of what attention gives to those of queries, keys and values: logits are worked out anew. */
+/* From the gradient of attention's output to those of queries, keys and values; logits are computed again. */
 
 typedef struct {
     float query[TILE * WIDEST], slope[TILE * WIDEST], to_query[TILE * WIDEST];
@@ -6,7 +6,7 @@ typedef struct {
     float own[TILE]; /* per row the sum of output times its gradient */
 } Backward;
 
-/* One row of a tile: logits become weights, and their gradients, as those of the weights, those of the logits. */
+/* One row of a tile: logits become weights, and the gradients of the weights become those of the logits. */
 INLINE void slope_of(float *weights, float *slopes, size seen, float scale, float logsum, float own) {
     const float natural = scale * 0.6931471805599453f; /* back from powers of two */
     for (int j = 0; j < TILE; j += LANES) store(weights + j, power(load(weights + j) * scale - logsum));
@@ -15,7 +15,7 @@ INLINE void slope_of(float *weights, float *slopes, size seen, float scale, floa
 }
 
 /* Gradients of one key head and the query heads that share it, in floats. grad and out: (rows, heads, width), by the
-   strides of out; logsum as attend gives it; to_v may be 0. Scratch: keys turned over and lined up, values turned over,
+   strides of out; logsum as attend gives it; to_v may be 0. Scratch: keys transposed and lined up, values transposed,
    and the gradients of both lined up, each of padded(width) columns and whole tiles of rows. */
 static void attend_backward(const Shape *s, Backward *w, float *scratch, size key_head, const float *q,
                             const float *k, const float *v, const float *out, const float *grad,

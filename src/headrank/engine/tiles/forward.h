@@ -1,7 +1,7 @@
-/* From queries, keys and values to what attention makes of them. */
+/* From queries, keys and values to attention's output. */
 
-/* One row of a tile's logits becomes its weights; what the row has gathered before is scaled down where a logit beyond
-   its greatest has come. Powers of up to 2^8 are let pass, so that most tiles scale nothing. */
+/* One row of a tile's logits becomes its weights; what the row has added up so far is scaled down if a logit exceeds
+   its greatest so far. Powers of up to 2^8 are tolerated, so that most tiles scale nothing. */
 INLINE void soften(float *row, size seen, float scale, float *top, float *sums, float *mixed, size columns,
                    const int pairs) {
     vector x[TILE / LANES], highest;
@@ -42,7 +42,7 @@ typedef struct {
     float top[TILE], sums[TILE * LANES];
 } Forward;
 
-/* TILE rows of one head. keys: turned over; values: lined up or paired up, of the head's key head. */
+/* TILE rows of one head. keys: transposed; values: lined up or paired up, of the head's key head. */
 INLINE void attend(const Shape *s, Forward *w, const float *q, const float *keys, const float *values, char *out,
                    float *logsum, size first, const int pairs) {
     size columns = padded(s->width), rows = least(TILE, s->rows - first);

@@ -1,6 +1,6 @@
 /* How keys, values and rows lie in tiles, and which of them a row sees. */
 
-/* Keys of one head by tiles of TILE, each turned over: cell (c, key) at [c * TILE + key]; zeros behind the last key. */
+/* Keys of one head by tiles of TILE, each transposed: cell (c, key) at [c * TILE + key]; zeros after the last key. */
 static void turn(const float *from, size row, size keys, size cells, size cells_padded, float *to) {
     memset(to, 0, tiles(keys) * TILE * cells_padded * sizeof(float));
     for (size key = 0; key < keys; key++) {
@@ -9,7 +9,7 @@ static void turn(const float *from, size row, size keys, size cells, size cells_
     }
 }
 
-/* Rows as they are, one behind the other, with zeros behind the last cell and the last row. */
+/* Rows as they are, one after the other, with zeros after the last cell and the last row. */
 static void line_up(const float *from, size row, size rows, size rows_padded, size cells, size cells_padded,
                     float *to) {
     memset(to, 0, rows_padded * cells_padded * sizeof(float));
@@ -34,7 +34,7 @@ typedef struct {
 } Shape;
 
 INLINE size last_seen(const Shape *s, size row) { return s->keys - s->rows + row; }
-/* How many tiles the row sees something of, and how much of one (all of it, or more, if it reaches further). */
+/* How many tiles the row sees at least in part, and how many keys from a tile's start on (may be more than TILE). */
 INLINE size tiles_seen(const Shape *s, size row) { return tiles(last_seen(s, row) + 1); }
 INLINE size seen_of(const Shape *s, size row, size tile) { return last_seen(s, row) + 1 - tile * TILE; }
 INLINE size within(size seen) { return seen < 0 ? 0 : least(seen, TILE); }

@@ -15,7 +15,7 @@ INLINE size padded(size width) { return (width + 15) / 16 * 16; }
 INLINE size tiles(size tokens) { return (tokens + TILE - 1) / TILE; }
 INLINE size least(size a, size b) { return a < b ? a : b; }
 
-/* larger(x, y) is x where one of them is no number, so that none is hidden. */
+/* larger(x, y) is x where one of them is NaN, so that no NaN is hidden. */
 #if LANES == 16
 INLINE vector all(float x) { return (vector)_mm512_set1_ps(x); }
 INLINE vector larger(vector x, vector y) { return (vector)_mm512_max_ps((__m512)y, (__m512)x); }
@@ -58,7 +58,7 @@ INLINE vector multiply_add(vector sum, const float *a, vector b, const int pairs
     return sum + *a * b;
 }
 
-/* GROUP rows of C (added to it, or in its place) = A B, for so many registers of its columns. */
+/* GROUP rows of C = A B, or C += A B, for so many registers of its columns. */
 INLINE void product(const float *a, size row, size step, const float *b, size pitch, size inner, float *c,
                     const int registers, const int add, const int pairs) {
     vector sum[GROUP][CHUNK];
@@ -73,8 +73,8 @@ INLINE void product(const float *a, size row, size step, const float *b, size pi
         for (int j = 0; j < registers; j++) store(c + i * pitch + j * LANES, sum[i][j]);
 }
 
-/* GROUP rows of C = A B, or C += A B: A has cell (i, k) at a[i * row + k * step], B and C have rows of pitch cells. Of
-   the columns as many are done as asked for, in whole registers. */
+/* GROUP rows of C = A B, or C += A B: A has cell (i, k) at a[i * row + k * step], B and C have rows of pitch cells. As
+   many columns as requested are computed, in whole registers. */
 INLINE void multiply(const float *a, size row, size step, const float *b, size pitch, size inner, float *c,
                      size columns, const int add, const int pairs) {
     for (size j = 0, registers; j < columns; j += registers * LANES) {

@@ -1,9 +1,9 @@
-/* Causal attention on a processor, tile by tile: 64 query rows by 64 keys at a time, so that logits, their softmax and
-   the mixture of values never leave the processor's caches. The softmax is kept up to date tile after tile (Milakov and
+/* Causal attention on a CPU, tile by tile: 64 query rows by 64 keys at a time, so that logits, their softmax and the
+   mixture of values never leave the processor's caches. The softmax is kept up to date tile after tile (Milakov and
    Gimelshein 2018; Dao et al. 2022).
 
-   This file is included once for each width of vector registers: LANES floats a register, at most CHUNK registers
-   abreast. Matrices are made of cells of four bytes: a float, or (PAIRS) two bfloat16 whose products are added up in
+   This file is included once for each width of vector registers: LANES floats a register, at most CHUNK registers side
+   by side. Matrices are made of cells of four bytes: a float, or (PAIRS) two bfloat16 whose products are added up in
    float. The functions take addresses and strides, hold no state, and let other threads run meanwhile. */
 
 #define PY_SSIZE_T_CLEAN
@@ -114,7 +114,7 @@ static PyMethodDef methods[] = {
 
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, NAME, NULL, 0, methods};
 
-/* PAIRS tells whether bfloat16 is understood. */
+/* PAIRS says whether bfloat16 is supported. */
 static PyObject *module(void) {
     PyObject *made = PyModule_Create(&definition);
 #ifdef PAIRS

@@ -1,8 +1,7 @@
 """One metric, one file, found by its name: ``ndcg@10`` is what ``ndcg.py`` exports as ``METRIC``, cut at 10.
 
-A file that is put here is known to the configuration, the command line and the lists of names in messages and
-documentation; nothing else has to be changed. Names are checked before anything runs, so that these files import
-nothing large.
+A file added here is known to the configuration, the command line and the lists of names in messages and documentation;
+nothing else has to be changed. Names are checked before anything runs, so these files must not import anything large.
 """
 
 from __future__ import annotations
@@ -36,9 +35,9 @@ def spellings() -> list[str]:
 def read_metrics(entries: Iterable[MetricEntry], where: str = "metrics") -> tuple[Metric, ...]:
     """The metrics of a list, each once.
 
-    where: the place of the list, at the beginning of messages. Raises InputError on an empty list, a name that no file
-    has, a cut-off that is missing or that the metric does not take, a relevance level below 1 or of a metric that takes
-    none, and a metric that is listed twice.
+    where: where the list is from, for the beginning of messages. Raises InputError on an empty list, a name that no
+    file has, a cut-off that is missing or that the metric does not take, a relevance level below 1 or for a metric that
+    takes none, and a metric that is listed twice.
     """
     metrics = [_read(entry, where) for entry in entries]
     if not metrics:

@@ -6,12 +6,12 @@ from headrank.evaluation.metric import JudgedList, Kind
 
 
 def value(ranking: JudgedList) -> float:
-    """Of a list that is shorter than K, the share of all its documents."""
+    """For a list that is shorter than K, the share of all its documents."""
     return sum(docid in ranking.grades for docid in ranking.docids[: ranking.shown]) / ranking.shown
 
 
 def bounds(given: JudgedList) -> tuple[float, float]:
-    """At random every rank is as likely to hold a judged document."""
+    """In random order every rank is equally likely to hold a judged document."""
     judged = sum(docid in given.grades for docid in given.docids)
     return judged / len(given.docids), min(judged, given.shown) / given.shown
 

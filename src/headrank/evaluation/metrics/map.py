@@ -6,7 +6,10 @@ from headrank.evaluation.metric import JudgedList, Kind
 
 
 def bounds(given: JudgedList) -> tuple[float, float]:
-    """At random rank k is relevant with probability r/n, and then k - 1 others of r - 1 among n - 1 lie before it."""
+    """In random order rank k is relevant with probability r/n.
+
+    Then each of the k - 1 documents before it is relevant with probability (r - 1)/(n - 1).
+    """
     n, r = len(given.docids), given.found
     if not r:
         return 0.0, 0.0

@@ -9,7 +9,7 @@ from headrank.evaluation.metric import JudgedList, Kind
 
 
 def bounds(given: JudgedList) -> tuple[float, float]:
-    """At random every rank holds the mean gain; at best the gains fall."""
+    """In random order every rank has the mean gain in expectation; in the best order gains decrease."""
     assert given.cutoff is not None
     discounts = [1 / math.log2(rank + 1) for rank in range(1, given.cutoff + 1)]
 

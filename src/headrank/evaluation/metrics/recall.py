@@ -6,7 +6,7 @@ from headrank.evaluation.metric import JudgedList, Kind
 
 
 def bounds(given: JudgedList) -> tuple[float, float]:
-    """At random every rank is as likely to hold a relevant document."""
+    """In random order every rank is equally likely to hold a relevant document."""
     if not given.relevant:
         return 0.0, 0.0
     expected = given.found * given.shown / len(given.docids)

@@ -1,4 +1,4 @@
-"""Reciprocal rank: one over the rank of the first relevant document, 0 where it lies behind the cut-off."""
+"""Reciprocal rank: one over the rank of the first relevant document, 0 if it is beyond the cut-off."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ def value(ranking: JudgedList) -> float:
 
 
 def bounds(given: JudgedList) -> tuple[float, float]:
-    """At random, where none of r stands before rank k, one stands there with probability r / (n - k + 1)."""
+    """In random order, if none of the r relevant documents is before rank k, one is at k with probability
+    r / (n - k + 1).
+    """
     n, r = len(given.docids), given.found
     if not r:
         return 0.0, 0.0

@@ -24,7 +24,7 @@ SWAPS = 50
 def candidate_heads(
     features: Features, lists: pd.DataFrame, count: int, provenance: dict[str, Any] | None = None
 ) -> HeadSet:
-    """The heads with the best nDCG@10 of their own, on raw mass, averaged over queries."""
+    """The heads with the best nDCG@10 when used alone, on raw mass, averaged over queries."""
     rows, qids = [], []
     for qid, grades, values, _ in each_list(features, lists, "headrank"):
         rows.append(ndcg_of_heads(values, grades))

@@ -93,7 +93,7 @@ def train_router(
 
     states: (lists, hidden); labels: (lists, candidates), ``heads`` being the candidates. The loss is the sum over heads
     of the binary cross entropy plus ``sparsity`` times the sum of r_h, averaged over lists. Returns the router and its
-    curve: epoch, loss, heads (mean number above the threshold), agreement (share of right decisions).
+    curve: epoch, loss, heads (mean number above the threshold), agreement (share of correct decisions).
     """
     if layer > heads.deepest:
         raise InputError(
@@ -107,7 +107,7 @@ def train_router(
     weight = (torch.randn(settings.dimension, x.shape[1], generator=generator) * scale).requires_grad_()
     embeddings = torch.randn(y.shape[1], settings.dimension, generator=generator)
     embeddings = (embeddings * settings.dimension**-0.5).requires_grad_()
-    # From the heads' own frequencies on, so that the router need not learn those first.
+    # Starts from the heads' frequencies in the labels, so that the router need not learn those first.
     often = y.mean(dim=0).clamp(0.01, 0.99)
     bias = (often / (1 - often)).log().requires_grad_()
     router = Router(

@@ -1,1 +1,1 @@
-"""What the table holds: one file a family of methods, found by itself."""
+"""The entries of the table: one file per family of methods, found automatically."""

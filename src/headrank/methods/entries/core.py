@@ -65,7 +65,7 @@ METHODS = (
         head_set="core-pruned",
         build=partial(_core, "core-pruned"),
     ),
-    # In the authors' order of candidates: the retriever's.
+    # The authors keep the retriever's order of candidates.
     Released.of(CORE, core_template, "best-first", build=_core_released),
     Trained(
         name="core-trained",

@@ -1,4 +1,4 @@
-"""BM25, and between what values any order of its candidates lies."""
+"""BM25, and its candidates in random order and in the best order."""
 
 from __future__ import annotations
 

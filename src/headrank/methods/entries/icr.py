@@ -89,6 +89,6 @@ METHODS = (
     ),
     Released.of(ICR, icr_template, "best-last"),
     SELECTIVE_ICR,
-    # It is ICR with fewer layers, prompt and all.
+    # It is released ICR, prompt included, with fewer layers.
     Released.of(SELECTIVE_ICR, icr_template, "best-last"),
 )

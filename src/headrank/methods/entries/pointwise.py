@@ -1,4 +1,4 @@
-"""Pointwise references: each passage is judged by itself."""
+"""Pointwise references: each passage is judged on its own."""
 
 from __future__ import annotations
 

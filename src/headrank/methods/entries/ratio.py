@@ -32,6 +32,6 @@ PLACE = 70
 METHODS = (
     _read(ICR, "all heads, shares over the null query's"),
     _read(QRHEAD, "QRHead's heads, shares over the null query's"),
-    _read(QRHEAD_NDCG, "heads by their own nDCG@10, so read"),
+    _read(QRHEAD_NDCG, "nDCG@10 heads, shares over the null query's"),
     _read(CORE, "CoRe's heads, shares over the null query's"),
 )

@@ -1,4 +1,4 @@
-"""Two results folders beside each other: what differs in their origin, and what in their results."""
+"""Compares two results folders: what differs in their origin, and what in their results."""
 
 from headrank.provenance.comparison.folders import Comparison, compare_folders
 from headrank.provenance.comparison.text import lines_of

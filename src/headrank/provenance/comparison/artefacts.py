@@ -1,4 +1,4 @@
-"""What differs between two artefacts of one name, told in the terms of their kind."""
+"""What differs between two artefacts of the same name, in terms of their kind."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _KEYS = ["backbone", "benchmark", "method", "qid", "metric"]
 
 
 def table_difference(one: Path, other: Path) -> str:
-    """Of two CSV tables: rows and columns on one side, cells that differ, and the largest absolute difference."""
+    """Of two CSV tables: rows and columns on one side only, cells that differ, the largest absolute difference."""
     frames = [_read_csv(path) for path in (one, other)]
     return frame_difference(*frames)
 
 
 def frame_difference(one: pd.DataFrame, other: pd.DataFrame) -> str:
-    """As ``table_difference``, of two frames whose rows stand in the same order."""
+    """As ``table_difference``, of two frames whose rows are in the same order."""
     told = []
     if len(one) != len(other):
         return f"{len(one)} rows against {len(other)}"
@@ -41,7 +41,7 @@ def frame_difference(one: pd.DataFrame, other: pd.DataFrame) -> str:
             if a == b or (math.isnan(a) and math.isnan(b)):
                 continue
             numbers += 1
-            # A number against none is a larger difference than any between numbers.
+            # A number on one side only is a larger difference than any between numbers.
             gap = abs(a - b) if not math.isnan(a - b) else math.inf
             if gap > largest:
                 largest, place = gap, str(column)

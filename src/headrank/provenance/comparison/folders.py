@@ -13,7 +13,7 @@ from headrank.provenance.comparison.artefacts import TOLD, artefact_kind, artefa
 from headrank.provenance.comparison.origins import Origins, compare_origins
 from headrank.provenance.manifest import artefacts
 
-# Measured times, and what the records of origin, which are compared value by value, have put into files.
+# Not compared as files: measured times, and the provenance records, which are compared value by value.
 _ASIDE = (
     NAME,
     *("metrics/timing.parquet", "tables/timing.*"),
@@ -41,7 +41,7 @@ class Comparison:
 
     @property
     def same(self) -> bool:
-        """Whether the results are the same; where they come from, machine and time do not count."""
+        """Whether the results are the same; origin, machine and time do not count."""
         return not (self.only_one or self.only_other or any(self.differing.values()))
 
 
@@ -55,7 +55,7 @@ def compare_folders(one: str | os.PathLike[str], other: str | os.PathLike[str]) 
     for name in sorted(mine & yours):
         kind = artefact_kind(name)
         counts[kind] += 1
-        # Sidecars repeat provenance, machine included: that they are there is all that counts.
+        # Sidecars repeat the provenance, machine included, so only their existence counts.
         if name.endswith(_SIDECAR) or filecmp.cmp(left / name, right / name, shallow=False):
             continue
         tell = TOLD.get(kind)

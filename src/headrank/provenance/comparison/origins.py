@@ -1,4 +1,4 @@
-"""What differs between two provenance records: causes first, and apart from them machine and time."""
+"""What differs between two provenance records: possible causes first, then, apart from them, machine and time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Origins:
-    """Differences by kind; ``machine`` and ``time`` explain nothing that should differ in results."""
+    """Differences by kind; ``machine`` and ``time`` should not explain any difference in results."""
 
     code: tuple[Difference, ...]
     configuration: tuple[Difference, ...]
@@ -56,7 +56,7 @@ def compare_origins(one: Mapping[str, Any], other: Mapping[str, Any]) -> Origins
 
 
 def differences(one: Any, other: Any, place: str = "") -> Iterator[Difference]:
-    """Values that differ, by dotted key; a list is one value, and a mapping that one side lacks is one as well."""
+    """Values that differ, under keys joined by dots; a list is one value, and so is a mapping that one side lacks."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         for key in [*one, *(key for key in other if key not in one)]:
             inner = f"{place}.{key}" if place else str(key)
