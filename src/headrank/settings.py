@@ -76,9 +76,9 @@ class MassSettings:
 class SelectionSettings:
     """R5: entropy-regularised head selection.
 
-    masses: a head's raw masses (R4), or the calibrated masses that QRHead and ICR use: the null query's masses are
-    subtracted and outliers masked, over the instruction and query. depth: the share of the layers, from the first, that
-    heads may come from.
+    masses: a head's raw masses (R4), or the calibrated masses that QRHead and ICR use, over the rows from the
+    instruction to the prompt's end: the null query's masses are subtracted and outliers masked. depth: the share of the
+    layers, from the first, that heads may come from.
     """
 
     masses: Literal["raw", "calibrated"] = "raw"

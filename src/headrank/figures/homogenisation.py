@@ -60,9 +60,9 @@ def homogenisation_figure(
     mean (of the score normalised within its list), low and high (confidence limits, may be NaN). normalise: how
     the scores were normalised, ``share`` (times the list's length over its sum: 1 is uniform), ``minmax`` (0 to
     1) or ``zscore``; it names the axis and the line that a list without contrast would follow. zone:
-    the first position to shade and the first one after the zone, by default the middle zone (R12 of docs/methods.md) of the
-    longest list; the axis counts from 1. log: logarithmic score axis; by default where some position has more than
-    eight times a list's mean share, so that the middle can still be read. A group that is absent is left out.
+    the first position to shade and the first one after the zone, by default the middle zone (R12 of docs/methods.md)
+    of the longest list; the axis counts from 1. log: logarithmic score axis; by default where some position has more
+    than eight times a list's mean share, so that the middle can still be read. A group that is absent is left out.
     """
     what = "homogenisation scores"
     keys = ["backbone", "method", "group", "position"]

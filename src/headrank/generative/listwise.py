@@ -47,7 +47,7 @@ def rankgpt(query: Query, single: bool = False) -> Task:
         inside = order[start:stop]
         labels = [str(i) for i in range(1, len(inside) + 1)]
         prompt = query.chat.prompt(conversation(labels), [query.text, *(query.passages[i] for i in inside)])
-        # Sampling aside, an answer that keeps to the format is no longer than a permutation in that format.
+        # An answer that keeps to the format is no longer than a permutation in that format.
         permutation = query.chat.text(" > ".join(f"[{label}]" for label in labels))
         limit = query.settings.new_tokens or len(permutation) + 8
         (answer,) = yield [Ask(prompt, len(inside), new_tokens=limit)]

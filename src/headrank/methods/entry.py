@@ -135,8 +135,9 @@ class Trained(Entry):
 class Asked(Entry):
     """A method that asks the model about passages instead of reading its attention.
 
-    effort: what it asks about a query with this many passages. writes: the model answers with a text that a program
-    must read; from the other methods' answers only logits are used. weights: what it needs instead of a backbone.
+    effort: what it asks about a query with this many passages. writes: the model is asked for an answer in a given form
+    (a permutation, a label), and the table of formats counts how often it keeps to it; setwise reads the logits of the
+    labels, and counts how often the model would have written one. weights: what it needs instead of a backbone.
     """
 
     ask: Callable[[Query], Task]

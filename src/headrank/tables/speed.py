@@ -51,8 +51,8 @@ def speed_table(rounds: pd.DataFrame) -> Table:
         f"Time per query of passages of {_all(rounds, 'passage_tokens')} tokens, {_all(rounds, 'dtype')} weights, on"
         f" {_all(rounds, 'device')} with {_all(rounds, 'threads')} threads: as a multiple of HeadRank's at"
         f" {depth:.0%} of the layers, median over {int(rounds['round'].max())} rounds in which all take turns; in"
-        " seconds; peak memory beyond the model's own; and what its products come to of the rate of a product of large"
-        " matrices in the same rounds."
+        " seconds; peak memory beyond the model's own; and the rate that its matrix products reach, as a share of the"
+        " rate of one product of large matrices in the same rounds."
     )
     return Table(columns, tuple(groups), caption, "tab:speed")
 

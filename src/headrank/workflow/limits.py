@@ -30,7 +30,7 @@ UNKNOWN_MB, UNKNOWN_MINUTES = 48000, 1440
 # What Python, its libraries and a benchmark's texts take; how long a job takes to start; the factor by which an
 # estimate may be off.
 BASE_MB, START_MINUTES, MARGIN = 2000, 15, 2
-# Words per passage: the mean of most benchmarks is below the first number, and fewer passages exceed the second.
+# Words per passage: the mean of most benchmarks is below the first number, and few passages exceed the second.
 MEAN_WORDS, LONG_WORDS = 100, 150
 TOKENS_PER_WORD, BESIDE_PASSAGES = 1.4, 200
 # Trillions of operations a second: a processor of a few cores, and a third of an A100's data sheet.

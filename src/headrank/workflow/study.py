@@ -171,7 +171,7 @@ class Study:
 
     @property
     def averages(self) -> dict[str, list[str]]:
-        """Means over some benchmarks, by name. One over the whole panel is left out: it is the mean that every table has."""
+        """Means over some benchmarks, by name; one over the whole panel is the mean that every table has anyway."""
         every = set(self.panel)
         return {name: members for name, members in self.config["averages"].items() if set(members) != every}
 

@@ -15,7 +15,7 @@ INLINE size padded(size width) { return (width + 15) / 16 * 16; }
 INLINE size tiles(size tokens) { return (tokens + TILE - 1) / TILE; }
 INLINE size least(size a, size b) { return a < b ? a : b; }
 
-/* larger(x, y) is x where one of them is NaN, so that no NaN is hidden. */
+/* Where either is NaN, larger(x, y) is x: a NaN in x is kept. */
 #if LANES == 16
 INLINE vector all(float x) { return (vector)_mm512_set1_ps(x); }
 INLINE vector larger(vector x, vector y) { return (vector)_mm512_max_ps((__m512)y, (__m512)x); }
