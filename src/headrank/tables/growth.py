@@ -47,8 +47,8 @@ def growth_table(rounds: pd.DataFrame) -> Table:
     )
     base = rounds[rounds["varied"] == "base"].iloc[0]
     caption = (
-        "Exponents of power laws fitted to measured time and peak memory (beyond the weights) of one truncated pass, and"
-        f" to what the arithmetic of headrank cost predicts; about {base['n']} passages of {base['words']} words"
+        "Exponents of power laws fitted to measured time and peak memory (beyond the weights) of one truncated pass,"
+        f" and to what the arithmetic of headrank cost predicts; about {base['n']} passages of {base['words']} words"
         f" and {base['layers']} layers, on {rounds['device'].iloc[0]} with {rounds['threads'].iloc[0]} threads, medians"
         f" of {rounds['round'].max()} rounds. The arithmetic's two rates are fitted to the backbone's own times, across"
         " models to the first one's; the error of memory is a share of weights and pass together."

@@ -54,8 +54,8 @@ def transfer_table(
     counts = sorted(set(transfer["count"]))
     many = " or ".join(map(str, counts))
     caption = (
-        f"Do heads found on one benchmark serve another? {metric} of the {many} heads that alone rank half of the row's "
-        f"queries best, on the other half of the column's queries, and the other way round; a query is in the same "
-        f"half in all benchmarks. Raw masses, nothing is trained. Bold: best heads for a benchmark."
+        f"Do heads found on one benchmark serve another? {metric} of the {many} heads that alone rank half of the "
+        f"row's queries best, on the other half of the column's queries, and the other way round; a query is in the "
+        f"same half in all benchmarks. Raw masses, nothing is trained. Bold: best heads for a benchmark."
     )
     return Table(tuple(columns), tuple(groups), caption, "tab:transfer")
