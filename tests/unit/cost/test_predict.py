@@ -73,7 +73,7 @@ def test_no_rate_is_above_that_of_a_large_product():
 
 
 def test_too_few_measurements_are_refused():
-    with pytest.raises(InputError, match="here: needs HeadRank's passes of two"):
+    with pytest.raises(InputError, match="here: needs HeadRank's passes of at least two"):
         fit_rates(measured(Rates(1, 1, "")).iloc[:3], {"small": SMALL}, "here")
 
 

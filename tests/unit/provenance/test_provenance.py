@@ -206,7 +206,7 @@ def test_energy_is_never_made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (tmp_path / "intel-rapl:0" / "energy_uj").write_text("123456\n", encoding="utf-8")
     told = energy(tmp_path)
     assert told["joules"] is None
-    assert told["reason"].startswith("the counters of RAPL run since")
+    assert told["reason"].startswith("the counters of RAPL count since")
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"schema": 2}', "{"])
