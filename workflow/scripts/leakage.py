@@ -22,7 +22,7 @@ def main(pools, tests, action, output):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(
             snakemake.params.pools,
             snakemake.params.tests,
