@@ -6,7 +6,9 @@ That conda can solve them is not tested: it would need conda and its channels.
 from __future__ import annotations
 
 import ast
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,8 +20,9 @@ import yaml
 from conftest import REPOSITORY
 
 from headrank.evaluation.metrics import modules_of_metrics
+from headrank.workflow import library
 from headrank.workflow.artefacts import TABLES
-from headrank.workflow.library import ENTRIES, library_files
+from headrank.workflow.library import ENTRIES, library_digest, library_files
 
 RULES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
 ENVIRONMENTS = sorted((REPOSITORY / "envs").glob("*.yaml"))
@@ -34,6 +37,7 @@ DISTRIBUTIONS = {
 # What a script loads at need, inside functions, on the way that it takes.
 AT_NEED = {
     "collection": ["ir_datasets"],
+    "leakage": ["bm25s"],
     "passages": ["ir_datasets"],
     "fetch_collection": ["ir_datasets"],
     "fetch_backbone": ["huggingface_hub"],
@@ -262,3 +266,20 @@ def watched(script: str, *methods: str, loads: Sequence[str] = ()) -> set[str]:
 def watched_files() -> dict[str, set[str]]:
     """What the workflow finds for each script, whatever methods it builds."""
     return {script: watched(script) for _, script, _ in rules()}
+
+
+def test_a_change_of_a_script_counts_whatever_its_date_and_so_does_the_library_s_version(
+    tmp_path: Path,
+) -> None:
+    """Snakemake itself goes by a script's date."""
+    script = tmp_path / "lists.py"
+    shutil.copy2(REPOSITORY / "workflow" / "scripts" / "lists.py", script)
+    before, there = library_digest(script), script.stat()
+    script.write_text(script.read_text(encoding="utf-8").replace("exclude=", "exclude= "), encoding="utf-8")
+    os.utime(script, ns=(there.st_atime_ns, there.st_mtime_ns))
+    # Each start of the workflow reads files once.
+    library._digest.cache_clear()
+    assert library_digest(script) != before
+    assert all("__init__" in files for files in watched_files().values())
+    # The file of the record that a change reran nothing for.
+    assert {"data/trec", "data/beir", "jobs/job", "jobs/made"} <= watched("training_set")

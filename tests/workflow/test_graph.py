@@ -53,6 +53,7 @@ def expected_jobs(name: str) -> dict[str, int]:
         "plant_backbone": backbones.count("planted"),
         "plant_realtext": backbones.count("realtext"),
         "fetch_backbone": backbones.count("hub") + len(rerankers),
+        "leakage": 1,
         "lists": pools,
         "features": (pools if shared == 1 else 1) * len(backbones),
         "detect": len(backbones),

@@ -1,8 +1,8 @@
 """From head sets to rankings, for every adapter that the study trains."""
 
 # By default the loop runs once, and its rules have plain wildcards. With `adapters_per_job` a job serves several adapters; as
-# the files that a rule writes cannot depend on its wildcards, each batch has its own rules. The mini study has 129 jobs this
-# way instead of 172; 23 of those saved would import PyTorch and transformers, 3 to 5 seconds each.
+# the files that a rule writes cannot depend on its wildcards, each batch has its own rules. The mini study has 130 jobs this
+# way instead of 173; 23 of those saved would import PyTorch and transformers, 3 to 5 seconds each.
 for BATCH in batches(study):
 
     rule:

@@ -76,6 +76,41 @@ rule collection:
         "../scripts/collection.py"
 
 
+rule leakage:
+    input:
+        queries=expand(built("collections/{c}/queries.jsonl"), c=collections.used),
+    output:
+        leakage=report(
+            built("leakage.json"),
+            caption="../report/provenance.rst",
+            category="Provenance",
+            labels={"file": "leakage"},
+        ),
+    log:
+        logged("leakage.log"),
+    benchmark:
+        built("benchmarks/leakage.tsv")
+    # A study that is to stop here stops before its indexes are built.
+    priority: 100
+    conda:
+        "../../envs/retrieve.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+        gpu=0,
+    params:
+        library=library("leakage"),
+        pools={
+            pool: {c: built(f"collections/{c}/queries.jsonl") for c in collections.pools[pool]}
+            for pool in study.detected_on
+        },
+        tests={b: built(f"collections/{b}/queries.jsonl") for b in study.panel},
+        action=config["leakage"],
+    script:
+        "../scripts/leakage.py"
+
+
 rule training_set:
     input:
         queries=of_pool("queries.jsonl"),

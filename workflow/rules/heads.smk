@@ -4,7 +4,7 @@ rule lists:
         qrels=built("{pool}/qrels.trec"),
         candidates=built("{pool}/candidates.trec"),
         passages=built("{pool}/passages.jsonl"),
-        tests=expand(built("collections/{b}/queries.jsonl"), b=config["panel"]),
+        leakage=built("leakage.json"),
         # No model reads the candidates before the first stage has passed its check.
         checked=ancient(built("metrics/first-stage.parquet")),
     output:
@@ -23,6 +23,7 @@ rule lists:
     params:
         library=library("lists"),
         settings=settings("lists"),
+        pool=lambda wildcards: wildcards.pool,
         samples=lambda wildcards: samples(study, wildcards.pool),
         seed=config["seed"],
     script:

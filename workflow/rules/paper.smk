@@ -1,6 +1,7 @@
 rule table:
     input:
         unpack(lambda wildcards: artefacts.frames(TABLES[wildcards.table].frames)),
+        leakage=lambda wildcards: artefacts.leakage(TABLES[wildcards.table]),
     output:
         csv=report(
             built("tables/{table}.csv"),

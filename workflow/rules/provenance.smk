@@ -9,6 +9,7 @@ rule provenance:
         # When these exist, everything that is timed has run.
         artefacts=artefacts.paper(),
         models=expand(built("backbones/{b}"), b=study.ranking_models),
+        leakage=built("leakage.json") if study.detected_on else [],
         collections=expand(
             built("collections/{c}/{f}"),
             c=collections.used,

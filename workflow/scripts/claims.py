@@ -49,5 +49,5 @@ def place(path):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(snakemake.input, snakemake.params, snakemake.output.claims)

@@ -53,7 +53,7 @@ def on_adapter(inputs, variant, adapter, given, candidates, model):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
         main(
             snakemake.input,
             snakemake.wildcards.backbone,

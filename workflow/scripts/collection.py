@@ -21,7 +21,7 @@ def main(name, spec, source, shared, expected, queries_path, qrels_path):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(
             snakemake.wildcards.collection,
             snakemake.params.spec,

@@ -35,5 +35,5 @@ def main(inputs, backbone, params, outputs):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(snakemake.input, snakemake.wildcards.backbone, snakemake.params, snakemake.output)

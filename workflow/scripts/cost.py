@@ -29,7 +29,7 @@ def main(inputs, cells, head_cells, independent, output):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(
             snakemake.input,
             snakemake.params.cells,

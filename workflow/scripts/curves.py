@@ -15,5 +15,5 @@ def main(paths, backbones, output):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(snakemake.input.curves, snakemake.params.backbones, snakemake.output.curves)

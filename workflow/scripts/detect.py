@@ -34,7 +34,7 @@ def main(features, lists, given, seed, outputs):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(
             snakemake.input.features,
             snakemake.input.lists,

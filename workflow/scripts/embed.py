@@ -14,7 +14,7 @@ def main(name, spec, encoder, settings, device, directory):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
         main(
             snakemake.wildcards.collection,
             snakemake.params.spec,

@@ -25,7 +25,7 @@ def main(inputs, cells, depth, metrics, fusion, output):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(
             snakemake.input,
             snakemake.params.cells,

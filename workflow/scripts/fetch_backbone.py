@@ -27,5 +27,5 @@ def main(identifier, revision, directory):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(snakemake.params.id, snakemake.params.revision, snakemake.output.backbone)

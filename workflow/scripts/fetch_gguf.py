@@ -19,6 +19,6 @@ def main(identifier, revision, file, sha256, target):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         asked = snakemake.params
         main(asked.id, asked.revision, asked.file, asked.sha256, snakemake.output.file)

@@ -18,7 +18,7 @@ def main(name, module, frames, options, outputs):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(
             snakemake.wildcards.figure,
             snakemake.params.module,

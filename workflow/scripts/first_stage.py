@@ -23,7 +23,7 @@ def main(runs, qrels, collections, stages, published, tolerance, output):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(
             snakemake.input.runs,
             snakemake.input.qrels,

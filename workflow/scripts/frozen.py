@@ -78,7 +78,7 @@ def owner_of(inputs, params, tokens_per_pass, heads):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
         main(
             snakemake.input,
             snakemake.params,

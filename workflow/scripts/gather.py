@@ -50,5 +50,5 @@ def ending(path):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(snakemake.input, snakemake.params.queries, snakemake.output)

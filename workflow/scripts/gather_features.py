@@ -13,5 +13,5 @@ def main(parts, lists, output):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(snakemake.input.parts, snakemake.input.lists, *snakemake.output.features)

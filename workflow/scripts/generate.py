@@ -60,5 +60,5 @@ def main(inputs, params, outputs):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
         main(snakemake.input, snakemake.params, snakemake.output)

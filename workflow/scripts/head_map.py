@@ -14,5 +14,5 @@ def main(paths, cells, outputs):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(snakemake.input.heads, snakemake.params.cells, snakemake.output)

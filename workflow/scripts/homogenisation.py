@@ -24,7 +24,7 @@ def main(rankings, qrels, cells, zone, averages, logarithmic, outputs):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(
             snakemake.input.rankings,
             snakemake.input.qrels,

@@ -21,5 +21,5 @@ def main(config, decoder, directory):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(snakemake.input.config, snakemake.params.decoder, snakemake.output.backbone)

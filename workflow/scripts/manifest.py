@@ -6,10 +6,11 @@ from headrank.jobs.job import job
 from headrank.provenance.manifest import write_manifest
 
 
-def main(output):
-    write_manifest(Path(output).parent)
+def main(finished, output):
+    root = Path(output).parent
+    write_manifest(root, [str(Path(path).relative_to(root)) for path in finished])
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
-        main(snakemake.output.manifest)
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
+        main(snakemake.input, snakemake.output.manifest)

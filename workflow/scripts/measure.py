@@ -17,7 +17,7 @@ def main(shape, plan, device, outputs):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
         main(
             snakemake.wildcards.shape,
             dict(snakemake.params.plan),

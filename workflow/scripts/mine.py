@@ -30,7 +30,7 @@ def main(inputs, given, queries, seed, outputs):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(
             snakemake.input,
             snakemake.params.settings,

@@ -20,7 +20,7 @@ def main(name, spec, candidates, judged, passages):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(
             snakemake.wildcards.collection,
             snakemake.params.spec,

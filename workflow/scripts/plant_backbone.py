@@ -11,7 +11,7 @@ def main(name, spec, passages, directory):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
         main(
             snakemake.wildcards.backbone,
             snakemake.params.spec,

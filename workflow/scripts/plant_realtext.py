@@ -13,7 +13,7 @@ def main(name, spec, passages, tokenizer, directory):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
         main(
             snakemake.wildcards.backbone,
             snakemake.params.spec,

@@ -12,7 +12,7 @@ def main(output, configuration, repository, models, skip):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(
             snakemake.output.provenance,
             snakemake.params.configuration,

@@ -62,7 +62,7 @@ def ranking(inputs, variant, weights, settings, model, tokens_per_pass):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
         main(
             snakemake.input,
             snakemake.params,

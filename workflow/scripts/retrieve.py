@@ -28,7 +28,7 @@ def main(name, inputs, stage_name, params, outputs):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(
             snakemake.wildcards.collection,
             snakemake.input,

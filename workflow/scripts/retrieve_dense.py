@@ -19,5 +19,5 @@ def main(name, inputs, params, outputs):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
         main(snakemake.wildcards.collection, snakemake.input, snakemake.params, snakemake.output)

@@ -32,7 +32,7 @@ def main(inputs, given, seed, outputs):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
         main(
             snakemake.input,
             snakemake.params.settings,

@@ -17,5 +17,5 @@ def main(paths, cells, output):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(snakemake.input.routes, snakemake.params.cells, snakemake.output.routes)

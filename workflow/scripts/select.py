@@ -31,7 +31,7 @@ def choose(features, lists, given, seed):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(
             snakemake.input,
             snakemake.params.settings,

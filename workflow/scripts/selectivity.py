@@ -20,7 +20,7 @@ def main(rankings, qrels, cells, zone, resampling, averages, output):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(
             snakemake.input.rankings,
             snakemake.input.qrels,

@@ -20,5 +20,5 @@ def main(provenance, runs, sidecars):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(snakemake.input.provenance, snakemake.input.runs, snakemake.output)

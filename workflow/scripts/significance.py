@@ -17,7 +17,7 @@ def main(metrics, metric, pairs, family, averages, resampling, output):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(
             snakemake.input.metrics,
             snakemake.params.metric,

@@ -11,5 +11,5 @@ def main(name, spec, corpus):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(snakemake.wildcards.collection, snakemake.params.spec, snakemake.output.corpus)

@@ -1,28 +1,34 @@
 """Write one table of the paper as CSV, LaTeX and Markdown: a function of tidy frames."""
 
+from dataclasses import replace
 from importlib import import_module
 
 import pandas as pd
 
+from headrank.data.leakage import note, read_leaks
 from headrank.jobs.job import job
 from headrank.tables.write import write_table
 
 
-def main(name, module, frames, options, outputs):
+def main(name, module, frames, leakage, options, outputs):
     make = getattr(import_module(module), f"{name}_table")
     read = {
         argument: pd.concat(map(pd.read_parquet, paths), ignore_index=True)
         for argument, paths in frames.items()
     }
-    write_table(make(**read, **options), csv=outputs.csv, tex=outputs.tex, md=outputs.md)
+    table = make(**read, **options)
+    for path in leakage:
+        table = replace(table, caption=f"{table.caption} {note(*read_leaks(path))}".strip())
+    write_table(table, csv=outputs.csv, tex=outputs.tex, md=outputs.md)
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(
             snakemake.wildcards.table,
             snakemake.params.module,
-            dict(snakemake.input.items()),
+            {name: paths for name, paths in snakemake.input.items() if name != "leakage"},
+            snakemake.input.leakage,
             snakemake.params.options,
             snakemake.output,
         )

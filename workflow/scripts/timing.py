@@ -11,5 +11,5 @@ def main(directory, rules, output):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(snakemake.params.directory, snakemake.params.rules, snakemake.output.timing)

@@ -56,7 +56,7 @@ def main(inputs, given, queries, seed, model, unfinished, outputs):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
         main(
             snakemake.input,
             snakemake.params.settings,

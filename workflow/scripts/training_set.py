@@ -18,5 +18,5 @@ def main(inputs, outputs):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(snakemake.input, snakemake.output)

@@ -26,7 +26,7 @@ def main(inputs, backbone, benchmarks, settings, metric, output):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(
             snakemake.input,
             snakemake.wildcards.backbone,

@@ -18,7 +18,7 @@ def main(file, spec, decoder, directory):
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], inputs=snakemake.input, outputs=snakemake.output):
         main(
             snakemake.input.file,
             snakemake.params.spec,

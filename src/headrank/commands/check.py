@@ -15,8 +15,8 @@ def add(commands: Any) -> None:
         help="verify a results folder against its manifest",
         description=(
             "Read every file of a results folder and compare it with manifest.sha256, which the workflow wrote when"
-            " the study was finished. Lists the files that changed, are missing or were added. Measured"
-            " times (benchmarks), report.html and hidden files are not covered."
+            " the study was finished. Lists the files that changed, are missing or were added, and says which command"
+            " makes them anew. Measured times (benchmarks), report.html and hidden files are not covered."
         ),
         epilog="Exit status: 0 when the folder is as listed, 5 when it is not.",
     )
@@ -25,7 +25,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from headrank.provenance.manifest import NAME, check_manifest
+    from headrank.provenance.manifest import NAME, advice, check_manifest
 
     found = check_manifest(options.results)
     parts = {"changed": found.changed, "missing": found.missing, "extra": found.extra}
@@ -34,5 +34,7 @@ def run(options: argparse.Namespace) -> None:
             print(f"{kind}: {name}")
     if not found.sound:
         counts = ", ".join(f"{len(names)} {kind}" for kind, names in parts.items() if names)
-        raise InputError(f"{options.results}: not as {NAME} lists it ({counts}); run the study again")
+        raise InputError(
+            f"{options.results}: not as {NAME} lists it ({counts}); {advice(options.results, found)}"
+        )
     print(f"{options.results}: all {found.listed} files are as {NAME} lists them")

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from headrank.commands.inputs import add_candidates, add_model, count, output_file, read_candidates
+from headrank.commands.inputs import (
+    add_candidates,
+    add_model,
+    check_texts,
+    count,
+    documents_of,
+    output_file,
+    read_texts,
+)
 from headrank.errors import InputError
 from headrank.methods.table import CRITERIA
+
+if TYPE_CHECKING:
+    from headrank.data.trec import Qrels, Run
 
 
 def add(commands: Any) -> None:
@@ -35,6 +47,7 @@ def add(commands: Any) -> None:
     detect.add_argument("--output", required=True, help="the head set to write")
     detect.add_argument("-k", type=count, help="how many heads (default: the criterion's own)")
     detect.add_argument("--size", type=count, help="candidates per list (default: 40)")
+    detect.add_argument("--samples", type=count, help="lists per query (default: 3)")
     detect.add_argument("--seed", type=int, default=0, help="seed for list samples and orders (default: 0)")
     detect.add_argument("--family", help="chat frame: qwen3 (default), qwen2.5, llama3, mistral, ...")
     add_model(detect)
@@ -53,21 +66,29 @@ def add(commands: Any) -> None:
 
 
 def run_detect(options: argparse.Namespace) -> None:
-    from headrank.data.trec import read_qrels
+    from headrank.rerankers.candidates import gather_candidates
     from headrank.settings import Settings
 
     output = output_file(options.output)
-    qrels = read_qrels(options.qrels)
-    queries, run, passages = read_candidates(options)
+    check_texts(options)
     given: dict[str, Any] = {"lists": {}, "selection": {}, "baselines": {}, "prompt": {}}
     if options.k:
         given["selection"]["k"] = options.k
         given["baselines"] |= {"qrhead_k": options.k, "core_k": options.k}
     if options.size:
         given["lists"]["size"] = options.size
+    if options.samples:
+        given["selection"]["permutations"] = options.samples
     if options.family:
         given["prompt"]["family"] = options.family
     settings = Settings.from_mapping(given)
+    # As deep as a study keeps the candidates of queries that it learns from.
+    depth = max(settings.candidates.depth, settings.lists.pool)
+    run, judged = _judged(options, depth)
+    graded = {docid for grades in judged.values() for docid in grades}
+    queries, passages = read_texts(options, documents_of(run), graded)
+    # For its errors: a candidate without a text must not be left out of a list without a word.
+    gather_candidates(queries, run, passages, depth)
 
     from headrank.engine.backbone import load_backbone
     from headrank.methods.ready import choose_heads
@@ -75,12 +96,24 @@ def run_detect(options: argparse.Namespace) -> None:
     backbone = load_backbone(
         options.backbone, dtype=options.dtype, device=options.device, revision=options.revision
     )
-    judged = {qid: grades for qid, grades in qrels.items() if qid in run}
-    if not judged:
-        raise InputError(f"{options.qrels}: judges none of the run's queries")
     heads = choose_heads(options.criterion, backbone, queries, judged, run, passages, settings, options.seed)
     heads.save(output)
     _print(heads, str(output))
+
+
+def _judged(options: argparse.Namespace, depth: int) -> tuple[Run, Qrels]:
+    """The judged queries of the run: their first ``depth`` candidates, and their judgements."""
+    from headrank.data.trec import read_qrels, read_run
+    from headrank.retrieval.first_stage import cut
+
+    qrels, run = read_qrels(options.qrels), read_run(options.run)
+    judged = {qid: grades for qid, grades in qrels.items() if qid in run}
+    if not judged:
+        raise InputError(f"{options.qrels}: judges none of the run's queries")
+    if len(judged) < len(qrels):
+        absent = len(qrels) - len(judged)
+        print(f"{absent} of {len(qrels)} judged queries are not in the run and are left out", file=sys.stderr)
+    return cut({qid: run[qid] for qid in judged}, depth), judged
 
 
 def run_show(options: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,8 +59,13 @@ def read_candidates(options: argparse.Namespace) -> tuple[dict[str, str], Run, d
 
     check_texts(options)
     run = read_run(options.run)
-    queries, passages = read_texts(options, {docid for ranked in run.values() for docid, _ in ranked})
+    queries, passages = read_texts(options, documents_of(run))
     return queries, run, passages
+
+
+def documents_of(run: Run) -> set[str]:
+    """The ids of all candidates."""
+    return {docid for ranked in run.values() for docid, _ in ranked}
 
 
 def check_texts(options: argparse.Namespace) -> None:
@@ -70,19 +76,26 @@ def check_texts(options: argparse.Namespace) -> None:
         raise InputError("--queries and --corpus go together")
 
 
-def read_texts(options: argparse.Namespace, wanted: set[str]) -> tuple[dict[str, str], dict[str, Document]]:
+def read_texts(
+    options: argparse.Namespace, wanted: set[str], judged: Set[str] = frozenset()
+) -> tuple[dict[str, str], dict[str, Document]]:
     """Queries and the wanted passages, from the files that ``add_texts`` names and ``check_texts`` has accepted.
 
-    For a collection, InputError names wanted passages that are missing.
+    judged: more passages, of which those that are missing are left out: judgements may name documents that a corpus no
+    longer holds. For a collection, InputError names wanted passages that are missing.
     """
     from headrank.data.beir import read_documents, read_queries
     from headrank.data.collections import open_collection
 
     if options.collection:
         collection = open_collection("collection", {"source": "local", "path": options.collection})
-        return collection.queries(), collection.lookup(wanted)
+        passages = collection.lookup(wanted)
+        if more := judged - wanted:
+            passages |= collection.lookup(more, missing_ok=True)
+        return collection.queries(), passages
     queries = read_queries(Path(options.queries))
-    return queries, {document.docid: document for document in read_documents(Path(options.corpus), wanted)}
+    found = read_documents(Path(options.corpus), wanted | judged)
+    return queries, {document.docid: document for document in found}
 
 
 def note_left_out(run: Run, depth: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zlib
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, cast
@@ -15,6 +16,8 @@ from headrank.settings import ListSettings
 if TYPE_CHECKING:
     from headrank.data.collections import Document
     from headrank.data.trec import Qrels, Run
+
+logger = logging.getLogger(__name__)
 
 UNJUDGED = -1
 NOT_RETRIEVED = -1
@@ -40,8 +43,8 @@ def build_lists(
     order is a random permutation, or with ``order: first-stage`` the first stage's, with documents that it did not find
     at the end. With ``unjudged: irrelevant`` unjudged documents have grade 0. With ``spread`` each list's size is
     drawn, at most ``spread`` away from ``size``. ``dedupe`` keeps one document of each normalised text. Queries whose
-    normalised text is in ``exclude`` (test queries) are left out, and so are samples whose judged documents all have
-    the same grade.
+    text is in ``exclude``, whatever its case and blanks, are left out and named in the log (those that are test queries
+    too, see ``leakage``), and so are samples whose judged documents all have the same grade.
 
     Columns: list_id, qid, sample, position (from 0), docid, grade (-1 = unjudged), rank (first stage, from 0; -1 = not
     retrieved). The same seed gives the same lists, whatever other queries there are.
@@ -52,11 +55,13 @@ def build_lists(
         )
     excluded = {normalise(text) for text in exclude}
     rows: list[tuple[int, str, int, int, str, int, int]] = []
-    list_id = 0
+    list_id = left_out = 0
     for qid in sorted(qrels):
         if qid not in queries:
             raise InputError(f"training query {qid!r} has judgements but no text")
         if normalise(queries[qid]) in excluded:
+            logger.warning("query %s is left out: %r", qid, queries[qid])
+            left_out += 1
             continue
         ranks = {docid: rank for rank, (docid, _) in enumerate(run.get(qid, []))}
         for sample in range(samples):
@@ -81,7 +86,10 @@ def build_lists(
                 rows.append((list_id, qid, sample, position, docid, grade, ranks.get(docid, NOT_RETRIEVED)))
             list_id += 1
     if not rows:
-        raise InputError("training lists: no query has judged documents of two grades")
+        without = f", and {left_out} are left out" if left_out else ""
+        raise InputError(
+            f"training lists: no query has judged documents of two grades (of {len(qrels)}{without})"
+        )
     return pd.DataFrame(rows, columns=["list_id", "qid", "sample", "position", "docid", "grade", "rank"])
 
 

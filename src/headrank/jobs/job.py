@@ -15,11 +15,12 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
 from headrank.errors import InputError
+from headrank.jobs.made import check_inputs, record_job
 from headrank.process.heap import keep_freed_memory
 
 BAD_INPUT = 5
@@ -73,10 +74,18 @@ class LogStream(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def job(log: str | os.PathLike[str], threads: int | None = None) -> Iterator[None]:
+def job(
+    log: str | os.PathLike[str],
+    threads: int | None = None,
+    inputs: Iterable[str] = (),
+    outputs: Iterable[str] = (),
+) -> Iterator[None]:
     """Run the block with stderr, warnings, logging and progress bars going to ``log``.
 
     threads: how many threads PyTorch may use; if given, the script must already have loaded PyTorch.
+
+    inputs, outputs: the job's files. An input that is not as the job which made it left it is bad input, and what this
+    job made is recorded (``headrank.jobs.made``).
 
     InputError ends the process with status 5 after one line ``error: ...`` in the log and on the real stderr. Any
     other exception ends it with status 1, its traceback in the log. An interrupt is noted in the log and raised again.
@@ -101,7 +110,9 @@ def job(log: str | os.PathLike[str], threads: int | None = None) -> Iterator[Non
         logging.captureWarnings(True)
         try:
             with contextlib.redirect_stderr(stream):
+                check_inputs(inputs, outputs)
                 yield
+                record_job(log, inputs, outputs)
         except InputError as error:
             stream.finish()
             _tell(file, terminal, f"error: {' '.join(str(error).split())}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -14,6 +15,9 @@ from headrank.data.atomic import write_text
 from headrank.data.digests import digest_line, file_digest, files_under
 from headrank.data.trec import open_lines
 from headrank.errors import InputError
+from headrank.jobs.made import Records, remake
+from headrank.provenance.record import NAME as PROVENANCE
+from headrank.provenance.time import is_time
 
 NAME = "manifest.sha256"
 # Not in the manifest: measured times, which a rerun of one job changes; what the target bench measures, which is not
@@ -56,23 +60,43 @@ def artefacts(root: str | os.PathLike[str]) -> list[str]:
     return files_under(root, ASIDE)
 
 
-def write_manifest(root: str | os.PathLike[str]) -> Path:
+def write_manifest(root: str | os.PathLike[str], finished: Iterable[str] = ()) -> Path:
     """List every artefact of a results folder with its digest, sorted by path; returns the file written.
 
-    Raises InputError when there is nothing to list, and when a link points to a file that is not there.
+    Where jobs left records, the files and digests are those that the jobs made: one that has changed since, or is no
+    job's, is not vouched for. finished: what the study is made for, relative to the folder; a file that went into it is
+    listed even if it is missing. Raises InputError when there is nothing to list, and when a link points to a file that
+    is not there.
     """
+    records = Records(root)
+    if records:
+        needed = records.before(finished)
+        digests = {
+            name: made.files[name]
+            for name, made in records.of_file.items()
+            if not _aside(name) and (name in needed or os.path.lexists(Path(root) / name))
+        }
+        return _written(root, digests)
     names = artefacts(root)
     if not names:
         raise InputError(f"{root}: the folder holds no artefact, nothing to list")
-    lines = []
+    digests = {}
     for name in names:
         try:
-            lines.append(digest_line(file_digest(Path(root) / name), name))
+            digests[name] = file_digest(Path(root) / name)
         except FileNotFoundError:
             raise InputError(f"{root}/{name}: links to a file that is not there; remove or mend it") from None
+    return _written(root, digests)
+
+
+def _written(root: str | os.PathLike[str], digests: Mapping[str, str]) -> Path:
     target = Path(root) / NAME
-    write_text(target, "".join(lines))
+    write_text(target, "".join(digest_line(digests[name], name) for name in sorted(digests)))
     return target
+
+
+def _aside(name: str) -> bool:
+    return any(name == aside or name.startswith(f"{aside}/") for aside in ASIDE)
 
 
 def read_manifest(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -94,15 +118,25 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def check_manifest(root: str | os.PathLike[str]) -> Findings:
-    """Compare a results folder with its manifest, reading every file; InputError without a readable manifest."""
+    """Compare a results folder with its manifest, reading every file; InputError without a readable manifest.
+
+    A measured time may also be as its job made it: when a job is repeated, only its times differ.
+    """
     place = Path(root)
     if not place.is_dir():
         raise InputError(f"{place}: no such folder")
-    listed = read_manifest(place / NAME)
+    records = Records(place)
+    try:
+        listed = read_manifest(place / NAME)
+    except InputError as error:
+        if not records:
+            raise
+        raise InputError(f"{error}; {_command(records, [NAME])}") from None
     changed, missing = [], []
     for name, digest in listed.items():
         try:
-            if file_digest(place / name) != digest:
+            found = file_digest(place / name)
+            if found != digest and not (is_time(name) and found == records.digest(name)):
                 changed.append(name)
         except (FileNotFoundError, NotADirectoryError):
             missing.append(name)
@@ -110,3 +144,25 @@ def check_manifest(root: str | os.PathLike[str]) -> Findings:
             changed.append(name)
     extra = [name for name in artefacts(place) if name not in listed]
     return Findings(len(listed), tuple(sorted(changed)), tuple(sorted(missing)), tuple(extra))
+
+
+def advice(root: str | os.PathLike[str], found: Findings) -> str:
+    """What to do about the findings: the command that makes anew exactly what changed or is missing."""
+    parts = ["remove what is extra"] if found.extra else []
+    if bad := [*found.changed, *found.missing]:
+        records = Records(root)
+        # A file that is as its job made it has outlived the manifest.
+        names = [name for name in bad if records.digest(name) is None or records.changed([name])]
+        # Nor does the manifest hold for what is never made twice alike.
+        if len(names) < len(bad) or any(name == PROVENANCE or is_time(name) for name in names):
+            names.append(NAME)
+        parts.append(_command(records, names))
+    return "; ".join(parts)
+
+
+def _command(records: Records, names: Iterable[str]) -> str:
+    if not records:
+        return "run the study again"
+    if records.root.resolve().parent.name != "results":
+        return "copy the study's folder again"
+    return f"make anew: {remake(records, names)}"

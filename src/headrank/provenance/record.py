@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from headrank.data.digests import combined_digest, file_digest, files_under
+from headrank.data.leakage import NAME as LEAKAGE
+from headrank.data.leakage import NEAR, read_leaks
 from headrank.engine.gguf.origin import read_origin
 from headrank.errors import InputError
 from headrank.provenance.code import code_version
@@ -48,6 +51,7 @@ def record(
         "seeds": dict(seeds(configuration)),
         "models": {name: _model(place / "backbones" / name, specs[name]) for name in models},
         "collections": _collections(place / "collections", configuration),
+        **_leakage(place / LEAKAGE),
         "machine": machine(),
         "time": wall_time(place / "benchmarks", skip),
         "energy": energy(),
@@ -93,6 +97,14 @@ def _model(directory: Path, spec: Mapping[str, Any]) -> dict[str, Any]:
     told |= {"gguf": origin} if origin else {}
     files = {name: file_digest(directory / name) for name in files_under(directory)}
     return {**told, "sha256": combined_digest(files), "files": files}
+
+
+def _leakage(path: Path) -> dict[str, Any]:
+    """What the study learned from that it was tested on; nothing where it learns from no queries."""
+    if not path.is_file():
+        return {}
+    leaks, action = read_leaks(path)
+    return {"leakage": {"action": action, "near": NEAR, "queries": list(map(dataclasses.asdict, leaks))}}
 
 
 def _collections(directory: Path, configuration: Mapping[str, Any]) -> dict[str, Any]:

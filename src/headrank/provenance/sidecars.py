@@ -43,6 +43,8 @@ def sidecar(run: str, tag: str, provenance: Mapping[str, Any]) -> dict[str, Any]
             data = {"test collection": _collection(benchmark, provenance)}
             if used := _learned_from(method, config):
                 data["training data"] = [_collection(name, provenance) for name in used]
+                if leaked := _leaked(used, benchmark, provenance):
+                    data["leakage"] = leaked
         case ("collections", name, "candidates" | "first-stage"):
             stages, data = [_first_stage(name, config)], {"test collection": _collection(name, provenance)}
         case (pool, "candidates") if pool in _POOLS:
@@ -202,6 +204,17 @@ def _learned_from(method: str, config: Mapping[str, Any]) -> list[str]:
     described = METHODS[_base(method, config)[0]]
     taught = not isinstance(described, Asked) and described.needs != NOTHING
     return list(config["train_on"]) if taught else []
+
+
+def _leaked(used: list[str], benchmark: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """The queries of the training data that are the benchmark's too, or nearly; empty if there are none."""
+    told = provenance.get("leakage", {"queries": []})
+    mine = [leak for leak in told["queries"] if leak["collection"] in used and leak["benchmark"] == benchmark]
+    keys = ("collection", "qid", "test_qid", "how", "similarity")
+    queries = list(
+        {tuple(leak[key] for key in keys): {key: leak[key] for key in keys} for leak in mine}.values()
+    )
+    return {"action": told["action"], "queries": queries} if queries else {}
 
 
 def _depth(over: Mapping[str, Any], backbone: Mapping[str, Any], config: Mapping[str, Any]) -> int:

@@ -1,13 +1,26 @@
-"""Wall time per rule, from the benchmark files of the workflow manager."""
+"""Which artefacts hold measured times; wall time per rule, from the benchmark files of the workflow manager."""
 
 from __future__ import annotations
 
 import math
 import os
 from collections.abc import Collection
+from fnmatch import fnmatchcase
 from typing import Any
 
 from headrank.tables.timing import read_benchmarks
+
+# Artefacts that hold measured times, which differ whenever their jobs are repeated.
+_TIMES = (
+    *("metrics/timing.parquet", "tables/timing.*"),
+    *("metrics/seconds/*.parquet", "tables/frontier.*", "figures/frontier.*"),
+    "adapters/*/*/steps.csv",
+)
+
+
+def is_time(name: str) -> bool:
+    """Whether an artefact (its path within a results folder) holds measured times."""
+    return any(fnmatchcase(name, pattern) for pattern in _TIMES)
 
 
 def wall_time(directory: str | os.PathLike[str], skip: Collection[str] = ()) -> dict[str, Any]:

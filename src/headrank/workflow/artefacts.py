@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from functools import cached_property
 from typing import Any
 
+from headrank.data.leakage import NAME
 from headrank.evaluation.metrics import main_metric
 from headrank.methods.table import WRITING
 from headrank.workflow.cells import Cells
@@ -17,7 +18,15 @@ TABLES, FIGURES = shown("tables"), shown("figures")
 # Rules that have all run once the runs are evaluated, in the order of the graph.
 TIMED = (
     *("synthesize", "fetch_collection", "collection", "index", "embed", "retrieve", "retrieve_dense"),
-    *("first_stage", "passages", "training_set", "plant_backbone", "plant_realtext", "link_backbone"),
+    *(
+        "leakage",
+        "first_stage",
+        "passages",
+        "training_set",
+        "plant_backbone",
+        "plant_realtext",
+        "link_backbone",
+    ),
     *(
         "fetch_backbone",
         "fetch_gguf",
@@ -40,6 +49,11 @@ class Artefacts:
     def __init__(self, study: Study, cells: Cells) -> None:
         self.study = study
         self.cells = cells
+
+    def leakage(self, one: Shown) -> list[str]:
+        """The record whose note a table's caption gets: only where the study goes on in spite of leakage."""
+        learns = self.study.detected_on and self.study.config["leakage"] != "stop"
+        return [f"{self.study.results}{NAME}"] if learns and "bench" not in one.needs else []
 
     def frames(self, files: Mapping[str, str]) -> dict[str, list[str]]:
         """Argument -> metrics files; one name may stand for a file per backbone or shape."""

@@ -5,8 +5,8 @@ their files count, with all that they load, and those of other methods do not. W
 descriptions count (a table shows their titles), but not the code that they would load. Metrics, too, are loaded by
 name: those that a file names (``"ndcg@10"``) count, besides the modules that the rule says it loads.
 
-A rule has the digest of these files as a parameter. So a change in one of them reruns the rule, but a new date or
-location of the same files does not.
+A rule has the digest of these files as a parameter. So a change in one of them or in the script reruns the rule,
+whatever its date, but a new date or location of the same files does not.
 """
 
 from __future__ import annotations
@@ -32,12 +32,13 @@ TABLE, ENTRIES = ROOT / "methods" / "table.py", ROOT / "methods" / "entries"
 def library_digest(
     script: str | Path, methods: Sequence[str] | None = None, loads: Sequence[str] = ()
 ) -> str:
-    """One digest of the names and contents of all files of the library that a script loads.
+    """One digest of the script and of the names and contents of all files of the library that it loads.
 
     methods: those that it builds, or whose criteria choose heads in it. loads: modules that it loads by name.
     """
     files = library_files(Path(script), None if methods is None else tuple(methods), tuple(loads))
     lines = [f"{file.relative_to(ROOT).as_posix()} {_digest(file)}" for file in files]
+    lines.append(f"{Path(script).name} {_digest(Path(script))}")
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -50,7 +51,8 @@ def library_files(
     methods: those that it builds. loads: modules that it loads by name.
     """
     named = list(map(_file_of, loads))
-    found = {*named, *_loaded([script, *named], built=False)}
+    # The library's own file holds its version, which goes into head sets.
+    found = {ROOT / "__init__.py", *named, *_loaded([script, *named], built=False)}
     if TABLE in found:
         described = (
             list(map(_file_of, modules_of(methods))) if methods is not None else [*ENTRIES.glob("*.py")]

@@ -12,6 +12,7 @@ import pytest
 from folders import REPOSITORY, configuration, results_folder
 
 from headrank.data.digests import file_digest
+from headrank.data.leakage import Leak, write_leaks
 from headrank.engine.tiles import kernel
 from headrank.errors import InputError
 from headrank.provenance import NAME, read_provenance, record
@@ -227,3 +228,13 @@ def test_a_model_from_a_gguf_file_says_which(tmp_path: Path):
     (root / "backbones" / "small" / "gguf.json").write_text(json.dumps(origin | {"sha256": "2" * 64}))
     other = record(root, configuration(backbones={"small": spec}), REPOSITORY, ["small"])
     assert "small.gguf.sha256" in [difference.key for difference in compare_origins(one, other).models]
+
+
+def test_leaked_queries_are_recorded_and_a_study_that_learns_from_none_says_nothing(tmp_path: Path) -> None:
+    results = results_folder(tmp_path / "study")
+    assert "leakage" not in read_provenance(results)
+    leak = Leak("training", "made", "q1", "Red oak?", "own", "7", "red oak", "same text", 1.0)
+    write_leaks(results / "leakage.json", [leak], "leave-out")
+    told = record(results, configuration(), REPOSITORY, ["small"])["leakage"]
+    assert (told["action"], told["near"]) == ("leave-out", 0.75)
+    assert [(found["qid"], found["test_qid"]) for found in told["queries"]] == [("q1", "7")]

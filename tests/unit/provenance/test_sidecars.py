@@ -77,6 +77,18 @@ def test_training_data_are_what_heads_and_weights_were_learned_from(
     assert data["test collection"]["sha256"] == provenance["collections"]["own"]["sha256"]
 
 
+def test_leaked_queries_are_named_beside_what_was_learned_from_them(provenance: dict[str, Any]) -> None:
+    keys = ("collection", "qid", "benchmark", "test_qid", "how", "similarity")
+    leaks = [("made", "q1", "own", "7", "near", 0.8), ("made", "q2", "other", "8", "near", 0.9)]
+    queries = [dict(zip(keys, leak, strict=True)) for leak in leaks]
+    provenance["leakage"] = {"action": "allow", "queries": [*queries, queries[0]]}
+    told = {"collection": "made", "qid": "q1", "test_qid": "7", "how": "near", "similarity": 0.8}
+    assert of("core", provenance)["data"]["leakage"] == {"action": "allow", "queries": [told]}
+    # Neither of these learned from the collection.
+    assert "leakage" not in of("icr", provenance)["data"]
+    assert "leakage" not in of("qrhead-own", provenance)["data"]
+
+
 def test_variants_say_what_they_change(provenance: dict[str, Any]) -> None:
     stage = of("k-2", provenance)["method"]["retrieval"][-1]
     assert (stage["variant of"], stage["changed settings"]) == ("headrank", {"selection": {"k": 2}})

@@ -5,21 +5,14 @@ from __future__ import annotations
 import filecmp
 import os
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from headrank.provenance import NAME, read_provenance
 from headrank.provenance.comparison.artefacts import TOLD, artefact_kind, artefact_kinds
 from headrank.provenance.comparison.origins import Origins, compare_origins
 from headrank.provenance.manifest import artefacts
+from headrank.provenance.time import is_time
 
-# Not compared as files: measured times, and the provenance records, which are compared value by value.
-_ASIDE = (
-    NAME,
-    *("metrics/timing.parquet", "tables/timing.*"),
-    *("metrics/seconds/*.parquet", "tables/frontier.*", "figures/frontier.*"),
-    "adapters/*/*/steps.csv",
-)
 _SIDECAR = ".trec.yaml"
 
 
@@ -72,4 +65,5 @@ def compare_folders(one: str | os.PathLike[str], other: str | os.PathLike[str]) 
 
 
 def _counts(name: str) -> bool:
-    return not any(fnmatchcase(name, pattern) for pattern in _ASIDE)
+    # Provenance records are compared value by value.
+    return name != NAME and not is_time(name)
