@@ -6,7 +6,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from headrank.commands.inputs import add_candidates, add_model, count, output_file, read_candidates
+from headrank.commands.inputs import (
+    add_candidates,
+    add_model,
+    count,
+    output_file,
+    passage_cut,
+    read_candidates,
+)
 from headrank.errors import InputError
 from headrank.methods.table import CRITERIA
 
@@ -59,7 +66,7 @@ def run_detect(options: argparse.Namespace) -> None:
     output = output_file(options.output)
     qrels = read_qrels(options.qrels)
     queries, run, passages = read_candidates(options)
-    given: dict[str, Any] = {"lists": {}, "selection": {}, "baselines": {}, "prompt": {}}
+    given: dict[str, Any] = {"lists": {}, "selection": {}, "baselines": {}, "prompt": passage_cut(options)}
     if options.k:
         given["selection"]["k"] = options.k
         given["baselines"] |= {"qrhead_k": options.k, "core_k": options.k}
