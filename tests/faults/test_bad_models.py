@@ -176,9 +176,9 @@ def test_a_prompt_longer_than_the_model_s_positions(tmp_path: Path):
 
 
 def test_a_query_is_never_cut_by_long_passages():
-    """Truncation is in words; long words are kept whole, and the positions say whether they fit."""
+    """Truncation is in words; a text of one endless word is kept whole, and the positions say whether it fits."""
     backbone = tiny_backbone("qwen3")
     document = passages(1)[0]
-    endless = PromptBuilder(byte_tokenizer()).build("oak", [type(document)("d", "", f"{'x' * 15} " * 300)])
+    endless = PromptBuilder(byte_tokenizer()).build("oak", [type(document)("d", "", "x" * 5000)])
     message = refused(lambda: list(read_prompts(backbone, [endless], [(0, 0)], [("query", "query")])))
     assert "does not fit the 4096 positions" in message

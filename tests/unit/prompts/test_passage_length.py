@@ -21,7 +21,7 @@ def length(document: Document, **prompt: object) -> int:
     return stop - start
 
 
-@pytest.mark.parametrize("text", [CHINESE, THAI, JAPANESE, "x" * 5000, CHINESE[:600] + " " + CHINESE])
+@pytest.mark.parametrize("text", [CHINESE, THAI, JAPANESE, CHINESE[:600] + " " + CHINESE])
 def test_text_without_blanks_is_cut_to_as_many_tokens_as_others_to_words(text: str) -> None:
     assert without_blanks(text)
     assert length(Document("d", "", text), truncate_words=40) == 40
@@ -36,7 +36,12 @@ def test_text_without_blanks_is_cut_to_as_many_tokens_as_others_to_words(text: s
         "Donaudampfschiff " * 300 + "und so weiter " * 300,
         "https://example.org/a/rather/long/address/of/a/page and some words behind it " * 60,
         "The oak (红橡树) is a tree. " * 90,
-        "x" * 20 + " " + "y" * 19,
+        # Remains of a page, long words, none of them a sentence.
+        'Click blank. {"smallUrl":"https://www.example.org/images/thumb/2/2a/step-3.jpg","big":1} ' * 40,
+        "x" * 5000,
+        "오크나무는 낙엽수이다 " * 400,
+        # Words that someone has set apart.
+        "红 橡树 是 一种 落叶 乔木 " * 100,
     ],
 )
 def test_text_with_blanks_is_cut_as_before(text: str) -> None:
