@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from headrank.data.beir import check_query
 from headrank.data.collections import Document
 from headrank.engine.backbone import Backbone, load_backbone
-from headrank.errors import InputError
+from headrank.errors import InputError, shown
 from headrank.prompts.builder import PromptBuilder
 from headrank.rerankers import Method, rerank_together, trained
 from headrank.rerankers.candidates import Candidates
-from headrank.settings import Settings
+from headrank.settings import PromptSettings, Settings, to_mapping
+from headrank.specs import read_spec
 from headrank.training.adapter import check_adapter
 
 if TYPE_CHECKING:
@@ -41,13 +43,21 @@ class Reranker:
 
     @classmethod
     def load(
-        cls, adapter: str | Path, backbone: str | None = None, dtype: str = "auto", device: str = "auto"
+        cls,
+        adapter: str | Path,
+        backbone: str | None = None,
+        dtype: str = "auto",
+        device: str = "auto",
+        *,
+        truncate_words: int | None = None,
+        truncate_tokens: int | None = None,
     ) -> Reranker:
         """Load an adapter folder as training wrote it.
 
         backbone: folder, GGUF file or hub id of the base model; by default the one that the adapter names. Only the
-        layers up to the deepest chosen head are loaded. Raises InputError when the adapter's weights or the base model
-        are not those of training.
+        layers up to the deepest chosen head are loaded. truncate_words, truncate_tokens: cut passages to this many
+        words or, if tokens are given, to this many tokens, instead of as in training. Raises InputError when the
+        adapter's weights or the base model are not those of training.
         """
         path = Path(adapter) / "headrank_config.json"
         try:
@@ -60,6 +70,11 @@ class Reranker:
             settings = Settings.from_mapping(mapping)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
+        if truncate_words is not None or truncate_tokens is not None:
+            words = settings.prompt.truncate_words if truncate_words is None else truncate_words
+            length = {"truncate_words": words, "truncate_tokens": truncate_tokens}
+            prompt = read_spec(PromptSettings, {**to_mapping(settings.prompt), **length}, "passages")
+            settings = replace(settings, prompt=prompt)
         model = load_backbone(base, depth=heads.depth, dtype=dtype, device=device, adapter=adapter)
         builder = PromptBuilder(model.tokenizer, settings.prompt, encoding=settings.encoding)
         return cls(model, builder, trained(heads, settings), settings)
@@ -67,8 +82,15 @@ class Reranker:
     def rerank(self, query: str, passages: Iterable[str | Document]) -> list[RankedPassage]:
         """Rank passages for one query, best first; the result is a permutation of the input.
 
-        Give the passages in first-stage order: it is the order of the prompt, and it breaks ties.
+        Give the passages in first-stage order: it is the order of the prompt, and it breaks ties. Raises InputError for
+        a query without text, a single text in place of a list, and a passage that is neither text nor Document.
         """
+        # A text is iterable too: its letters would be ranked; of a mapping, the keys.
+        if isinstance(passages, str | bytes | Document | Mapping) or not isinstance(passages, Iterable):
+            raise InputError(f"passages: expected a list of texts or Documents, got {shown(passages)}")
+        if not isinstance(query, str):
+            raise InputError(f"query: expected a text, got {shown(query)}")
+        check_query(query, query, "rerank")
         texts = [(p.title, p.text) if isinstance(p, Document) else ("", p) for p in passages]
         # Own ids, since the caller's need not be unique.
         documents = tuple(Document(str(i), title, text) for i, (title, text) in enumerate(texts))

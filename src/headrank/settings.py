@@ -29,10 +29,15 @@ DocumentSpan = Literal["text", "labelled"]
 
 @dataclass(frozen=True)
 class PromptSettings:
-    """R1: the prompt that every method shares."""
+    """R1: the prompt that every method shares.
+
+    truncate_words, truncate_tokens: passages are cut to this many words or, if tokens are given, to this many tokens
+    (``headrank.prompts.passage_length``).
+    """
 
     family: str = "qwen3"
     truncate_words: Count = 300
+    truncate_tokens: Count | None = None
     use_title: bool = True
     instruction: str = (
         "Please find information that are relevant to the following query in the paragraphs above."

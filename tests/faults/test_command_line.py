@@ -110,13 +110,17 @@ def test_texts_are_named_once(
     assert one_line(capsys).startswith("error: --queries and --corpus")
 
 
-def test_a_row_with_too_many_tabs(collection: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (collection / "q.tsv").write_text("q\toak\nr\toak\ttree\n", encoding="utf-8")
+def test_a_row_with_too_few_or_too_many_tabs(collection: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (collection / "q.tsv").write_text("q\toak\nr\n", encoding="utf-8")
     (collection / "c.tsv").write_text("d\tred oak\n", encoding="utf-8")
     texts = ("--queries", str(collection / "q.tsv"), "--corpus", str(collection / "c.tsv"))
     fixed = ("--run", str(collection / "run.trec"), "--output", str(collection / "out.trec"))
     assert main(["rerank", "--method", "icr", "--backbone", "b", *texts, *fixed]) == BAD_INPUT
-    assert one_line(capsys).endswith("q.tsv:2: expected 2 columns between tabs, found 3")
+    assert one_line(capsys).endswith("q.tsv:2: expected 2 columns between tabs, found 1")
+    (collection / "q.tsv").write_text("q\toak\n", encoding="utf-8")
+    (collection / "c.tsv").write_text("d\thttp://x\tOak\tred oak\n", encoding="utf-8")
+    assert main(["rerank", "--method", "icr", "--backbone", "b", *texts, *fixed]) == BAD_INPUT
+    assert one_line(capsys).endswith("c.tsv:1: expected 2 or 3 columns between tabs, found 4")
 
 
 def test_head_sets_of_other_shapes_or_none(collection: Path, capsys: pytest.CaptureFixture[str]) -> None:

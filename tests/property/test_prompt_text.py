@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from support import ADDED, SPECIAL, builder, byte_tokenizer, control_ids
 
 from headrank.data.collections import Document
-from headrank.prompts.builder import PromptBuilder, truncate
+from headrank.prompts.builder import PromptBuilder
+from headrank.prompts.passage_length import truncate, without_blanks
+from headrank.prompts.text_encoder import TextEncoder
 from headrank.settings import PromptSettings
 
 INSTRUCTION = PromptSettings().instruction
@@ -55,7 +57,12 @@ def test_spans_decode_to_the_texts_and_control_tokens_stay_in_the_frame(
         begin, start, stop = prompt.labelled[i][0], *prompt.text[i]
         assert begin == place + 2  # the separator
         assert tokenizer.decode(prompt.prefix[begin:start]) == f"[{i + 1}]"
-        assert tokenizer.decode(prompt.prefix[start:stop]) == as_read(f" {expected}" if expected else "")
+        found = prompt.prefix[start:stop]
+        if without_blanks(body):
+            # Cut between bytes, which do not decode on their own.
+            assert found == TextEncoder(tokenizer).encode([f" {expected}"])[0][:5]
+        else:
+            assert tokenizer.decode(found) == as_read(f" {expected}" if expected else "")
         assert prompt.labelled[i][1] == stop
         place = stop
     first, last = prompt.query.query

@@ -55,6 +55,11 @@ def replace_line(path: Path, number: int, line: str) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def write_run(folder: Path, score: Callable[[int], float]) -> None:
+    lines = [f"{q} Q0 d{rank - 1} {rank} {score(rank)} given\n" for q in ("q1", "q2") for rank in range(1, 4)]
+    (folder / "run.trec").write_text("".join(lines), encoding="utf-8")
+
+
 CANDIDATES, PASSAGES, QRELS = (
     f"collections/c/{name}" for name in ("candidates.trec", "passages.jsonl", "qrels.trec")
 )
@@ -92,6 +97,21 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], list[str]]] = {
         lambda c: (c / "run.trec").write_text("q1 Q0 d0 1 1 given\n", encoding="utf-8"),
         ["run.trec", "q2"],
     ),
+    "scores that are distances": (
+        CANDIDATES,
+        lambda c: write_run(c, lambda rank: 0.1 * rank),
+        ["run.trec: ranks and scores disagree", "order_by"],
+    ),
+    "scores all equal": (
+        CANDIDATES,
+        lambda c: write_run(c, lambda rank: 0.0),
+        ["run.trec: ranks and scores disagree", "all 3 scores are equal"],
+    ),
+    "judged query without text": (
+        QRELS,
+        lambda c: replace_line(c / "queries.jsonl", 2, '{"_id": "q2", "text": " "}'),
+        ["collection c", "'q2' has no text"],
+    ),
     "judgement malformed": (
         QRELS,
         lambda c: replace_line(c / "qrels.trec", 2, "q1 0 d0 high"),
@@ -120,6 +140,22 @@ def test_a_fault_ends_in_one_line_and_leaves_nothing(data: Path, fault: str) -> 
     target, spoil, named = FAULTS[fault]
     spoil(data / "c")
     check(build(data, target), data.parent / "results/faulty" / target, named)
+
+
+def test_a_run_is_read_in_the_order_of_its_ranks_on_request(data: Path) -> None:
+    write_run(data / "c", lambda rank: 0.1 * rank)
+    done = build(data, CANDIDATES, {"order_by": "rank"})
+    assert done.code == 0, done.err
+    lines = (data.parent / "results/faulty" / CANDIDATES).read_text(encoding="utf-8").splitlines()
+    assert [line.split()[2] for line in lines] == ["d0", "d1", "d2"] * 2
+
+
+def test_a_lone_surrogate_in_a_query_is_replaced(data: Path) -> None:
+    replace_line(data / "c" / "queries.jsonl", 1, '{"_id": "q1", "text": "word1 \\ud83d"}')
+    done = build(data, QRELS)
+    assert done.code == 0, done.err
+    queries = (data.parent / "results/faulty/collections/c/queries.jsonl").read_text(encoding="utf-8")
+    assert "word1 \ufffd" in queries
 
 
 def test_an_unknown_catalogue_name_is_refused(data: Path) -> None:

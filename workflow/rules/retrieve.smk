@@ -81,6 +81,7 @@ rule retrieve:
         depth=of_collection(collections.first_stage_depth),
         check_depth=of_collection(collections.check_depth),
         drop_same_id=lookup("collections/{collection}/drop_same_id", within=config),
+        order_by=lookup("collections/{collection}/order_by", within=config),
     script:
         "../scripts/retrieve.py"
 

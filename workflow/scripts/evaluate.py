@@ -19,7 +19,7 @@ def main(inputs, cells, depth, metrics, fusion, output):
     reranked = {name: {qid: ranked[:depth] for qid, ranked in run.items()} for name, run in whole.items()}
     runs = ((tuple(cell), read_run(path)) for cell, path in zip(cells, inputs.runs, strict=True))
     if fusion is not None:
-        runs = ((cell, reciprocal_rank_fusion([reranked[cell[1]], run], fusion)) for cell, run in runs)
+        runs = ((cell, reciprocal_rank_fusion([whole[cell[1]], run], fusion)) for cell, run in runs)
     bounded = reranked if fusion is None else {}
     write_parquet(output, per_query(whole, bounded, runs, qrels, metrics))
 

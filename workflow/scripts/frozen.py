@@ -12,7 +12,8 @@ from headrank.process.large_imports import uncollected
 with uncollected(for_good=True):
     from headrank.data.atomic import write_parquet
     from headrank.data.digests import file_digest
-    from headrank.data.trec import write_run
+    from headrank.data.rankings import with_rest
+    from headrank.data.trec import read_run, write_run
     from headrank.engine.backbone import load_backbone
     from headrank.heads.head_set import HeadSet
     from headrank.heads.routing.router import Router
@@ -61,9 +62,10 @@ def main(inputs, params, tokens_per_pass, outputs):
             blocks = shard_of_candidates(run, settings.candidates.depth, *which)
             parts = [finished.run(name, block, partial(rank, name=name)) for block in blocks]
             qids = [qid for part in parts for qid in part["masses"].ids]
+            given = read_run(run)
             for method in params.methods:
                 frame = join_frames([part[method] for part in parts], qids)
-                write_run(runs[name, method], as_run(frame), method, may_be_empty=True)
+                write_run(runs[name, method], with_rest(as_run(frame), given), method, may_be_empty=True)
                 write_parquet(rankings[name, method], frame)
             write_parquet(routes_path, join_frames([part["routes"] for part in parts], qids, every=False))
             join_features([part["masses"] for part in parts], qids).save(masses_path)

@@ -9,6 +9,7 @@ with uncollected(for_good=True):
     import pandas as pd
 
     from headrank.data.atomic import write_parquet
+    from headrank.data.rankings import with_rest
     from headrank.data.trec import read_run, write_run
     from headrank.engine.features import Features
     from headrank.generative.calls import read_calls, write_calls
@@ -19,10 +20,8 @@ with uncollected(for_good=True):
 
 def main(inputs, queries, outputs):
     """``queries``: how many of each benchmark's queries there are, None for all."""
-    qids = {
-        Path(path).parent.name: list(read_run(path))[: queries[Path(path).parent.name]]
-        for path in inputs.candidates
-    }
+    candidates = {Path(path).parent.name: read_run(path) for path in inputs.candidates}
+    qids = {name: list(run)[: queries[name]] for name, run in candidates.items()}
     pieces = defaultdict(list)
     for part in inputs.parts:
         pieces[ending(part)].append(part)
@@ -35,7 +34,8 @@ def main(inputs, queries, outputs):
     for run, ranking in zip(outputs.runs, outputs.rankings, strict=True):
         frame = whole(ranking, pd.read_parquet)
         write_parquet(ranking, frame)
-        write_run(run, as_run(frame), Path(run).stem, may_be_empty=True)
+        reranked = with_rest(as_run(frame), candidates[Path(run).parent.name])
+        write_run(run, reranked, Path(run).stem, may_be_empty=True)
     for masses in outputs.get("masses", []):
         whole(masses, Features.load, join_features).save(masses)
     for routes in outputs.get("routes", []):

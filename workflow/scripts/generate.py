@@ -11,7 +11,8 @@ from headrank.process.large_imports import uncollected
 
 with uncollected(for_good=True):
     from headrank.data.atomic import write_parquet
-    from headrank.data.trec import write_run
+    from headrank.data.rankings import with_rest
+    from headrank.data.trec import read_run, write_run
     from headrank.engine.backbone import load_backbone
     from headrank.generative.calls import write_calls
     from headrank.generative.settings import GenerativeSettings
@@ -49,10 +50,11 @@ def main(inputs, params, outputs):
         for name, run, *which in benchmarks:
             blocks = shard_of_candidates(run, params.depth, *which)
             qids = [c.qid for block in blocks for c in block]
+            given = read_run(run)
             for method in params.methods:
                 parts = [finished.run(method, block, partial(rank, method=method)) for block in blocks]
                 ranked = join_frames([part["ranking"] for part in parts], qids)
-                write_run(runs[name, method], as_run(ranked), method, may_be_empty=True)
+                write_run(runs[name, method], with_rest(as_run(ranked), given), method, may_be_empty=True)
                 write_parquet(rankings[name, method], ranked)
                 calls = join_frames([part["calls"] for part in parts], qids, every=False)
                 write_calls(answers[name, method], calls)

@@ -11,7 +11,8 @@ from headrank.process.large_imports import uncollected
 with uncollected(for_good=True):
     from headrank.data.atomic import write_parquet
     from headrank.data.digests import file_digest
-    from headrank.data.trec import write_run
+    from headrank.data.rankings import with_rest
+    from headrank.data.trec import read_run, write_run
     from headrank.engine.backbone import load_backbone
     from headrank.jobs.finished_blocks import Finished
     from headrank.jobs.job import job
@@ -45,7 +46,8 @@ def main(inputs, params, tokens_per_pass, outputs):
                 blocks = shard_of_candidates(run, own.candidates.depth, *which)
                 parts = [finished.run(key, block, work)[variant] for block in blocks]
                 ranked = join_frames(parts, [c.qid for block in blocks for c in block])
-                write_run(runs[name, variant], as_run(ranked), variant, may_be_empty=True)
+                whole = with_rest(as_run(ranked), read_run(run))
+                write_run(runs[name, variant], whole, variant, may_be_empty=True)
                 write_parquet(rankings[name, variant], ranked)
     finished.forget()
 

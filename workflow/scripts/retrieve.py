@@ -19,7 +19,7 @@ def main(name, inputs, stage_name, params, outputs):
         run = retrieve(Bm25Index(inputs.index), known, deepest, params.drop_same_id)
     else:
         path = next(iter(inputs.run), None)
-        run = read_run(path) if path else open_collection(name, params.spec).official()
+        run = read_run(path, params.order_by) if path else open_collection(name, params.spec).official()
         source = path or f"{name}: official candidates"
         run = cut(given_candidates(run, known, source, params.drop_same_id), deepest)
     tag = "first-stage" if stage_name == "run" else stage_name

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from headrank.commands.inputs import output_file
+from headrank.commands.inputs import add_order_by, output_file
+from headrank.commands.notes import note_missing
 from headrank.errors import InputError
 
 
@@ -20,6 +21,7 @@ def add(commands: Any) -> None:
         "--run", nargs="+", required=True, help="TREC runs, plain or .gz; the first breaks ties"
     )
     parser.add_argument("-k", type=int, default=60, help="the constant k (default: 60)")
+    add_order_by(parser)
     parser.add_argument("--output", required=True, help="the fused TREC run")
     parser.set_defaults(run_command=run)
 
@@ -31,4 +33,6 @@ def run(options: argparse.Namespace) -> None:
     if len(options.run) < 2:
         raise InputError("--run: name at least two runs to fuse")
     output = output_file(options.output)
-    write_run(output, reciprocal_rank_fusion([read_run(path) for path in options.run], options.k), "fused")
+    runs = [read_run(path, options.order_by) for path in options.run]
+    note_missing(options.run, runs)
+    write_run(output, reciprocal_rank_fusion(runs, options.k), "fused")

@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING, Any
 from headrank.commands.inputs import (
     add_candidates,
     add_model,
-    check_texts,
-    count,
-    documents_of,
-    output_file,
-    read_texts,
+    check_texts(options)
+    given: dict[str, Any] = {"lists": {}, "selection": {}, "baselines": {}, "prompt": passage_cut(options)}
 )
 from headrank.errors import InputError
 from headrank.methods.table import CRITERIA
@@ -70,8 +67,13 @@ def run_detect(options: argparse.Namespace) -> None:
     from headrank.settings import Settings
 
     output = output_file(options.output)
-    check_texts(options)
-    given: dict[str, Any] = {"lists": {}, "selection": {}, "baselines": {}, "prompt": {}}
+    check_queries,
+    check_texts,
+    count,
+    documents_of,
+    output_file,
+    passage_cut,
+    read_texts,
     if options.k:
         given["selection"]["k"] = options.k
         given["baselines"] |= {"qrhead_k": options.k, "core_k": options.k}
@@ -87,6 +89,7 @@ def run_detect(options: argparse.Namespace) -> None:
     run, judged = _judged(options, depth)
     graded = {docid for grades in judged.values() for docid in grades}
     queries, passages = read_texts(options, documents_of(run), graded)
+    check_queries(options, queries, run)
     # For its errors: a candidate without a text must not be left out of a list without a word.
     gather_candidates(queries, run, passages, depth)
 
@@ -106,7 +109,7 @@ def _judged(options: argparse.Namespace, depth: int) -> tuple[Run, Qrels]:
     from headrank.data.trec import read_qrels, read_run
     from headrank.retrieval.first_stage import cut
 
-    qrels, run = read_qrels(options.qrels), read_run(options.run)
+    qrels, run = read_qrels(options.qrels), read_run(options.run, options.order_by)
     judged = {qid: grades for qid, grades in qrels.items() if qid in run}
     if not judged:
         raise InputError(f"{options.qrels}: judges none of the run's queries")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,12 +35,36 @@ def add_candidates(parser: argparse.ArgumentParser) -> None:
     """The options that say where queries, passages and candidates are."""
     add_texts(parser)
     parser.add_argument("--run", required=True, help="candidates: a TREC run, plain or .gz")
+    add_order_by(parser)
+
+
+def add_order_by(parser: argparse.ArgumentParser) -> None:
+    """The option that says what orders a run."""
+    parser.add_argument(
+        "--order-by",
+        choices=["score", "rank"],
+        help="what orders a run's documents, where its scores and ranks disagree (default: refuse such a run)",
+    )
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """The options that say how a model is loaded and prompted."""
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (default: auto)")
     parser.add_argument("--dtype", default="auto", help="auto, float32, bfloat16 or float16 (default: auto)")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument(
+        "--truncate-words",
+        type=count,
+        help="cut passages to this many words (default: 300, or as in training)",
+    )
+    length.add_argument("--truncate-tokens", type=count, help="cut passages to this many tokens instead")
+
+
+def passage_cut(options: argparse.Namespace) -> dict[str, int | None]:
+    """What the options of ``add_model`` say about the length of passages, as keys of ``headrank.prompt``."""
+    if options.truncate_words:
+        return {"truncate_words": options.truncate_words, "truncate_tokens": None}
+    return {"truncate_tokens": options.truncate_tokens} if options.truncate_tokens else {}
 
 
 def output_file(path: str) -> Path:
@@ -54,18 +77,31 @@ def output_file(path: str) -> Path:
 
 
 def read_candidates(options: argparse.Namespace) -> tuple[dict[str, str], Run, dict[str, Document]]:
-    """Queries, candidates and the candidates' passages, from the files that ``add_candidates`` names."""
+    """Queries, candidates and the candidates' passages, from the files that ``add_candidates`` names.
+
+    Raises InputError for a query of the run without text.
+    """
     from headrank.data.trec import read_run
 
     check_texts(options)
-    run = read_run(options.run)
+    run = read_run(options.run, options.order_by)
     queries, passages = read_texts(options, documents_of(run))
+    check_queries(options, queries, run)
     return queries, run, passages
 
 
 def documents_of(run: Run) -> set[str]:
     """The ids of all candidates."""
     return {docid for ranked in run.values() for docid, _ in ranked}
+
+
+def check_queries(options: argparse.Namespace, queries: dict[str, str], qids: Iterable[str]) -> None:
+    """InputError names the first of these queries that has no text."""
+    from headrank.data.beir import check_query
+
+    for qid in qids:
+        if qid in queries:
+            check_query(qid, queries[qid], options.queries or options.collection)
 
 
 def check_texts(options: argparse.Namespace) -> None:
@@ -96,10 +132,3 @@ def read_texts(
     queries = read_queries(Path(options.queries))
     found = read_documents(Path(options.corpus), wanted | judged)
     return queries, {document.docid: document for document in found}
-
-
-def note_left_out(run: Run, depth: int) -> None:
-    """Say on standard error how many candidates lie beyond the depth."""
-    beyond = sum(max(len(ranked) - depth, 0) for ranked in run.values())
-    if beyond:
-        print(f"{beyond} candidates beyond the first {depth} of their query are left out", file=sys.stderr)

@@ -10,12 +10,13 @@ from headrank.commands.inputs import (
     add_candidates,
     add_model,
     count,
-    note_left_out,
     output_file,
+    passage_cut,
     read_candidates,
 )
+from headrank.commands.notes import note_depth, note_queries, note_ties
 from headrank.errors import InputError
-from headrank.methods.entry import NOTHING, Asked, Frozen, Trained
+from headrank.methods.entry import NOTHING, RELEASED, Asked, Frozen, Released, Trained
 from headrank.methods.table import METHODS
 
 if TYPE_CHECKING:
@@ -46,7 +47,12 @@ def add(commands: Any) -> None:
     )
     add_candidates(parser)
     parser.add_argument("--output", required=True, help="the TREC run to write")
-    parser.add_argument("--depth", type=count, help="candidates per query (default: 40, or as in training)")
+    parser.add_argument(
+        "--depth",
+        type=count,
+        help="candidates per query that are reranked; the others follow behind (default: 40, or as in training)",
+    )
+    parser.add_argument("--only-reranked", action="store_true", help="leave out candidates beyond --depth")
     parser.add_argument(
         "--order",
         choices=["best-first", "best-last", "shuffled"],
@@ -68,17 +74,23 @@ def run(options: argparse.Namespace) -> None:
     output = output_file(options.output)
     queries, candidates_run, passages = read_candidates(options)
 
+    from headrank.data.rankings import with_rest
     from headrank.rerankers import as_run, gather_candidates
 
+    note_queries(candidates_run, queries)
     if options.adapter:
         rank, depth = _trained(options)
     elif isinstance(METHODS[options.method], Asked):
         rank, depth = _generative(options)
     else:
         rank, depth = _untrained(options)
-    note_left_out(candidates_run, depth)
+    note_depth(candidates_run, depth, options.only_reranked)
     candidates = gather_candidates(queries, candidates_run, passages, depth)
-    write_run(output, as_run(rank(candidates)), options.method or "headrank")
+    ranking = rank(candidates)
+    note_ties(ranking)
+    reranked = as_run(ranking)
+    whole = reranked if options.only_reranked else with_rest(reranked, candidates_run)
+    write_run(output, whole, options.method or "headrank")
 
 
 def check(options: argparse.Namespace) -> None:
@@ -100,6 +112,11 @@ def check(options: argparse.Namespace) -> None:
         raise InputError(
             f"--method {name}: has an order and a chat template of its own; leave --order and --family out"
         )
+    if options.truncate_words and isinstance(method, Released):
+        raise InputError(
+            f"--method {name}: cuts passages to as many words as its authors do; take --truncate-tokens, or"
+            f" {name.removesuffix(RELEASED)}"
+        )
     needs = isinstance(method, Frozen) and method.needs != NOTHING
     if needs and not options.heads:
         raise InputError(f"--method {name}: needs --heads, {method.needs}")
@@ -112,7 +129,9 @@ def _trained(options: argparse.Namespace) -> tuple[Any, int]:
 
     from headrank.reranker import Reranker
 
-    reranker = Reranker.load(options.adapter, options.backbone, options.dtype, options.device)
+    reranker = Reranker.load(
+        options.adapter, options.backbone, options.dtype, options.device, **passage_cut(options)
+    )
     if options.order:
         candidates = replace(reranker.settings.candidates, order=options.order)
         reranker = replace(reranker, settings=replace(reranker.settings, candidates=candidates))
@@ -124,10 +143,13 @@ def _generative(options: argparse.Namespace) -> tuple[Any, int]:
     from headrank.generative.calls import write_calls
     from headrank.generative.settings import GenerativeSettings
     from headrank.methods.ask import rerank_asked
+    from headrank.specs import read_spec
 
     def rank(candidates: list[Candidates]) -> pd.DataFrame:
         backbone = load_backbone(options.backbone, None, options.dtype, options.device, options.revision)
-        ranking, calls = rerank_asked(options.method, backbone, candidates, GenerativeSettings())
+        cut = {key.removeprefix("truncate_"): value for key, value in passage_cut(options).items()}
+        settings = read_spec(GenerativeSettings, cut, "generative")
+        ranking, calls = rerank_asked(options.method, backbone, candidates, settings)
         if options.answers:
             write_calls(output_file(options.answers), calls)
         return ranking
@@ -139,9 +161,9 @@ def _untrained(options: argparse.Namespace) -> tuple[Any, int]:
     from headrank.methods.ready import rank_untrained
     from headrank.settings import Settings
 
-    given: dict[str, Any] = {}
+    given: dict[str, Any] = {"prompt": passage_cut(options)}
     if options.family:
-        given["prompt"] = {"family": options.family}
+        given["prompt"]["family"] = options.family
     if options.order:
         given["candidates"] = {"order": options.order}
     settings = Settings.from_mapping(given)

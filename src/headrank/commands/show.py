@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headrank.commands.inputs import add_texts, check_texts, count, read_texts
+from headrank.commands.inputs import add_order_by, add_texts, check_texts, count, read_texts
 from headrank.errors import InputError
 
 if TYPE_CHECKING:
+    from headrank.data.run_order import OrderBy
     from headrank.data.trec import Qrels, Run
 
 METRIC = "ndcg@10"
@@ -35,6 +36,7 @@ def add(commands: Any) -> None:
     )
     add_texts(parser)
     parser.add_argument("--qrels", help="TREC judgements (default: the collection's qrels.trec, if any)")
+    add_order_by(parser)
     parser.add_argument("--top", type=count, default=5, help="passages of each run (default: 5)")
     parser.add_argument("--limit", type=count, help="show only the first queries, this many")
     parser.add_argument("--only", nargs="+", metavar="QID", help="show these queries only")
@@ -48,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
     from headrank.commands.side_by_side import encodable
 
     check_texts(options)
-    runs = _runs(options.runs)
+    runs = _runs(options.runs, options.order_by)
     qrels = _qrels(options)
     width = options.width or min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST)
     for line in _lines(options, runs, qrels, width):
@@ -90,15 +92,15 @@ def _lines(
         )
 
 
-def _runs(given: list[str]) -> dict[str, Run]:
-    from headrank.data.trec import read_run, read_tag
+def _runs(given: list[str], order_by: OrderBy | None) -> dict[str, Run]:
+    from headrank.data.trec import read_tagged_run
     from headrank.tables.names import method_name
 
     runs: dict[str, Run] = {}
     for text in given:
         label, path = ("", text) if "=" not in text or Path(text).exists() else text.split("=", 1)
-        found = read_run(path)
-        label = label or method_name(read_tag(path))
+        found, tag = read_tagged_run(path, order_by)
+        label = label or method_name(tag)
         if label in runs:
             raise InputError(
                 f"{path}: a second run with the label {label!r}; give each its own, as LABEL={path}"

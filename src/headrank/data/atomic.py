@@ -1,14 +1,17 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all; devices, pipes and open descriptors are written into."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from headrank.data.streams import is_stream, open_stream
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,10 +23,20 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     The content is flushed to disk before the rename, so that a reader (or a rerun after a crash) sees the
     old file or the new one and never a part. On an error the temporary file is removed and ``path`` is as before.
+
+    A link stays and the file that it leads to is replaced. What is no file, such as ``/dev/stdout``, ``/dev/null`` or a
+    pipe, stays too and receives the content when the block ends (``headrank.data.streams``).
     """
-    target = Path(path)
+    place = Path(path)
+    if is_stream(place):
+        with tempfile.TemporaryDirectory(prefix="headrank-") as folder:
+            yield (temporary := Path(folder, f"output{place.suffix}"))
+            with temporary.open("rb") as content, open_stream(place) as stream:
+                shutil.copyfileobj(content, stream)
+        return
+    target = Path(os.path.realpath(place))
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=place.suffix, dir=target.parent)
     os.close(handle)
     temporary = Path(name)
     try:

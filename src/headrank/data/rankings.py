@@ -68,6 +68,35 @@ def as_run(frame: pd.DataFrame) -> Run:
     }
 
 
+def with_rest(ranked: Run, candidates: Run) -> Run:
+    """Rankings with the candidates that were not ranked behind those that were, in their order, by the lowest score.
+
+    Without them, recall beyond the depth of reranking would fall below the first stage's.
+    """
+    return {
+        qid: [*scored, *_behind(scored, candidates.get(qid, []))] if scored else scored
+        for qid, scored in ranked.items()
+    }
+
+
+def tied(frame: pd.DataFrame) -> list[str]:
+    """The queries, of a frame of ``COLUMNS``, of whose passages with text no two have different scores.
+
+    Queries with fewer than two such passages are not among them.
+    """
+    scored = frame[~frame["empty"].astype(bool)].groupby("qid", sort=False)["score"]
+    # In float32, in which scores are compared.
+    alike = scored.agg(lambda scores: len(scores) > 1 and len({np.float32(score) for score in scores}) == 1)
+    return [str(qid) for qid, same in alike.items() if same]
+
+
+def _behind(
+    scored: Sequence[tuple[str, float]], candidates: Sequence[tuple[str, float]]
+) -> list[tuple[str, float]]:
+    known = {docid for docid, _ in scored}
+    return [(docid, scored[-1][1]) for docid, _ in candidates if docid not in known]
+
+
 def _falling(scored: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
     lowest = float("inf")
     run = []

@@ -1,18 +1,21 @@
 """TREC runs and relevance judgements: a run is validated once, when it is read.
 
 A run file has six columns (``qid Q0 docid rank score tag``), judgements have four (``qid 0 docid grade``),
-separated by spaces or tabs; UTF-8 with or without a byte order mark, LF or CRLF, plain or gzip. Blank lines
-are skipped.
+separated by spaces or tabs; UTF-8 with or without a byte order mark, LF or CRLF, plain or gzip, also from a pipe.
+Blank lines and lines that begin with ``#`` (comments, headers of ir_metadata) are skipped, as are words after a run's
+tag and a comment after a grade. BEIR's judgements, three columns under a line of their names, are read too.
 
 Order and ties: a query's documents are ordered by score as trec_eval orders them, which compares scores in
 float32, puts the higher one first, breaks ties by document id in *descending* order and ignores the rank
-column. So a run read here has the order under which published figures were measured. ``write_run`` leaves no
+column. So a run read here has the order under which published figures were measured. A run whose scores
+contradict its ranks as a whole is refused unless the caller says which of them counts. ``write_run`` leaves no
 ties behind.
 """
 
 from __future__ import annotations
 
 import gzip
+import logging
 import math
 import os
 import re
@@ -23,9 +26,10 @@ from pathlib import Path
 import numpy as np
 
 from headrank.data.atomic import whole_file
-from headrank.data.rankings import best_first
-from headrank.errors import InputError
+from headrank.data.run_order import OrderBy, ordered
+from headrank.errors import InputError, shown
 
+logger = logging.getLogger(__name__)
 Run = dict[str, list[tuple[str, float]]]
 """qid -> [(docid, score)], best first."""
 
@@ -35,11 +39,15 @@ Qrels = dict[str, dict[str, int]]
 _GZIP_MAGIC = b"\x1f\x8b"
 _BLANKS = re.compile(r"[ \t\r\f\v]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_INTEGER = re.compile(r"[+-]?[0-9]+")
+# As long as a 64-bit integer may be: more digits are from a wrong column.
+_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _UNFIT = re.compile(r"[\s\0\ufeff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # trec_eval's nDCG allocates memory in proportion to the largest grade: a number from a wrong column must not reach it.
 _LARGEST_GRADE = 1000
+_RUN_COLUMNS, _QRELS_COLUMNS = 6, 4
+_BEIR_HEADER = ["query-id", "corpus-id", "score"]
+_COMMENT = "#"
 _SMALLEST_NORMAL = np.finfo(np.float32).tiny
 
 
@@ -51,8 +59,8 @@ def open_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
     number = 0
     try:
         with Path(path).open("rb") as raw:
-            zipped = raw.read(2) == _GZIP_MAGIC
-            raw.seek(0)
+            # Only looked at, not read: a pipe cannot be wound back.
+            zipped = raw.peek(2).startswith(_GZIP_MAGIC)
             stream = gzip.GzipFile(fileobj=raw) if zipped else raw
             for number, line in enumerate(stream, start=1):
                 text = line.decode("utf-8")
@@ -80,66 +88,95 @@ def check_id(identifier: str, where: str, kind: str) -> str:
     them or drop them, and others do not.
     """
     if not identifier or _UNFIT.search(identifier):
-        raise InputError(f"{where}: {kind} {identifier!r} is empty or holds blanks; rename it")
+        raise InputError(f"{where}: {kind} {shown(identifier)} is empty or holds blanks; rename it")
     if _SURROGATE.search(identifier):
-        raise InputError(f"{where}: {kind} {identifier!r} is not valid Unicode text")
+        raise InputError(f"{where}: {kind} {shown(identifier)} is not valid Unicode text")
     return identifier
 
 
-def read_run(path: str | os.PathLike[str]) -> Run:
-    """Read a run; queries in the order of the file, documents best first (module docstring).
+def check_qid(identifier: str, where: str) -> str:
+    """Return a query id that can stand in a run file: ``check_id``, and no ``#`` in front, which marks comments."""
+    if identifier.startswith(_COMMENT):
+        raise InputError(
+            f"{where}: query id {shown(identifier)} begins with {_COMMENT!r}, which marks a comment in runs and "
+            "judgements; rename it"
+        )
+    return check_id(identifier, where, "query id")
 
-    Raises InputError naming file and line on a wrong number of columns, a rank that is no integer, a score
-    that is not a finite number, a document twice for one query, a last line cut short, or an empty file.
+
+def _rows(path: str | os.PathLike[str], count: int) -> Iterator[tuple[str, list[str], str]]:
+    """The rows of a run or of judgements: (file:line, columns, the line as it is).
+
+    count: how many columns a row has. Comments of so many columns without a blank behind their ``#`` may have been
+    meant as rows of a query whose id begins so; they are counted in the log.
     """
-    run: dict[str, dict[str, float]] = {}
-    previous_tag = ""
+    doubtful = 0
     for number, line in open_lines(path):
         columns = _BLANKS.split(line.strip(" \t\r\n\f\v"))
-        if columns == [""]:
-            continue
-        where = f"{path}:{number}"
-        if len(columns) != 6:
-            cut = "" if line.endswith("\n") else " and no line end: the file seems cut"
-            raise InputError(
-                f"{where}: expected 6 columns (qid Q0 docid rank score tag), found {len(columns)}{cut}"
-            )
-        qid, _, docid, rank, score, tag = columns
+        if columns[0].startswith(_COMMENT):
+            doubtful += columns[0] != _COMMENT and len(columns) == count
+        elif columns != [""]:
+            yield f"{path}:{number}", columns, line
+    if doubtful:
+        logger.warning("%s: %d lines that begin with %r are read as comments", path, doubtful, _COMMENT)
+
+
+def read_run(path: str | os.PathLike[str], order_by: OrderBy | None = None) -> Run:
+    """Read a run; queries in the order of the file, documents best first (module docstring).
+
+    order_by: whether scores or ranks count; None takes the scores if they do not contradict the ranks. Raises
+    InputError naming file and line on a wrong number of columns, a rank that is no integer, a score that is not a
+    finite number, a document twice for one query, a last line cut short, or an empty file; and naming the file where
+    scores and ranks disagree as a whole, or where ranks count and two documents of a query have the same one.
+    """
+    return read_tagged_run(path, order_by)[0]
+
+
+def read_tagged_run(path: str | os.PathLike[str], order_by: OrderBy | None = None) -> tuple[Run, str]:
+    """``read_run``, and the tag of the run's first line; the file is read once, so that it may be a pipe."""
+    scores: dict[str, dict[str, float]] = {}
+    ranks: dict[str, list[int]] = {}
+    first_tag = previous_tag = ""
+    for where, columns, line in _rows(path, _RUN_COLUMNS):
+        qid, docid, rank, score, tag = _run_columns(where, columns, line)
         check_id(qid, where, "query id")
         check_id(docid, where, "document id")
         if not _INTEGER.fullmatch(rank):
-            raise InputError(f"{where}: rank {rank!r} is not an integer; check the order of the columns")
+            raise InputError(f"{where}: rank {shown(rank)} is not an integer; check the order of the columns")
         value = float(score) if _NUMBER.fullmatch(score) else math.nan
         if not math.isfinite(value):
-            raise InputError(f"{where}: score {score!r} is not a finite number (write it like 12.5)")
+            raise InputError(f"{where}: score {shown(score)} is not a finite number (write it like 12.5)")
         if not line.endswith("\n") and tag != previous_tag and previous_tag.startswith(tag):
-            raise InputError(f"{where}: the last line is cut in its tag ({tag!r}); fetch or make it again")
-        documents = run.setdefault(qid, {})
+            raise InputError(
+                f"{where}: the last line is cut in its tag ({shown(tag)}); fetch or make it again"
+            )
+        documents = scores.setdefault(qid, {})
         if docid in documents:
             raise InputError(f"{where}: document {docid} appears twice for query {qid}; keep one line")
         documents[docid] = value
-        previous_tag = tag
-    if not run:
+        ranks.setdefault(qid, []).append(int(rank))
+        first_tag, previous_tag = first_tag or tag, tag
+    if not scores:
         raise InputError(f"{path}: the run is empty")
-    return {qid: by_score(documents) for qid, documents in run.items()}
+    return ordered(path, scores, ranks, order_by), first_tag
 
 
 def read_tag(path: str | os.PathLike[str]) -> str:
-    """The tag in the last column of a run's first line; InputError where there is none."""
-    for number, line in open_lines(path):
-        columns = _BLANKS.split(line.strip(" \t\r\n\f\v"))
-        if columns == [""]:
-            continue
-        if len(columns) != 6:
-            raise InputError(f"{path}:{number}: expected 6 columns (qid Q0 docid rank score tag)")
-        return columns[-1]
+    """The tag of a run's first line; InputError where there is none."""
+    for where, columns, line in _rows(path, _RUN_COLUMNS):
+        return _run_columns(where, columns, line)[-1]
     raise InputError(f"{path}: the run is empty")
 
 
-def by_score(scores: Mapping[str, float]) -> list[tuple[str, float]]:
-    """Order one query's documents as trec_eval does: float32 score, then document id, both descending."""
-    falling_ids = sorted(scores.items(), key=lambda item: item[0], reverse=True)
-    return [falling_ids[i] for i in best_first([score for _, score in falling_ids])]
+def _run_columns(where: str, columns: Sequence[str], line: str) -> tuple[str, str, str, str, str]:
+    """qid, docid, rank, score, tag of a row; words after the tag are dropped, as trec_eval drops them."""
+    count = len(columns)
+    # A number as the tag of a longer line: more likely an id with a blank in it, by which all columns have moved.
+    if count < _RUN_COLUMNS or (count > _RUN_COLUMNS and _NUMBER.fullmatch(columns[5])):
+        cut = "" if line.endswith("\n") else " and no line end: the file seems cut"
+        raise InputError(f"{where}: expected 6 columns (qid Q0 docid rank score tag), found {count}{cut}")
+    qid, _, docid, rank, score, tag = columns[:_RUN_COLUMNS]
+    return qid, docid, rank, score, tag
 
 
 def strictly_decreasing(scores: Sequence[float]) -> list[np.float32]:
@@ -187,7 +224,7 @@ def write_run(
     lines: list[str] = []
     for qid, documents in run.items():
         where = f"{path}: query {qid}"
-        check_id(qid, os.fspath(path), "query id")
+        check_qid(qid, os.fspath(path))
         seen: set[str] = set()
         for docid, score in documents:
             check_id(docid, where, "document id")
@@ -216,16 +253,21 @@ def read_qrels(path: str | os.PathLike[str]) -> Qrels:
     +-1000), two grades for one pair of query and document, or an empty file.
     """
     qrels: Qrels = {}
-    for number, line in open_lines(path):
-        columns = _BLANKS.split(line.strip(" \t\r\n\f\v"))
-        if columns == [""]:
-            continue
-        where = f"{path}:{number}"
-        if len(columns) != 4:
-            raise InputError(f"{where}: expected 4 columns (qid 0 docid grade), found {len(columns)}")
-        qid, _, docid, grade = columns
+    beir: bool | None = None
+    for where, columns, _ in _rows(path, _QRELS_COLUMNS):
+        comment = next((i for i, word in enumerate(columns) if i > 2 and word.startswith(_COMMENT)), None)
+        values = columns[:comment]
+        if beir is None:
+            beir = values == _BEIR_HEADER
+            if beir:
+                continue
+        if beir and len(values) == len(_BEIR_HEADER):
+            values.insert(1, "0")
+        if len(values) != _QRELS_COLUMNS:
+            raise InputError(f"{where}: expected 4 columns (qid 0 docid grade), found {len(values)}")
+        qid, _, docid, grade = values
         if not _INTEGER.fullmatch(grade):
-            raise InputError(f"{where}: grade {grade!r} is not an integer")
+            raise InputError(f"{where}: grade {shown(grade)} is not an integer")
         check_id(qid, where, "query id")
         check_id(docid, where, "document id")
         add_judgement(qrels, qid, docid, int(grade), where)
@@ -247,7 +289,7 @@ def write_qrels(path: str | os.PathLike[str], qrels: Mapping[str, Mapping[str, i
     """Write judgements, whole or not at all; a name that ends in ``.gz`` is compressed."""
     lines: list[str] = []
     for qid, judged in qrels.items():
-        check_id(qid, os.fspath(path), "query id")
+        check_qid(qid, os.fspath(path))
         for docid, grade in judged.items():
             check_id(docid, f"{path}: query {qid}", "document id")
             if grade != int(grade):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,9 @@ from headrank.engine.backbone import Backbone
 from headrank.engine.features import Features, stack_lists
 from headrank.engine.forward import PromptTooLong, Reading, read_prompts
 from headrank.engine.scoring import Kernel, document_index, document_masses, head_scores, head_tokens
-from headrank.errors import InputError
+from headrank.errors import InputError, naming, shown
 from headrank.process.progress import counted
-from headrank.prompts.builder import PromptBuilder
+from headrank.prompts.builder import Prompt, PromptBuilder
 
 if TYPE_CHECKING:
     from headrank.data.collections import Document
@@ -66,18 +66,28 @@ def collect_features(
         "core": CORE_DETECTION,
     }
     sources = [source for kernel in kernels.values() for source in kernel.sources]
-    prompts = (builder.build(query, documents) for query, documents in lists.values())
+    names = {number: f"list {number} (query {shown(query)})" for number, (query, _) in lists.items()}
+
+    def prompts() -> Iterator[Prompt]:
+        for number, (query, documents) in lists.items():
+            with naming(names[number]):
+                prompt = builder.build(query, documents)
+            yield prompt
+
     parts: dict[str, list[NDArray[np.float32]]] = {
         name: [] for name in (*kernels, "icr_layers", "token_entropy", "lengths")
     }
     if states_layer is not None:
         parts["states"] = []
-    readings = read_prompts(backbone, prompts, backbone.all_heads(), sources, tokens_per_pass, states_layer)
+    every = backbone.all_heads()
+    readings = read_prompts(
+        backbone, prompts(), every, sources, tokens_per_pass, states_layer, names=[*names.values()]
+    )
     for number in counted(lists, len(lists), "features", "list"):
         try:
             reading = next(readings)
         except PromptTooLong as error:
-            raise InputError(f"list {number} (query {lists[number][0]!r}): {error}") from None
+            raise InputError(f"{names[number]}: {error}") from None
         for name, kernel in kernels.items():
             parts[name].append(head_scores(reading, kernel).cpu().numpy())
         parts["icr_layers"].append(layer_scores(reading, QRHEAD_DETECTION, backbone.n_heads).cpu().numpy())

@@ -26,6 +26,9 @@ from headrank.prompts.builder import Prompt
 log = logging.getLogger(__name__)
 Head = tuple[int, int]
 Source = tuple[str, str]  # (branch: "query" or "null", query span)
+SHORTER = (
+    "give fewer candidates (depth) or cut passages to fewer words or tokens (truncate_words, truncate_tokens)"
+)
 _Begun = tuple[Prompt, LayerEntry | None]
 
 
@@ -54,14 +57,16 @@ def read_prompts(
     tokens_per_pass: int = 0,
     states_layer: int | None = None,
     entries: Sequence[LayerEntry] | None = None,
+    names: Sequence[str] | None = None,
 ) -> Iterator[Reading]:
     """Read prompts one pass at a time; a pass holds as many prompts as fit ``tokens_per_pass`` (at least one).
 
     The pass ends inside the deepest layer of ``heads``; ``states_layer``, if any, must not lie deeper. With
     ``entries``, one per prompt and all at the same layer (``prompt_states``), the pass begins there; no layer below can
-    be read. Gradients flow unless the caller disables them. A pass that does not fit the device's memory is split into
-    halves, and later passes hold no more than the half that fitted. Raises InputError for a prompt with more tokens
-    than the model has positions, and PromptTooLong for one that does not fit the memory alone.
+    be read. names: what messages call the prompts. Gradients flow unless the caller disables them. A pass that does not
+    fit the device's memory is split into halves, and later passes hold no more than the half that fitted. Raises
+    InputError for a prompt with more tokens than the model has positions, and PromptTooLong for one that does not fit
+    the memory alone.
     """
     limit = _positions(backbone)
     wanted = list(dict.fromkeys(sources))
@@ -72,13 +77,15 @@ def read_prompts(
     batch: list[_Begun] = []
     size = 0
     begun = zip(prompts, repeat(None)) if entries is None else zip(prompts, entries, strict=True)
-    for prompt, entry in begun:
+    for number, (prompt, entry) in enumerate(begun):
         reach = Segment(0, len(prompt.prefix), (), prompt.blocks).reach
         longest = reach + max(len(prompt.query.ids), len(prompt.null.ids))
         if longest > limit:
+            # Prompts are read ahead of the readings, so that the caller cannot know which one this is.
+            named = f"{names[number]}: " if names else ""
             raise InputError(
-                f"a prompt of {longest} tokens does not fit the {limit:.0f} positions of {backbone.name}:"
-                " give fewer candidates or cut passages to fewer words"
+                f"{named}a prompt of {longest} tokens does not fit the {limit:.0f} positions of {backbone.name}:"
+                f" {SHORTER}"
             )
         length = _length(prompt)
         if batch and size + length > tokens_per_pass:
@@ -100,8 +107,8 @@ def _as_fits(
     except torch.OutOfMemoryError as error:
         if len(batch) == 1:
             raise PromptTooLong(
-                f"a prompt of {_length(batch[0][0])} tokens does not fit the device's memory: give fewer candidates, "
-                "cut passages to fewer words or take a device with more memory"
+                f"a prompt of {_length(batch[0][0])} tokens does not fit the device's memory: {SHORTER}, or take a "
+                "device with more memory"
             ) from error
     if readings is not None:
         yield from readings

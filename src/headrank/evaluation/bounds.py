@@ -22,13 +22,13 @@ def bounds(
     """Metrics of every judged query if its candidates are ordered at random (the expected value) and as well as can be.
 
     candidates: query id -> document ids; a query without any counts as 0, as in ``evaluate``. Columns: method
-    (``random-order``, ``best-order``), qid, metric, value. A metric without bounds has no rows. Raises InputError as
-    ``read_metrics`` does.
+    (``random-order``, ``best-order``), qid, metric, value. A metric without bounds has no rows; no metrics give no
+    rows. Raises InputError as ``read_metrics`` does.
     """
     # Imported only here, so that the names of these orders can be imported at little cost.
     import pandas as pd
 
-    asked, rows = read_metrics(metrics), []
+    asked, rows = read_metrics(metrics) if metrics else (), []
     for qid, judged in qrels.items():
         docids = candidates.get(qid, ())
         for metric in asked:

@@ -53,7 +53,9 @@ def evaluate(
     rows = []
     for qid, docids in ranked.items():
         for metric in asked:
-            trec = values[metric.level][qid][metric.measure] if docids and metric.measure else NAN
+            # A query whose judgements are an empty mapping has no values there.
+            found = values[metric.level].get(qid, {}) if docids and metric.measure else None
+            trec = NAN if found is None else found.get(metric.measure, 0.0)
             given = JudgedList(docids, qrels[qid], metric.cutoff, metric.level, trec)
             rows.append((qid, metric.name, metric.kind.value(given) if docids else 0.0))
     frame = pd.DataFrame(rows, columns=["qid", "metric", "value"])
@@ -105,7 +107,9 @@ def _trec_values(
     ordered = {
         qid: {docid: float(len(ranked[qid]) - i) for i, docid in enumerate(ranked[qid])} for qid in judged
     }
-    grades = {qid: {docid: int(grade) for docid, grade in qrels[qid].items()} for qid in judged}
+    # Grades below 0 gain nothing and are irrelevant to every measure; a query that has none above -2 would crash
+    # trec_eval (usnistgov/trec_eval#29).
+    grades = {qid: {docid: max(int(grade), 0) for docid, grade in qrels[qid].items()} for qid in judged}
     return {
         level: pytrec_eval.RelevanceEvaluator(grades, names, relevance_level=level).evaluate(ordered)
         for level, names in measures.items()

@@ -14,7 +14,7 @@ from headrank.generative.calls import CALL_COLUMNS
 from headrank.generative.chat import Chat
 from headrank.generative.settings import GenerativeSettings
 from headrank.generative.task import Called, Query, Task, hold
-from headrank.prompts.text_encoder import truncate
+from headrank.prompts.passage_length import kept
 from headrank.rerankers.candidates import Candidates
 
 
@@ -45,7 +45,8 @@ def rerank_generative(
         if not c.query.strip():
             raise InputError(f"query {c.qid!r} has no text")
         bodies = [" ".join(part for part in (d.title.strip(), d.text.strip()) if part) for d in c.documents]
-        passages = tuple(chat.text(f" {truncate(body, settings.words)}") if body else () for body in bodies)
+        cut = [kept(body, settings.words, settings.tokens) for body in bodies]
+        passages = tuple(chat.text(f" {text}")[:most] if text else () for text, most in cut)
         query = Query(c.qid, chat.text(f" {c.query.strip()}"), passages, chat, settings)
         tasks.append((c.qid, ask(query)))
     rows, calls = [], []

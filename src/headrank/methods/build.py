@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from headrank.errors import InputError
@@ -41,7 +42,8 @@ def rerank_released(
 ) -> dict[str, pd.DataFrame]:
     """Rankings, by name, of methods as their authors' code runs them (template, order and spans), one pass for each.
 
-    parts: only the prompt's chat family is used from ``settings``; words, titles and instruction are the method's own.
+    parts: of the prompt, only the chat family and ``truncate_tokens``, if given, are used from ``settings``; words,
+    titles and instruction are the method's own.
     benchmark: by BEIR's name; on some of them ICR asks a question. The other form, on one prompt, is the fair
     comparison.
     """
@@ -50,7 +52,8 @@ def rerank_released(
         if not isinstance(entry, Released):
             raise InputError(f"methods: {entry.name!r} has no form of its authors' own")
         prompt = parts.settings.prompt
-        builder = PromptBuilder(parts.backbone.tokenizer, prompt, entry.template(prompt.family, benchmark))
+        template = replace(entry.template(prompt.family, benchmark), tokens=prompt.truncate_tokens)
+        builder = PromptBuilder(parts.backbone.tokenizer, prompt, template)
         method = entry.build(parts)
         ranked = rerank_together(parts.backbone, builder, [method], candidates, entry.order, tokens_per_pass)
         frames[entry.name] = ranked[method.name]

@@ -21,7 +21,8 @@ from headrank.planted.families import word_families
 from headrank.planted.specs import RealTextSpec
 from headrank.planted.wiring import layout_of, plant_heads, token_states
 from headrank.prompts.builder import PromptBuilder
-from headrank.prompts.text_encoder import TextEncoder, truncate
+from headrank.prompts.passage_length import truncate
+from headrank.prompts.text_encoder import TextEncoder
 from headrank.settings import PromptSettings
 from headrank.specs import read_spec
 

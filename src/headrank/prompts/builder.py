@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from headrank.errors import InputError
+from headrank.prompts.passage_length import kept
 from headrank.prompts.stems import stems
 from headrank.prompts.templates import Template
-from headrank.prompts.text_encoder import TextEncoder, truncate
+from headrank.prompts.text_encoder import TextEncoder
 from headrank.settings import EncodingSettings, PromptSettings
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ class PromptBuilder:
             instruction=self.settings.instruction,
             titles=self.settings.use_title,
             words=self.settings.truncate_words,
+            tokens=self.settings.truncate_tokens,
         )
         if self._independent:
             # Each passage has the label that it would have as the only one.
@@ -235,10 +237,10 @@ class PromptBuilder:
         """The stem of the word that each token of a passage belongs to ("" if none), in the prompt's order."""
         key = self._passage_key(document)
         if key not in self._words:
-            text = self._render(*key)
+            text, most = self._render(*key)
             words = stems(text)
             # A token's first non-blank character decides: many tokenizers add the blank before a word to its token.
-            spans = self._encoder.spans(text)
+            spans = self._encoder.spans(text)[:most]
             starts = [next((i for i in range(*span) if not text[i].isspace()), -1) for span in spans]
             self._words[key] = tuple(words.get(start, "") for start in starts)
         return self._words[key]
@@ -261,16 +263,18 @@ class PromptBuilder:
         keys = [self._passage_key(d) for d in documents]
         fresh = [key for key in dict.fromkeys(keys) if key not in self._passages]
         # A passage is a candidate of several queries and lists: it is tokenised once.
+        rendered = [self._render(*key) for key in fresh]
+        encoded = self._encoder.encode([text for text, _ in rendered])
         self._passages.update(
-            zip(fresh, self._encoder.encode([self._render(*k) for k in fresh]), strict=True)
+            {key: ids[:most] for key, ids, (_, most) in zip(fresh, encoded, rendered, strict=True)}
         )
         return [self._passages[key] for key in keys]
 
     def _passage_key(self, document: Document) -> tuple[str, str]:
         return (document.title if self.template.titles else "", document.text)
 
-    def _render(self, title: str, text: str) -> str:
-        body = "\n".join(
-            part for part in (title.strip(), truncate(text.strip(), self.template.words)) if part
-        )
-        return f" {body}" if body else ""
+    def _render(self, title: str, text: str) -> tuple[str, int | None]:
+        """A passage as it is tokenised, and how many of its tokens are kept (None: all)."""
+        part, most = kept(text.strip(), self.template.words, self.template.tokens)
+        body = "\n".join(part for part in (title.strip(), part) if part)
+        return f" {body}" if body else "", most

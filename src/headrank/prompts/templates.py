@@ -20,7 +20,7 @@ class Template:
     header: before the first passage. label: before each passage, with ``{}`` for its number from 1. before, after:
     separators before a label and after a passage. closing: after the last passage, before the instruction. query_label:
     between instruction and query. titles: whether titles are placed above the text. words: how many words of a passage
-    are kept.
+    are kept. tokens: how many tokens are kept instead, if given, the title's included.
     """
 
     header: str = " Here are some paragraphs:"
@@ -32,6 +32,7 @@ class Template:
     query_label: str = "\n\nQuery:"
     titles: bool = True
     words: int = 300
+    tokens: int | None = None
 
 
 ICR = Template(before=" \n\n", closing=" \n\n", query_label=" \n\nQuery:")

@@ -72,9 +72,3 @@ class TextEncoder:
         pieces.append(text[end:])
         for piece in pieces:
             yield piece, self._plain.encode(piece, add_special_tokens=False)
-
-
-def truncate(text: str, words: int) -> str:
-    """The first ``words`` blank-separated words of a text; shorter texts come back as they are."""
-    parts = text.split(maxsplit=words)
-    return text if len(parts) <= words else " ".join(parts[:words])

@@ -113,7 +113,8 @@ def _collections(directory: Path, configuration: Mapping[str, Any]) -> dict[str,
     for name, spec in configuration["collections"].items():
         mine = [role for role, key in roles.items() if name in configuration[key]]
         if mine:
-            told = {key: spec[key] for key in ("source", "id", "path", "run", "synthetic") if spec.get(key)}
+            keys = ("source", "id", "path", "run", "order_by", "synthetic")
+            told = {key: spec[key] for key in keys if spec.get(key)}
             digests = {file: file_digest(directory / name / file) for file in EXPORTED}
             found[name] = {**told, "roles": mine, "sha256": digests}
     return found

@@ -6,19 +6,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from headrank.data.beir import check_query
 from headrank.data.collections import Document, open_collection, read_passages
 from headrank.data.trec import Run, read_run
-from headrank.errors import InputError
+from headrank.errors import InputError, shown
 from headrank.jobs.shards import blocks_of
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """One query with its candidates in first-stage order."""
+    """One query with its candidates in first-stage order.
+
+    Raises InputError for a query that is no text and for a document that is none or whose title or text is no text.
+    """
 
     qid: str
     query: str
     documents: tuple[Document, ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.query, str):
+            raise InputError(f"query {self.qid!r}: expected a text, got {shown(self.query)}")
+        for place, document in enumerate(self.documents):
+            if not isinstance(document, Document):
+                raise InputError(f"passages[{place}]: expected a text or a Document, got {shown(document)}")
+            for name in ("title", "text"):
+                value = getattr(document, name)
+                if not isinstance(value, str):
+                    raise InputError(f"passages[{place}]: its {name} is {shown(value)}, expected a text")
 
 
 def gather_candidates(
@@ -33,6 +48,7 @@ def gather_candidates(
     for qid, ranked in run.items():
         if qid not in queries:
             raise InputError(f"query {qid!r} is in the run but not among the queries")
+        check_query(qid, queries[qid], "candidates")
         if not ranked:
             raise InputError(f"query {qid!r} has no candidates")
         docids = [docid for docid, _ in ranked[:depth]]

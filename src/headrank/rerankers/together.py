@@ -12,7 +12,7 @@ import torch
 from headrank.data.rankings import COLUMNS, rank_documents
 from headrank.engine.backbone import Backbone
 from headrank.engine.forward import PromptTooLong, Reading, read_prompts
-from headrank.errors import InputError
+from headrank.errors import InputError, naming
 from headrank.heads.head_set import Head
 from headrank.process.progress import counted
 from headrank.prompts.builder import Prompt, PromptBuilder
@@ -46,12 +46,16 @@ def readings_of_candidates(
         )
     orders = [prompt_order(c.qid, len(c.documents), order) for c in candidates]
 
+    names = [f"query {c.qid!r}" for c in candidates]
+
     def prompts() -> Iterator[Prompt]:
-        for c, places in zip(candidates, orders, strict=True):
-            yield builder.build(c.query, [c.documents[i] for i in places])
+        for c, places, name in zip(candidates, orders, names, strict=True):
+            with naming(name):
+                prompt = builder.build(c.query, [c.documents[i] for i in places])
+            yield prompt
 
     states = next(iter(layers), None)
-    readings = read_prompts(backbone, prompts(), heads, sources, tokens_per_pass, states)
+    readings = read_prompts(backbone, prompts(), heads, sources, tokens_per_pass, states, names=names)
     # A single query, as a search stack sends it, needs no progress bar.
     alone = len(candidates) == 1
     each = zip(candidates, orders, strict=True)

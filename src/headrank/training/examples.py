@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from headrank.data.training_lists import by_list
-from headrank.errors import InputError
+from headrank.errors import InputError, naming
 from headrank.prompts.builder import Prompt, PromptBuilder
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def make_examples(
                 f"training list {list_id} has no frozen scores: mine the pairs on the same lists"
             )
         qid = str(group["qid"].iloc[0])
-        documents = [passages[docid] for docid in group["docid"]]
+        with naming(f"training list {list_id} (query {qid!r})"):
+            prompt = builder.build(queries[qid], [passages[docid] for docid in group["docid"]])
         chosen = mined[list_id][["better", "worse"]].to_numpy() if list_id in mined else np.empty((0, 2))
         scores = frozen[list_id]["score"].to_numpy()
         examples.append(
@@ -57,7 +58,7 @@ def make_examples(
                 list_id,
                 qid,
                 int(group["sample"].iloc[0]),
-                builder.build(queries[qid], documents),
+                prompt,
                 torch.from_numpy(group["grade"].to_numpy(np.int64).copy()),
                 torch.from_numpy(scores.astype(np.float32)),
                 torch.from_numpy(chosen.astype(np.int64)),

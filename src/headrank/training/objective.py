@@ -50,10 +50,11 @@ def score_lists(
     prompts: Sequence[Prompt],
     settings: Settings,
     entries: Sequence[LayerEntry] | None = None,
+    names: Sequence[str] | None = None,
 ) -> Iterator[Tensor]:
-    """``score_list`` of several prompts, read in one pass where the memory suffices."""
+    """``score_list`` of several prompts, read in one pass where the memory suffices. names: for messages."""
     sources = read_out(settings).sources
-    for reading in read_prompts(backbone, prompts, heads.heads, sources, ALL, entries=entries):
+    for reading in read_prompts(backbone, prompts, heads.heads, sources, ALL, entries=entries, names=names):
         yield trained_scores(reading, settings)
 
 
@@ -70,7 +71,9 @@ def score_examples(
     for known, group in groupby(zip(examples, entries, strict=True), lambda pair: pair[1] is not None):
         part = list(group)
         begun = [entry for _, entry in part if entry] if known else None
-        found += score_lists(backbone, heads, [example.prompt for example, _ in part], settings, begun)
+        names = [f"training list {example.list_id} (query {example.qid!r})" for example, _ in part]
+        prompts = [example.prompt for example, _ in part]
+        found += score_lists(backbone, heads, prompts, settings, begun, names)
     return found
 
 

@@ -134,8 +134,9 @@ class Limits:
 
     def _prompt_tokens(self, words: int, passages: int) -> float:
         """Tokens of a prompt of ``passages`` passages, each of at most ``words`` words."""
-        words = min(words, self.study.config["headrank"]["prompt"]["truncate_words"])
-        return passages * words * TOKENS_PER_WORD + BESIDE_PASSAGES
+        prompt = self.study.config["headrank"]["prompt"]
+        cut: float = prompt["truncate_tokens"] or prompt["truncate_words"] * TOKENS_PER_WORD
+        return passages * min(words * TOKENS_PER_WORD, cut) + BESIDE_PASSAGES
 
     def _passages(self, stage: str) -> int:
         """Passages of the stage's longest prompts."""
@@ -177,7 +178,7 @@ class Limits:
         most = {name: math.inf if count is None else count for name, count in study.asked(backbone).items()}
         queries = sum(min(most[name], self._queries([name])) for name in study.panel)
         given = GenerativeSettings(**study.generative_settings)
-        passage_tokens = min(MEAN_WORDS, given.words) * TOKENS_PER_WORD
+        passage_tokens = min(MEAN_WORDS * TOKENS_PER_WORD, given.tokens or given.words * TOKENS_PER_WORD)
         count = study.config["headrank"]["candidates"]["depth"]
         device = "gpu" if self.gpu else "cpu"
         return queries * sum(

@@ -105,6 +105,8 @@ def _first_stage(config: Config) -> Iterator[str]:
         if spec["run"]:
             continue
         place = f"collections.{name}"
+        if spec["order_by"]:
+            yield f"{place}.order_by: says what orders a given run; name one with run:, or leave it out"
         if methods[name] == "dense" and stage["encoder"] is None:
             yield f"{place}: a dense first stage needs first_stage.encoder"
         if methods[name] == "official" and spec["source"] != "ir_datasets":

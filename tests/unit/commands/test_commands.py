@@ -85,7 +85,8 @@ def test_tab_separated_files_give_the_same(files: Path) -> None:
 
 
 def test_depth_and_order_reach_the_method(files: Path) -> None:
-    assert {len(ranked) for ranked in rerank(files, "icr", "--depth", "4").values()} == {4}
+    cut = rerank(files, "icr", "--depth", "4", "--only-reranked")
+    assert {len(ranked) for ranked in cut.values()} == {4}
     assert rerank(files, "icr", "--order", "best-last") != rerank(files, "icr")
 
 
@@ -148,6 +149,7 @@ def test_runs_are_fused_by_reciprocal_rank(files: Path, capsys: pytest.CaptureFi
     # d5: 1 / 61 + 1 / 66, d0: 1 / 61 + 1 / 62; the others stand in BM25's order.
     assert [docid for docid, _ in fused["q0"]] == ["d0", "d5", "d1", "d2", "d3", "d4"]
     assert [docid for docid, _ in fused["q1"]] == [f"d{i}" for i in range(6)]
+    assert capsys.readouterr().err == f"note: {other} lacks 2 of the 3 queries of all runs: q1, q2\n"
     assert main(["fuse", "--run", str(other), "--output", str(out)]) == 5
     assert capsys.readouterr().err == "error: --run: name at least two runs to fuse\n"
     assert read_run(out) == fused

@@ -38,3 +38,15 @@ def test_help_lists_the_metrics_that_there_are(capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit):
         main(["evaluate", "--help"])
     assert "judged@K, map, ndcg@K" in " ".join(capsys.readouterr().out.split())
+
+
+def test_one_level_for_all_metrics_that_have_one(
+    files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics = ("--metrics", "rr", "rr(rel=1)@5", "recall@1", "ndcg@1")
+    assert main([*files, *metrics, "--relevance-level", "2"]) == 0
+    assert capsys.readouterr().out == (
+        "rr(rel=2)\t0.2500\nrr@5\t0.5000\nrecall(rel=2)@1\t0.0000\nndcg@1\t0.2500\nqueries\t2\n"
+    )
+    assert main([*files, "--metrics", "rr", "rr(rel=2)", "--relevance-level", "2"]) == BAD_INPUT
+    assert capsys.readouterr().err == "error: metrics: 'rr(rel=2)' is given twice; keep one\n"

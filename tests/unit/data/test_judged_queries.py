@@ -27,3 +27,10 @@ def test_another_number_than_expected_is_refused() -> None:
 def test_queries_and_judgements_of_two_collections_are_refused() -> None:
     with pytest.raises(InputError, match="collection mine: no query has judgements"):
         judged_only("mine", QUERIES, {"elsewhere": {"d": 2}})
+
+
+@pytest.mark.parametrize("text", ["", "  ", "\u200b\n"])
+def test_a_judged_query_without_text_is_named_and_others_do_not_matter(text: str) -> None:
+    with pytest.raises(InputError, match="collection mine: query 'a' has no text"):
+        judged_only("mine", QUERIES | {"a": text}, QRELS)
+    assert list(judged_only("mine", QUERIES | {"c": text}, QRELS)[0]) == ["b", "a"]

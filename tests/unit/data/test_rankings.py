@@ -11,8 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrank.data.rankings import COLUMNS, as_run, best_first, rank_documents, run_of
-from headrank.data.trec import by_score, read_run, write_run
+from headrank.data.rankings import (
+    COLUMNS,
+    as_run,
+    best_first,
+    rank_documents,
+    run_of,
+    tied,
+    with_rest,
+)
+from headrank.data.run_order import by_score
+from headrank.data.trec import read_run, write_run
 
 # Neighbours in float64 that are one number in float32.
 CLOSE = [1.0, 1.0 + 1e-9, 1.0 - 1e-9]
@@ -94,3 +103,25 @@ def test_the_file_of_a_run_is_read_in_the_ranking_s_order_and_counts_from_1(
         [docid, str(i + 1)] for i, (docid, *_) in enumerate(ranked)
     ]
     assert [docid for docid, _ in read_run(tmp_path / "run.trec")["q"]] == [docid for docid, *_ in ranked]
+
+
+def test_candidates_that_were_not_ranked_follow_in_their_order(tmp_path: Path) -> None:
+    candidates = {"q": [("a", 9.0), ("b", 8.0), ("c", 7.0), ("d", 6.0)], "other": [("x", 1.0)]}
+    whole = with_rest({"q": [("b", 0.5), ("a", -2.0)]}, candidates)
+    assert [docid for docid, _ in whole["q"]] == ["b", "a", "c", "d"]
+    assert list(whole) == ["q"]
+    write_run(tmp_path / "run.trec", whole, "t")
+    assert [docid for docid, _ in read_run(tmp_path / "run.trec")["q"]] == ["b", "a", "c", "d"]
+    assert with_rest({"q": [("b", 0.5)], "new": []}, {}) == {"q": [("b", 0.5)], "new": []}
+
+
+def test_queries_whose_scores_say_nothing_are_found() -> None:
+    rows = [
+        *(("same", f"d{i}", i, 0.25 + 1e-12 * i, i, False, 9, 1) for i in range(3)),
+        *(("apart", f"d{i}", i, float(i == 2), i, False, 9, 1) for i in range(3)),
+        ("alone", "d0", 0, 1.0, 0, False, 9, 1),
+        # A passage without text has a score of its own, which orders nothing.
+        *(("empty", f"d{i}", i, float(i == 2), i, i == 2, 9, 1) for i in range(3)),
+    ]
+    assert tied(pd.DataFrame(rows, columns=COLUMNS)) == ["same", "empty"]
+    assert tied(pd.DataFrame([], columns=COLUMNS)) == []

@@ -26,9 +26,10 @@ from headrank.errors import InputError
 ids = st.text(
     st.characters(exclude_categories=("Cs", "Cc", "Z"), exclude_characters="\ufeff"), min_size=1, max_size=12
 )
+qids = ids.filter(lambda qid: not qid.startswith("#"))
 scores = st.floats(min_value=-1e30, max_value=1e30, allow_nan=False)
 documents = st.dictionaries(ids, scores, min_size=1, max_size=8).map(lambda d: list(d.items()))
-runs = st.dictionaries(ids, documents, min_size=1, max_size=4)
+runs = st.dictionaries(qids, documents, min_size=1, max_size=4)
 one_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 
 
@@ -85,7 +86,7 @@ def test_every_tool_reads_the_written_order(tmp_path: Path):
 
 def test_ties_are_read_as_trec_eval_breaks_them(tmp_path: Path):
     path = put(tmp_path, "q Q0 a 1 1.0 t\nq Q0 z 2 1.0 t\nq Q0 m 3 1.0000000001 t\nq Q0 b 4 2 t\n")
-    order = [docid for docid, _ in read_run(path)["q"]]
+    order = [docid for docid, _ in read_run(path, "score")["q"]]
     assert order == ["b", "z", "m", "a"]
     for position, docid in enumerate(order, start=1):
         values = pytrec_eval.RelevanceEvaluator({"q": {docid: 1}}, {"recip_rank"}).evaluate(
@@ -125,6 +126,7 @@ def test_compressed_output_has_no_time_stamp(tmp_path: Path):
         ({"\ufeffq": [("d", 1.0)]}, "t", "blanks"),
         ({"q": [("\ud800", 1.0)]}, "t", "Unicode"),
         ({"q": [("d", 1.0)]}, "two words", "tag"),
+        ({"#q": [("d", 1.0)]}, "t", "query id '#q' begins with '#'"),
         ({"q": []}, "t", "nothing to write"),
         ({}, "t", "nothing to write"),
     ],
@@ -142,7 +144,7 @@ def test_a_bad_run_is_not_written(tmp_path: Path, run, tag, word):
 @one_folder
 @given(
     qrels=st.dictionaries(
-        ids, st.dictionaries(ids, st.integers(-2, 4), min_size=1, max_size=5), min_size=1, max_size=4
+        qids, st.dictionaries(ids, st.integers(-2, 4), min_size=1, max_size=5), min_size=1, max_size=4
     )
 )
 def test_judgements_come_back(tmp_path: Path, qrels):

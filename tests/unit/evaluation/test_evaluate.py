@@ -94,3 +94,32 @@ def test_published_figures_of_beir(shared_data: Path, name: str, ndcg: float, re
     }
     if name == "nfcorpus":
         assert frame["qid"].nunique() == 323  # the run has candidates for 308 of them
+
+
+@pytest.mark.parametrize(
+    "later", [{"d4": -2}, {"d4": -1}, {"d4": -1000, "d5": -3}, {"d9": -2}, {}, {"d4": -2, "d5": -1}]
+)
+def test_a_query_without_a_grade_above_minus_two_counts_as_0(later: dict[str, int]) -> None:
+    """trec_eval crashes on such a query unless it is the first."""
+    run = {"1": [("d2", 2.0)], "2": [("d4", 2.0), ("d5", 1.0)], "3": [("d2", 1.0)]}
+    metrics = ["ndcg@10", "map", "rr", "recall@5", "precision@1", "map(rel=2)"]
+    found = means(evaluate(run, {"1": {"d2": 1}, "2": later, "3": {"d2": 2}}, metrics))
+    assert [found[name] for name in metrics] == pytest.approx([2 / 3] * 5 + [1 / 3])
+
+
+def test_negative_grades_gain_nothing() -> None:
+    run = {"q": [("a", 3.0), ("b", 2.0), ("c", 1.0)]}
+    found = means(evaluate(run, {"q": {"a": -2, "b": 2, "c": -1}}, ["ndcg@3", "rr", "judged@3"]))
+    assert found == pytest.approx({"ndcg@3": 1 / math.log2(3), "rr": 0.5, "judged@3": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"), [(1, (0.4531, 0.8245, 0.2993)), (2, (0.4910, 0.7036, 0.2476))]
+)
+def test_relevance_levels_give_the_published_figures_of_trec_dl(
+    shared_data: Path, level: int, expected: tuple[float, ...]
+) -> None:
+    """DL 2019, BM25: anserini's figures for grades of 2 and more (castorini/anserini#1525)."""
+    run, qrels = (read_run(shared_data / "dl19/run.bm25.trec"), read_qrels(shared_data / "dl19/qrels.trec"))
+    metrics = [{"name": name, "relevance_level": level} for name in ("recall@100", "rr", "map")]
+    assert tuple(round(value, 4) for value in means(evaluate(run, qrels, metrics)).values()) == expected

@@ -18,7 +18,8 @@ from headrank.engine.extract import CORE_DETECTION, QRHEAD_DETECTION, headrank_k
 from headrank.engine.scoring import Kernel
 from headrank.errors import InputError
 from headrank.heads.head_set import HeadSet
-from headrank.prompts.builder import FAMILIES, Prompt, PromptBuilder, TextEncoder, truncate
+from headrank.prompts.builder import FAMILIES, Prompt, PromptBuilder, TextEncoder
+from headrank.prompts.passage_length import truncate
 from headrank.rerankers import core, headrank, icr, qrhead
 from headrank.rerankers.core import FAITHFUL as CORE
 from headrank.rerankers.core import KERNEL as FAIR_CORE

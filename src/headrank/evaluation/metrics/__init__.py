@@ -9,6 +9,7 @@ from __future__ import annotations
 import pkgutil
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -47,6 +48,20 @@ def read_metrics(entries: Iterable[MetricEntry], where: str = "metrics") -> tupl
         if names.count(name) > 1:
             raise InputError(f"{where}: {name!r} is given twice; keep one")
     return tuple(metrics)
+
+
+def at_level(names: Sequence[str], level: int | None) -> tuple[Metric, ...]:
+    """The metrics of a list of names; those that have a relevance level and name none get ``level``, if given."""
+    metrics = read_metrics(names)
+    if level is None:
+        return metrics
+    # Read again, so that two spellings of one metric are found.
+    return read_metrics(
+        [
+            metric if metric.kind.graded or "(" in name else replace(metric, level=level)
+            for name, metric in zip(names, metrics, strict=True)
+        ]
+    )
 
 
 def modules_of_metrics(entries: Iterable[MetricEntry]) -> list[str]:
