@@ -21,6 +21,7 @@ from headrank.engine.capture import Capture, Read
 from headrank.engine.finite import all_finite, not_finite
 from headrank.engine.layer_entry import LayerEntry, joined
 from headrank.engine.packing import Segment
+from headrank.engine.rotary_lengths import one_pass
 from headrank.errors import InputError
 from headrank.prompts.builder import Prompt
 
@@ -147,8 +148,16 @@ def _positions(backbone: Backbone) -> float:
     return found
 
 
+def one_prefix(backbone: Backbone, prompt: Prompt, branches: Sequence[str]) -> bool:
+    """Whether the prefix's states are the same for all these branches (``headrank.engine.rotary_lengths``)."""
+    return one_pass(backbone.decoder.config, _packed([prompt], branches)[0])
+
+
 def prompt_states(backbone: Backbone, prompt: Prompt, branches: Sequence[str], layer: int) -> Tensor:
-    """(1, tokens, hidden): the hidden states of a prompt with these branches that enter ``layer``; no gradient."""
+    """(1, tokens, hidden): the hidden states of a prompt with these branches that enter ``layer``; no gradient.
+
+    The branches must have ``one_prefix``.
+    """
     segments, sequences = _packed([prompt], branches)
     return states_entering(backbone.decoder, sequences, segments, layer)
 

@@ -16,6 +16,7 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
 from headrank.engine.backbone import Backbone
 from headrank.engine.finite import NotFinite, not_finite
+from headrank.engine.rotary_lengths import frequencies, restore_rotary
 from headrank.errors import InputError
 from headrank.generative.answers import stems
 
@@ -64,8 +65,9 @@ class Answer:
 def ask_model(backbone: Backbone, asks: Sequence[Ask], batch_tokens: int) -> list[Answer]:
     """Answer questions of one kind, in their order. The backbone must have its full depth and an LM head."""
     answers: list[Answer | None] = [None] * len(asks)
-    for places in _batches(asks, batch_tokens):
+    for places in _batches(backbone, asks, batch_tokens):
         batch = [asks[i] for i in places]
+        restore_rotary(backbone.decoder)
         if batch[0].new_tokens:
             found = _write(backbone, batch)
         elif batch[0].words:
@@ -77,12 +79,17 @@ def ask_model(backbone: Backbone, asks: Sequence[Ask], batch_tokens: int) -> lis
     return [answer for answer in answers if answer is not None]
 
 
-def _batches(asks: Sequence[Ask], batch_tokens: int) -> Iterator[list[int]]:
-    """Indices of questions that go into one batch, the longest first, so that memory runs out at once or never."""
+def _batches(backbone: Backbone, asks: Sequence[Ask], batch_tokens: int) -> Iterator[list[int]]:
+    """Indices of questions that go into one batch, the longest first, so that memory runs out at once or never.
+
+    Texts whose rotary positions would differ when read alone go into separate batches.
+    """
     lengths = [ask.length for ask in asks]
+    kinds = [frequencies(backbone.decoder.config, ask.length - ask.new_tokens) for ask in asks]
     batch: list[int] = []
     for place in sorted(range(len(asks)), key=lambda i: (-lengths[i], i)):
-        if batch and lengths[batch[0]] * (len(batch) + 1) > batch_tokens:
+        full = batch and lengths[batch[0]] * (len(batch) + 1) > batch_tokens
+        if batch and (full or kinds[place] != kinds[batch[0]]):
             yield batch
             batch = []
         batch.append(place)
