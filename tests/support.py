@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import torch
 import transformers
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from headrank.data.collections import Document
@@ -57,6 +57,43 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
         tokenizer_object=backend,
         pad_token=SPECIAL[0],
         eos_token=SPECIAL[2],
+        clean_up_tokenization_spaces=False,
+    )
+
+
+# How tokenizers of SentencePiece's kind mark a word's beginning: before every section of a text, or before its first.
+SCHEMES = ("prepend", "always", "first")
+
+
+@cache
+def marking_tokenizer(scheme: str) -> PreTrainedTokenizerFast:
+    """As Llama 2's and Mistral's: a letter after a blank, or at the beginning of a text, is a token with a mark."""
+    letters = [chr(i) for i in range(33, 127)]
+    pieces = ["<unk>", "<s>", "</s>", *(f"<0x{i:02X}>" for i in range(256)), "▁", *letters]
+    words = ["Yes", "No", "yes", "no", *(c for c in letters if c.isalpha() or c in "[<")]
+    merges: list[tuple[str, str]] = []
+    for word in words:
+        merges += [(word[:i], word[i]) for i in range(1, len(word))]
+    merges += [("▁", word) for word in words]
+    vocabulary = {piece: i for i, piece in enumerate(dict.fromkeys([*pieces, *map("".join, merges)]))}
+    backend = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, unk_token="<unk>", byte_fallback=True))
+    if scheme == "prepend":
+        steps = [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
+        backend.normalizer = normalizers.Sequence(steps)
+    else:
+        backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=scheme, split=False)
+    backend.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    backend.add_special_tokens(
+        [AddedToken(t, special=True, normalized=False) for t in ("<unk>", "<s>", "</s>")]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        bos_token="<s>",
+        eos_token="</s>",
+        unk_token="<unk>",
+        pad_token="</s>",
         clean_up_tokenization_spaces=False,
     )
 

@@ -38,15 +38,16 @@ def score_prepared(
 
     backbone: a loaded backbone, or a checkpoint's folder or GGUF file (read in float32). ids: the whole prompt's token
     ids. documents: (start, stop) of each document among them, stop exclusive. query: (start, stop) of the rows that are
-    averaged (K1); it begins after the last document. heads: (layer, query head) pairs whose masses are added (K3), all
-    heads by default. null_ids, null_query: the same for the null query's prompt, whose mass is subtracted (K2); without
-    them nothing is subtracted. The documents are at the same positions in both prompts. outlier_mask: K4. per_head:
-    scores of each head, masked per head, instead of their sum.
+    averaged (K1); it begins after the last document, or with its last token. heads: (layer, query head) pairs whose
+    masses are added (K3), all heads by default. null_ids, null_query: the same for the null query's prompt, whose mass
+    is subtracted (K2); without them nothing is subtracted. The documents are at the same positions in both prompts.
+    outlier_mask: K4. per_head: scores of each head, masked per head, instead of their sum.
 
     - ICR: no ``heads``. Rows: the instruction to the prompt's end. Documents: with their labels.
     - QRHead: its heads, everything else as ICR; detection scores with ``per_head=True``.
-    - CoRe: its heads. Rows: the instruction to one token past the query. Documents: the text and one token more.
-      Detection scores: the text alone, ``per_head=True``, ``outlier_mask=False`` and no null prompt.
+    - CoRe: its heads. Rows: the instruction to one token past the query. Documents: the text and one token more, which
+      after the last document may be the first row and then counts as both. Detection scores: the text alone,
+      ``per_head=True``, ``outlier_mask=False`` and no null prompt.
 
     The pass ends inside the deepest layer of ``heads``. Raises InputError for a span outside the prompt, out of order
     or overlapping the query, and for heads that the model does not have.
@@ -81,7 +82,8 @@ def _prompt(name: str, ids: Sequence[int], documents: Sequence[Span], query: Spa
             raise InputError(f"{name}: document span ({start}, {stop}) is out of order or overlaps another")
         # A span with one token of overrun may take that token from the next document's label, but not from its text.
         end = stop
-    if not end <= query[0] < query[1] <= len(ids):
+    # The last document's last token may be the first row; the rows after it see all documents.
+    if not max(end - 1, documents[-1][0]) <= query[0] < query[1] <= len(ids):
         raise InputError(
             f"{name}: query span {query} does not lie between the documents' end ({end}) and {len(ids)}"
         )

@@ -74,6 +74,35 @@ def test_every_method_s_use_equals_loops_over_eager_attention(
     assert_close(found, expected)
 
 
+@pytest.mark.parametrize("kind", ["qwen3", "mistral-window", "gpt-oss"])
+@pytest.mark.parametrize("calibrate", [False, True])
+def test_the_last_document_s_overrun_may_be_the_first_row(kind: str, calibrate: bool) -> None:
+    """CoRe's own spans: a token after each document counts as document, and the last one's as query too."""
+    documents, query, null_query = [(4, 16), (16, 31), (31, 45)], (44, 58), (44, 53)
+    null = [*IDS[:45], *np.random.default_rng(6).integers(0, 200, 9).tolist()]
+    given: dict[str, Any] = {"null_ids": null, "null_query": null_query} if calibrate else {}
+    found = score_prepared(
+        tiny_backbone(kind), IDS, documents, query, heads=HEADS, outlier_mask=False, **given
+    )
+    expected = np.zeros(3)
+    sides = [(IDS, query, 1.0), *([(null, null_query, -1.0)] if calibrate else [])]
+    for ids, (start, stop), sign in sides:
+        attention = eager_attention(kind, ids).double().numpy()
+        for i, (first, last) in enumerate(documents):
+            for layer, head in HEADS:
+                expected[i] += sign * attention[layer, head, start:stop, first:last].sum(axis=1).mean()
+    assert_close(found, expected)
+
+
+def test_a_single_row_may_be_the_last_document_s_last_token() -> None:
+    found = score_prepared(tiny_backbone("qwen3"), IDS[:45], [(4, 20), (20, 45)], (44, 45), heads=HEADS[:1])
+    layer, head = HEADS[0]
+    row = eager_attention("qwen3", IDS[:45])[layer, head, 44]
+    values = [row[4:20], row[20:45]]
+    expected = [float(v[v > v.mean() - 2 * v.std()].sum()) for v in values]
+    assert_close(found, np.array(expected))
+
+
 def test_one_pass_over_a_shared_prefix_and_two_over_different_ones() -> None:
     backbone = tiny_backbone("qwen3")
     other = [IDS[0] ^ 1, *NULL[1:]]
@@ -99,6 +128,8 @@ def test_a_folder_is_loaded_as_deep_as_needed() -> None:
         ({"documents": [(4, 15), (14, 20)]}, r"prompt: document span \(14, 20\) is out of order"),
         ({"documents": [(9, 4)]}, r"prompt: document span \(9, 4\)"),
         ({"documents": [(4, 50)]}, r"prompt: query span \(46, 58\) does not lie between"),
+        ({"query": (42, 58)}, r"prompt: query span \(42, 58\) does not lie between"),
+        ({"documents": [*DOCUMENTS, (44, 44)], "query": (43, 58)}, r"prompt: query span \(43, 58\)"),
         ({"query": (46, 61)}, r"prompt: query span \(46, 61\)"),
         ({"query": (46, 46)}, r"prompt: query span \(46, 46\)"),
         ({"heads": [(4, 0)]}, "has no head 4-0"),

@@ -165,7 +165,7 @@ def generative(bench: Bench, name: str, settings: GenerativeSettings | None = No
     settings = settings or GenerativeSettings()
     chat, work = bench.chat, bench.workload
     passages = tuple(chat.text(f" {d.text}") for d in work.documents)
-    query = Query("bench", chat.text(f" {work.query}"), passages, chat, settings)
+    query = Query("bench", work.query, chat.text(f" {work.query}"), passages, chat, settings)
 
     def go() -> list[Called]:
         [(_, called)] = hold(bench.backbone, [("bench", ASKED[name].ask(query))], settings.batch_tokens, name)

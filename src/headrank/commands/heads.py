@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING, Any
 from headrank.commands.inputs import (
     add_candidates,
     add_model,
-    check_texts(options)
-    given: dict[str, Any] = {"lists": {}, "selection": {}, "baselines": {}, "prompt": passage_cut(options)}
+    check_queries,
+    check_texts,
+    count,
+    documents_of,
+    output_file,
+    passage_cut,
+    read_texts,
 )
 from headrank.errors import InputError
 from headrank.methods.table import CRITERIA
@@ -67,13 +72,8 @@ def run_detect(options: argparse.Namespace) -> None:
     from headrank.settings import Settings
 
     output = output_file(options.output)
-    check_queries,
-    check_texts,
-    count,
-    documents_of,
-    output_file,
-    passage_cut,
-    read_texts,
+    check_texts(options)
+    given: dict[str, Any] = {"lists": {}, "selection": {}, "baselines": {}, "prompt": passage_cut(options)}
     if options.k:
         given["selection"]["k"] = options.k
         given["baselines"] |= {"qrhead_k": options.k, "core_k": options.k}

@@ -24,6 +24,7 @@ with uncollected():
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from headrank.engine.capture import Capture, Read
+from headrank.engine.finite import NotFinite, all_finite
 from headrank.engine.last_layer import lean
 from headrank.engine.layer_entry import LayerEntry, begun_at
 from headrank.engine.layer_masks import LayerMask, Unreadable, layer_mask, masks_by_position
@@ -207,7 +208,8 @@ def attention_rows(
     """Attention rows of chosen heads for a padded batch (padding on either side).
 
     input_ids, attention_mask: (B, T). rows: per sequence the (start, stop) among its real tokens. Padding is
-    stripped and the sequences are packed. Returns per sequence {layer: (heads, rows, real tokens) float32}.
+    stripped and the sequences are packed. Returns per sequence {layer: (heads, rows, real tokens) float32}. Raises
+    NotFinite for rows that are not finite.
     """
     sequences = [ids[mask.bool()].tolist() for ids, mask in zip(input_ids, attention_mask, strict=True)]
     segments, start = [], 0
@@ -216,4 +218,7 @@ def attention_rows(
         start += len(sequence)
     reads = [Read(i, 0, *span) for i, span in enumerate(rows)]
     capture = run(decoder, sequences, Capture(segments, reads, heads, keep_rows=True))
+    for layer in sorted(heads):
+        if not all_finite(capture.rows[layer]):
+            raise NotFinite(f"layer {layer}: its attention is not finite (NaN or infinite)")
     return [{layer: capture.rows[layer][i] for layer in heads} for i in range(len(sequences))]

@@ -14,7 +14,10 @@ from headrank.engine.softmax import Softmax
 
 @dataclass(frozen=True)
 class Read:
-    """Rows to read: tokens [start, stop) of one branch of one segment."""
+    """Rows to read: tokens [start, stop) of one branch of one segment.
+
+    start is -1 where the prefix's last token, which sees the whole prefix, is the first row.
+    """
 
     segment: int
     branch: int
@@ -50,8 +53,7 @@ class Capture:
         """Places in the packed sequence of the rows that are read."""
         found: set[int] = set()
         for read in self.reads:
-            begin = self.segments[read.segment].branch_start(read.branch)
-            found.update(range(begin + read.start, begin + read.stop))
+            found.update(_places(self.segments[read.segment], read))
         return sorted(found)
 
     def read(self, layer: int, query: Tensor, key: Tensor, softmax: Softmax) -> None:
@@ -86,14 +88,29 @@ class Capture:
     def read_states(self, hidden: Tensor) -> None:
         """Average the hidden states (1, T, hidden) over each read's rows."""
         for read in self.reads:
-            begin = self.segments[read.segment].branch_start(read.branch)
-            self.states.append(hidden[0, begin + read.start : begin + read.stop].float().mean(dim=0))
+            self.states.append(_rows_of(hidden[0], self.segments[read.segment], read).float().mean(dim=0))
+
+
+def _places(segment: Segment, read: Read) -> list[int]:
+    """Places in the packed sequence of the rows of a read."""
+    begin = segment.branch_start(read.branch)
+    # Between the prefix and a branch other branches may lie.
+    before = range(segment.start + segment.prefix + min(read.start, 0), segment.start + segment.prefix)
+    return [*before, *range(begin + max(read.start, 0), begin + read.stop)]
+
+
+def _rows_of(states: Tensor, segment: Segment, read: Read) -> Tensor:
+    """(..., T, d) states of the packed sequence to (..., rows, d) of a read."""
+    begin = segment.branch_start(read.branch)
+    if read.start >= 0:
+        return states[..., begin + read.start : begin + read.stop, :]
+    return states.index_select(-2, torch.tensor(_places(segment, read), device=states.device))
 
 
 def _softmax_rows(query: Tensor, key: Tensor, segment: Segment, read: Read, softmax: Softmax) -> Tensor:
     begin = segment.branch_start(read.branch)
     length = segment.branches[read.branch]
-    rows = query[:, begin + read.start : begin + read.stop].float() * softmax.scaling
+    rows = _rows_of(query, segment, read).float() * softmax.scaling
     prefix = segment.seen(key)
     keys = torch.cat([prefix, key[:, begin : begin + length]], dim=1).float()
     logits = softmax.bend(rows @ keys.transpose(1, 2))
@@ -103,7 +120,8 @@ def _softmax_rows(query: Tensor, key: Tensor, segment: Segment, read: Read, soft
     logits[..., prefix.shape[1] :].masked_fill_(later, float("-inf"))
     if softmax.mask.limits(segment.extent):
         places = segment.positions_seen(read.branch).to(key.device)
-        visible = softmax.mask.visible(places[prefix.shape[1] :][read.start : read.stop], places)
+        seen = prefix.shape[1]
+        visible = softmax.mask.visible(places[seen + read.start : seen + read.stop], places)
         logits = logits.masked_fill(~visible, float("-inf"))
     probabilities = softmax.weights(logits)
     if segment.kept is None:

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from headrank.engine.backbone import Backbone
 from headrank.engine.features import Features, stack_lists
+from headrank.engine.finite import NotFinite
 from headrank.engine.forward import PromptTooLong, Reading, read_prompts
 from headrank.engine.scoring import Kernel, document_index, document_masses, head_scores, head_tokens
-from headrank.errors import InputError, naming, shown
+from headrank.errors import naming, shown
 from headrank.process.progress import counted
 from headrank.prompts.builder import Prompt, PromptBuilder
 
@@ -86,8 +87,8 @@ def collect_features(
     for number in counted(lists, len(lists), "features", "list"):
         try:
             reading = next(readings)
-        except PromptTooLong as error:
-            raise InputError(f"{names[number]}: {error}") from None
+        except (NotFinite, PromptTooLong) as error:
+            raise type(error)(f"{names[number]}: {error}") from None
         for name, kernel in kernels.items():
             parts[name].append(head_scores(reading, kernel).cpu().numpy())
         parts["icr_layers"].append(layer_scores(reading, QRHEAD_DETECTION, backbone.n_heads).cpu().numpy())

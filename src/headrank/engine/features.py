@@ -50,10 +50,26 @@ class Features:
 
     def masses(self, name: str, row: int, documents: int, length_alpha: float = 0.0) -> Array:
         """(heads, documents) float64 of one list, divided by the documents' token counts to a power (R4)."""
+        return over_length(
+            self._of_list(name, row, documents), self._of_list("lengths", row, documents), length_alpha
+        )
+
+    def of_heads(self, name: str, row: int) -> Array:
+        """(heads,) float64: a value of one list for each head, such as the token entropy."""
+        return self._of_list(name, row)
+
+    def _of_list(self, name: str, row: int, documents: int | None = None) -> Array:
+        """The finite numbers of one list, of its documents if their number is given."""
         if name not in self.values:
             raise InputError(f"features of {self.model}: no masses {name!r}; make them again")
-        masses = self.values[name][row][:, :documents].astype(np.float64)
-        return over_length(masses, self.values["lengths"][row][:documents], length_alpha)
+        found: Array = self.values[name][row][..., :documents].astype(np.float64)
+        if (documents is not None and found.shape[-1] != documents) or not np.isfinite(found).all():
+            of = "" if documents is None else f" of its {documents} documents"
+            raise InputError(
+                f"features of {self.model}: list {self.ids[row]!r}: {name!r} does not hold a finite number for"
+                f" each{of}; make them again"
+            )
+        return found
 
     def shares(self, row: int, documents: int, settings: MassSettings) -> Array:
         """(heads, documents) float64: R4's shares of one list, calibrated where the settings say so."""
@@ -61,11 +77,19 @@ class Features:
         null = None
         if settings.calibration == "ratio":
             null = self.masses("null", row, documents, settings.length_alpha)
-        return list_shares(values, settings.epsilon, null)
+        with np.errstate(invalid="ignore"):
+            found = list_shares(values, settings.epsilon, null)
+        if not np.isfinite(found).all():
+            raise InputError(
+                f"features of {self.model}: list {self.ids[row]!r}: shares of the list are not finite; check the"
+                " settings of headrank.mass"
+            )
+        return found
 
     def save(self, path: str | Path) -> None:
         from safetensors.numpy import save_file
 
+        self.check(str(path))
         # One key: safetensors writes several in an order that changes from process to process.
         header = {"headrank": json.dumps([self.model, self.n_layers, self.n_heads, self.ids])}
         with whole_file(path) as temporary:
@@ -81,9 +105,30 @@ class Features:
             with safe_open(path, framework="numpy") as stored:
                 model, n_layers, n_heads, ids = json.loads(stored.metadata()["headrank"])
                 values = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-            return cls(model, n_layers, n_heads, tuple(ids), values)
+            found = cls(model, n_layers, n_heads, tuple(ids), values)
         except Exception as error:
             raise InputError(f"{path}: no readable features ({str(error).splitlines()[0]})") from error
+        found.check(str(path))
+        return found
+
+    def check(self, where: str) -> None:
+        """Raises InputError, naming ``where``, unless all numbers but the padding of short lists are finite."""
+        lengths = self.values.get("lengths")
+        for name, array in self.values.items():
+            finite = np.isfinite(array)
+            if name == "lengths":
+                # Where a length is missing the masses must be too, which is looked at with them.
+                finite |= np.isnan(array)
+            elif lengths is not None and array.ndim == 3:
+                # Padding has no length (or none above 0) and no mass of any head.
+                padding = np.isnan(array).all(axis=1, keepdims=True) & ~(lengths > 0)[:, None, :]
+                finite = (finite | padding) & ~(finite & np.isnan(lengths)[:, None, :])
+            if not finite.all():
+                of = self.ids[int(np.argwhere(~finite)[0][0])]
+                raise InputError(
+                    f"{where}: list {of!r}: {name!r} has a number that is NaN or infinite, or a length that contradicts"
+                    " the others; make the features again"
+                )
 
 
 def stack_lists(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -18,8 +18,10 @@ from torch import Tensor
 from headrank.engine.attention import run, states_entering
 from headrank.engine.backbone import Backbone
 from headrank.engine.capture import Capture, Read
+from headrank.engine.finite import all_finite, not_finite
 from headrank.engine.layer_entry import LayerEntry, joined
 from headrank.engine.packing import Segment
+from headrank.engine.rotary_lengths import one_pass
 from headrank.errors import InputError
 from headrank.prompts.builder import Prompt
 
@@ -65,14 +67,22 @@ def read_prompts(
     ``entries``, one per prompt and all at the same layer (``prompt_states``), the pass begins there; no layer below can
     be read. names: what messages call the prompts. Gradients flow unless the caller disables them. A pass that does not
     fit the device's memory is split into halves, and later passes hold no more than the half that fitted. Raises
-    InputError for a prompt with more tokens than the model has positions, and PromptTooLong for one that does not fit
-    the memory alone.
+    InputError for a prompt with more tokens than the model has positions, PromptTooLong for one that does not fit the
+    memory alone, and NotFinite (``headrank.engine.finite``) in place of a reading with numbers that are not finite.
     """
     limit = _positions(backbone)
     wanted = list(dict.fromkeys(sources))
 
     def read(batch: Sequence[_Begun]) -> list[Reading]:
         return list(_read_batch(backbone, batch, heads, wanted, states_layer))
+
+    def checked(reading: Reading) -> Reading:
+        if all_finite([*reading.mass.values(), *reading.states.values()]):
+            return reading
+        sums = torch.stack([mass.detach().sum(dim=-1) for mass in reading.mass.values()]).sum(dim=0)
+        bad = [head for head, total in zip(heads, sums.isfinite().tolist(), strict=True) if not total]
+        place = "layer {}, attention of head {}".format(*min(bad)) if bad else f"layer {states_layer}"
+        raise not_finite(backbone, place, lambda: read([(reading.prompt, None)]))
 
     batch: list[_Begun] = []
     size = 0
@@ -89,16 +99,19 @@ def read_prompts(
             )
         length = _length(prompt)
         if batch and size + length > tokens_per_pass:
-            tokens_per_pass = yield from _as_fits(read, batch, tokens_per_pass)
+            tokens_per_pass = yield from _as_fits(read, checked, batch, tokens_per_pass)
             batch, size = [], 0
         batch.append((prompt, entry))
         size += length
     if batch:
-        yield from _as_fits(read, batch, tokens_per_pass)
+        yield from _as_fits(read, checked, batch, tokens_per_pass)
 
 
 def _as_fits(
-    read: Callable[[Sequence[_Begun]], list[Reading]], batch: Sequence[_Begun], tokens_per_pass: int
+    read: Callable[[Sequence[_Begun]], list[Reading]],
+    checked: Callable[[Reading], Reading],
+    batch: Sequence[_Begun],
+    tokens_per_pass: int,
 ) -> Generator[Reading, None, int]:
     """The readings of one pass, or of as many as memory requires; returns how many tokens later passes may hold."""
     readings = None
@@ -111,15 +124,17 @@ def _as_fits(
                 "device with more memory"
             ) from error
     if readings is not None:
-        yield from readings
+        # One by one, so that an error is raised in place of the reading that it is about.
+        yield from map(checked, readings)
         return tokens_per_pass
     # Not before this point: within ``except`` the failed pass still holds its memory.
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     half = len(batch) // 2
     log.warning("a pass of %d prompts does not fit the device's memory; halved", len(batch))
-    first = yield from _as_fits(read, batch[:half], sum(_length(prompt) for prompt, _ in batch[:half]))
-    second = yield from _as_fits(read, batch[half:], first)
+    room = sum(_length(prompt) for prompt, _ in batch[:half])
+    first = yield from _as_fits(read, checked, batch[:half], room)
+    second = yield from _as_fits(read, checked, batch[half:], first)
     return min(tokens_per_pass, second)
 
 
@@ -139,8 +154,16 @@ def _positions(backbone: Backbone) -> float:
     return found
 
 
+def one_prefix(backbone: Backbone, prompt: Prompt, branches: Sequence[str]) -> bool:
+    """Whether the prefix's states are the same for all these branches (``headrank.engine.rotary_lengths``)."""
+    return one_pass(backbone.decoder.config, _packed([prompt], branches)[0])
+
+
 def prompt_states(backbone: Backbone, prompt: Prompt, branches: Sequence[str], layer: int) -> Tensor:
-    """(1, tokens, hidden): the hidden states of a prompt with these branches that enter ``layer``; no gradient."""
+    """(1, tokens, hidden): the hidden states of a prompt with these branches that enter ``layer``; no gradient.
+
+    The branches must have ``one_prefix``.
+    """
     segments, sequences = _packed([prompt], branches)
     return states_entering(backbone.decoder, sequences, segments, layer)
 

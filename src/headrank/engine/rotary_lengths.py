@@ -48,11 +48,7 @@ def parts(
     config: Any, sequences: Sequence[Sequence[int]], capture: Capture, entry: LayerEntry | None
 ) -> Iterator[Part]:
     """The passes that a capture takes: one, unless its texts use different frequencies."""
-    groups: dict[Hashable, dict[int, list[int]]] = {}
-    for index, segment in enumerate(capture.segments):
-        for branch, length in enumerate(segment.branches):
-            group = groups.setdefault(frequencies(config, segment.reach + length), {})
-            group.setdefault(index, []).append(branch)
+    groups = _groups(config, capture.segments)
     if len(groups) < 2:
         yield Part(sequences, capture, entry, range(len(capture.reads)))
         return
@@ -60,6 +56,21 @@ def parts(
         part = _part(group, sequences, capture, entry)
         if part.places:
             yield part
+
+
+def one_pass(config: Any, segments: Sequence[Segment]) -> bool:
+    """Whether all texts use the same frequencies, so that one pass reads them."""
+    return len(_groups(config, segments)) < 2
+
+
+def _groups(config: Any, segments: Sequence[Segment]) -> dict[Hashable, dict[int, list[int]]]:
+    """For each kind of frequencies the segments that use them, by index, with the branches that do."""
+    groups: dict[Hashable, dict[int, list[int]]] = {}
+    for index, segment in enumerate(segments):
+        for branch, length in enumerate(segment.branches):
+            group = groups.setdefault(frequencies(config, segment.reach + length), {})
+            group.setdefault(index, []).append(branch)
+    return groups
 
 
 def frequencies(config: Any, positions: int) -> Hashable:

@@ -10,7 +10,8 @@ import string
 from collections.abc import Sequence
 
 from headrank.errors import InputError
-from headrank.generative.chat import Ids, Turn, mark
+from headrank.generative.answers import Ids
+from headrank.generative.chat import Turn, mark
 from headrank.generative.generate import Ask
 from headrank.generative.parse import read_order
 from headrank.generative.task import Called, Query, Task
@@ -52,13 +53,13 @@ def rankgpt(query: Query, single: bool = False) -> Task:
         limit = query.settings.new_tokens or len(permutation) + 8
         (answer,) = yield [Ask(prompt, len(inside), new_tokens=limit)]
         read = read_order(answer.text, len(inside), query.settings.invalid)
-        called.append(Called(len(prompt), len(inside), answer, read.complete, read.well_formed))
+        called.append(Called(len(prompt), len(inside), answer, read.complete, read.well_formed, read.usable))
         order[start:stop] = [inside[i] for i in read.order]
     return _by_rank(order), called
 
 
 def first(query: Query) -> Task:
-    """Order each window by the logits of its letters after "["."""
+    """Order each window by the logits of its letters after "[", as the tokenizer spells them there."""
     order = list(range(len(query.passages)))
     called: list[Called] = []
     size = query.settings.window
@@ -68,10 +69,11 @@ def first(query: Query) -> Task:
         inside = order[start:stop]
         labels = string.ascii_uppercase[: len(inside)]
         texts: list[Ids] = [query.text, *(query.passages[i] for i in inside)]
-        prompt = query.chat.prompt(conversation(labels), texts, prefill="[")
-        words = tuple(query.chat.word(label) for label in labels)
+        # With the bracket that follows, in case a tokenizer has a token for both.
+        answers = [f"{label}]" for label in labels]
+        prompt, words = query.chat.choices(conversation(labels), texts, answers, prefill="[")
         (answer,) = yield [Ask(prompt, len(inside), words=words)]
-        called.append(Called(len(prompt), len(inside), answer, answer.says, answer.says))
+        called.append(Called(len(prompt), len(inside), answer, answer.says, answer.says, answer.chooses))
         order[start:stop] = [
             i for _, i in sorted(zip(answer.logits, inside, strict=True), key=lambda pair: -pair[0])
         ]

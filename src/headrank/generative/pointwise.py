@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headrank.errors import InputError
-from headrank.generative.chat import Ids, Turn, mark
+from headrank.generative.chat import Turn, mark
 from headrank.generative.generate import Ask
 from headrank.generative.task import Called, Query, Task
 
@@ -40,17 +39,14 @@ def qwen3_reranker(query: Query) -> Task:
 
 
 def _judge(query: Query, turns: Sequence[Turn], words: tuple[str, str], prefill: str) -> Task:
-    ids = tuple(query.chat.word(word) for word in words)
-    if ids[0] == ids[1]:
-        raise InputError(f"the tokenizer begins {words[0]!r} and {words[1]!r} with the same token")
     instruction = query.chat.text(f" {query.settings.instruction}")
-    asks = [
-        Ask(query.chat.prompt(turns, [query.text, passage, instruction], prefill), 1, words=ids)
-        for passage in query.passages
-    ]
+    asks = []
+    for passage in query.passages:
+        prompt, ids = query.chat.choices(turns, [query.text, passage, instruction], words, prefill)
+        asks.append(Ask(prompt, 1, words=ids))
     answers = yield asks
     called = [
-        Called(len(ask.prompt), 1, answer, answer.says, answer.says)
+        Called(len(ask.prompt), 1, answer, answer.says, answer.says, answer.says)
         for ask, answer in zip(asks, answers, strict=True)
     ]
     # The difference of the logits gives the same order as the probability, which would tie near 0 and 1 in float32.
@@ -59,11 +55,10 @@ def _judge(query: Query, turns: Sequence[Turn], words: tuple[str, str], prefill:
 
 def query_likelihood(query: Query) -> Task:
     """Mean log probability of the query's tokens, as the question that the passage answers."""
-    continuation: Ids = query.text
-    asks = [
-        Ask(query.chat.prompt(LIKELIHOOD, [query.text, passage]), 1, continuation=continuation)
-        for passage in query.passages
-    ]
+    asks = []
+    for passage in query.passages:
+        prompt, continuation = query.chat.continued(LIKELIHOOD, [query.text, passage], query.question)
+        asks.append(Ask(prompt, 1, continuation=continuation))
     answers = yield asks
     # Nothing is written, so no answer can be in the wrong format.
     called = [

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from headrank.data.rankings import COLUMNS, rank_documents
@@ -16,6 +18,8 @@ from headrank.generative.settings import GenerativeSettings
 from headrank.generative.task import Called, Query, Task, hold
 from headrank.prompts.passage_length import kept
 from headrank.rerankers.candidates import Candidates
+
+log = logging.getLogger(__name__)
 
 
 def rerank_generative(
@@ -32,8 +36,9 @@ def rerank_generative(
     Returns a frame of ``headrank.data.rankings.COLUMNS`` (position: first-stage rank; score: as the method gives it,
     for list methods a number that falls with the rank; tokens: of all prompts of the query; rows: 0), and a frame of
     qid, call (from 0), documents, prompt_tokens, new_tokens, answer, complete, well_formed. Passages without text come
-    last; ties are broken by first-stage rank. Raises InputError for a prompt that is too long for the model, naming the
-    query.
+    last; ties are broken by first-stage rank. A warning counts answers of no use and queries whose candidates are all
+    tied. Raises InputError, naming the query, for a prompt that is too long for the model and for numbers of the model
+    that are not finite.
     """
     if backbone.depth < backbone.n_layers:
         raise InputError(
@@ -47,12 +52,13 @@ def rerank_generative(
         bodies = [" ".join(part for part in (d.title.strip(), d.text.strip()) if part) for d in c.documents]
         cut = [kept(body, settings.words, settings.tokens) for body in bodies]
         passages = tuple(chat.text(f" {text}")[:most] if text else () for text, most in cut)
-        query = Query(c.qid, chat.text(f" {c.query.strip()}"), passages, chat, settings)
+        question = c.query.strip()
+        query = Query(c.qid, question, chat.text(f" {question}"), passages, chat, settings)
         tasks.append((c.qid, ask(query)))
     rows, calls = [], []
-    for c, (scores, called) in zip(
-        candidates, hold(backbone, tasks, settings.batch_tokens, name), strict=True
-    ):
+    held = hold(backbone, tasks, settings.batch_tokens, name)
+    _warn(name, held)
+    for c, (scores, called) in zip(candidates, held, strict=True):
         rows += _ranked(c, scores, called)
         for number, one in enumerate(called):
             answer = one.answer
@@ -66,6 +72,21 @@ def rerank_generative(
             )
             calls.append((c.qid, number, *told))
     return pd.DataFrame(rows, columns=COLUMNS), pd.DataFrame(calls, columns=CALL_COLUMNS)
+
+
+def _warn(name: str, held: Sequence[tuple[Sequence[float], Sequence[Called]]]) -> None:
+    """One line if answers were of no use or all of a query's candidates are tied: they are not the model's ranking."""
+    answers = [one for _, called in held for one in called]
+    useless = sum(not one.usable for one in answers)
+    mended = sum(one.usable and not one.complete for one in answers)
+    ranked = [np.unique(np.asarray(scores, dtype=np.float32)) for scores, _ in held if len(scores) > 1]
+    tied = sum(len(different) == 1 for different in ranked)
+    if useless or tied:
+        log.warning(
+            "%s: of %d answers, %d are of no use (none of what was asked for, or all choices alike) and %d were mended;"
+            " of %d queries, %d have all candidates tied and keep the first stage's order",
+            *(name, len(answers), useless, mended, len(ranked), tied),
+        )
 
 
 def _ranked(c: Candidates, scores: Sequence[float], called: Sequence[Called]) -> list[tuple[Any, ...]]:

@@ -6,6 +6,7 @@ import string
 from collections.abc import Generator, Sequence
 
 from headrank.errors import InputError
+from headrank.generative.answers import Ids
 from headrank.generative.chat import Turn, mark
 from headrank.generative.generate import Answer, Ask
 from headrank.generative.task import Called, Query, Task
@@ -43,7 +44,9 @@ def setwise_single(query: Query) -> Task:
     """All candidates in one prompt, ranked by the logits of their labels."""
     prompt, words = _prompt(query, range(len(query.passages)))
     (answer,) = yield [Ask(prompt, len(words), words=words)]
-    return list(answer.logits), [Called(len(prompt), len(words), answer, answer.says, answer.says)]
+    return list(answer.logits), [
+        Called(len(prompt), len(words), answer, answer.says, answer.says, answer.chooses)
+    ]
 
 
 def heapsort(
@@ -78,20 +81,16 @@ def _compare(
     """Which of the passages wins, by number: the label with the highest logit."""
     prompt, words = _prompt(query, places)
     (answer,) = yield [Ask(prompt, len(places), words=words)]
-    called.append(Called(len(prompt), len(places), answer, answer.says, answer.says))
+    called.append(Called(len(prompt), len(places), answer, answer.says, answer.says, answer.chooses))
     return max(range(len(places)), key=lambda i: (answer.logits[i], -i))
 
 
-def _prompt(query: Query, places: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _prompt(query: Query, places: Sequence[int]) -> tuple[Ids, tuple[Ids, ...]]:
     if len(places) > len(LABELS):
         raise InputError(
             f"query {query.qid!r}: setwise has labels for {len(LABELS)} passages, not for {len(places)}"
         )
     s = query.settings
     texts = [query.text[: s.query_tokens], *(query.passages[i][: s.passage_tokens] for i in places)]
-    spaced = [query.chat.text(f" {label}") for label in LABELS[: len(places)]]
-    # If a blank and a letter are two tokens, the blank belongs to the prompt.
-    joined = all(len(ids) == 1 for ids in spaced)
-    words = tuple(ids[0] if joined else query.chat.word(LABELS[i]) for i, ids in enumerate(spaced))
-    prefill = " Passage:" if joined else " Passage: "
-    return query.chat.prompt(conversation(len(places)), texts, prefill), words
+    answers = [f" {label}" for label in LABELS[: len(places)]]
+    return query.chat.choices(conversation(len(places)), texts, answers, " Passage:")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,6 +99,8 @@ class HeadSet:
             raise InputError(f"{where}: the head set is empty")
         if len(self.scores) != len(self.heads):
             raise InputError(f"{where}: {len(self.heads)} heads but {len(self.scores)} scores")
+        if not all(map(math.isfinite, self.scores)):
+            raise InputError(f"{where}: the score of a head is not finite; choose the heads again")
         if len(set(self.heads)) != len(self.heads):
             raise InputError(f"{where}: the head set names a head twice")
         for layer, head in self.heads:

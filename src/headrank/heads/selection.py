@@ -91,8 +91,16 @@ def top_heads(
 ) -> HeadSet:
     """The ``k`` best allowed heads by score, a value per head of the model; statistics: for the head map.
 
-    Raises InputError when no head is allowed.
+    Raises InputError when no head is allowed, or when an allowed one's score is not finite.
     """
+    unclear = np.flatnonzero(allowed & ~np.isfinite(score))
+    if len(unclear):
+        layer, head = divmod(int(unclear[0]), features.n_heads)
+        raise InputError(
+            f"head selection ({method}) on {features.model}: the score of head {layer}-{head} and of"
+            f" {len(unclear) - 1} others is not finite (NaN or infinite); check the settings of headrank.mass and"
+            " headrank.selection"
+        )
     # A stable sort: of two equal heads the shallower is taken, on every machine.
     order = [int(i) for i in np.argsort(-score, kind="stable") if allowed[i]][:k]
     if not order:
@@ -116,7 +124,7 @@ def each_list(
     for list_id, group in by_list(lists).items():
         row = features.rows([str(list_id)])[0]
         values = features.masses(name, row, len(group), length_alpha)
-        entropy = features.values["token_entropy"][row].astype(np.float64)
+        entropy = features.of_heads("token_entropy", row)
         yield str(group["qid"].iloc[0]), group["grade"].to_numpy(dtype=np.int64), values, entropy
 
 

@@ -161,7 +161,7 @@ class PromptBuilder:
             raise InputError(
                 f"prompt.family: {self.settings.family!r} needs {absent[0]!r}, which the tokenizer does not have"
             )
-        opening = list(tokenizer(family.opening, add_special_tokens=False)["input_ids"])
+        opening = list(self._encoder.frame(family.opening, begins=True))
         if family.bos:
             if tokenizer.bos_token_id is None:
                 raise InputError(
@@ -169,10 +169,10 @@ class PromptBuilder:
                 )
             opening.insert(0, tokenizer.bos_token_id)
         w = self.template
-        fixed = self._encoder.encode([w.header, w.before, w.after, w.closing, w.instruction, w.query_label])
-        self._opening = (*opening, *fixed[0])
-        self._before, self._after, self._end, self._instruction, self._query_label = fixed[1:]
-        self._closing = tuple(tokenizer(family.closing, add_special_tokens=False)["input_ids"])
+        self._opening = (*opening, *self._encoder.after(family.opening, w.header))
+        fixed = self._encoder.encode([w.before, w.after, w.closing, w.instruction, w.query_label])
+        self._before, self._after, self._end, self._instruction, self._query_label = fixed
+        self._closing = self._encoder.frame(family.closing)
         self._null = self._branch(self._encoder.encode([f" {NULL_QUERY}"])[0])
         self._labels: list[tuple[int, ...]] = []
         self._passages: dict[tuple[str, str], tuple[int, ...]] = {}

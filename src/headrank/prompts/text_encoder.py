@@ -1,4 +1,4 @@
-"""Encoding of untrusted text: passages and queries, whatever is in them, stay text."""
+"""Encoding of a prompt's pieces: passages and queries, whatever is in them, stay text, and a piece is no beginning."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from headrank.errors import InputError
+from headrank.prompts.word_marks import without_marks
 
 
 class TextEncoder:
@@ -15,6 +16,9 @@ class TextEncoder:
 
     The tokenizer's added tokens (special or not: ``<think>`` is added but not special) are taken out of a copy
     of the fast tokenizer. Should the plain vocabulary itself hold such a string, the string is cut in two first.
+
+    Pieces are encoded as in the middle of a text: without the mark that a tokenizer may put before a text's first word
+    (``headrank.prompts.word_marks``).
     """
 
     def __init__(self, tokenizer: Any) -> None:
@@ -31,9 +35,32 @@ class TextEncoder:
             if token["id"] != unknown and token["content"].strip()
         }
         state.update(added_tokens=[], post_processor=None, truncation=None, padding=None)
+        beginning = json.dumps(state)
+        self._marks = without_marks(state)
+        self._tokenizer = tokenizer
         self._plain = Tokenizer.from_str(json.dumps(state))
+        self._beginning = Tokenizer.from_str(beginning) if self._marks else self._plain
         contents = sorted(self.control.values(), key=len, reverse=True)
         self._control_text = re.compile("|".join(map(re.escape, contents))) if contents else None
+
+    def frame(self, text: str, begins: bool = False) -> tuple[int, ...]:
+        """Token ids of a trusted text, control tokens included; ``begins``: a prompt begins with it."""
+        if not text:
+            return ()
+        first = None if self._control_text is None else self._control_text.search(text)
+        cut = len(text) if first is None else first.start()
+        if begins or not self._marks or not cut:
+            return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+        # What follows a control token is marked or not wherever the control token stands.
+        return (*self.encode([text[:cut]])[0], *self.frame(text[cut:]))
+
+    def after(self, before: str, text: str) -> tuple[int, ...]:
+        """Token ids of a text right after the trusted text ``before``, which is empty where a prompt begins."""
+        ends = [match.end() for match in self._control_text.finditer(before)] if self._control_text else []
+        begins = not before or (self._marks == "section" and ends[-1:] == [len(before)])
+        if not begins or not self._marks:
+            return self.encode([text])[0]
+        return tuple(self._beginning.encode(text, add_special_tokens=False).ids)
 
     def encode(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
         """Token ids of each text, none of them a control token."""

@@ -11,6 +11,7 @@ import torch
 
 from headrank.data.rankings import COLUMNS, rank_documents
 from headrank.engine.backbone import Backbone
+from headrank.engine.finite import NotFinite
 from headrank.engine.forward import PromptTooLong, Reading, read_prompts
 from headrank.errors import InputError, naming
 from headrank.heads.head_set import Head
@@ -62,8 +63,8 @@ def readings_of_candidates(
     for c, places in counted(each, len(candidates), "rerank", "query", disable=alone):
         try:
             reading = next(readings)
-        except PromptTooLong as error:
-            raise InputError(f"query {c.qid!r}: {error}") from None
+        except (NotFinite, PromptTooLong) as error:
+            raise type(error)(f"query {c.qid!r}: {error}") from None
         yield c, places, reading, heads
 
 
@@ -96,7 +97,7 @@ def rank_candidates(
     documents = [c.documents[i] for i in places]
     scores = method_scores(reading, heads, method, c.query, documents)
     if not np.isfinite(scores).all():
-        raise InputError(f"query {c.qid!r}: a score is not finite")
+        raise InputError(f"query {c.qid!r}: a score is not finite ({method.name})")
     prompt = reading.prompt
     branches = {branch for branch, _ in method.sources}
     tokens = len(prompt.prefix) + sum(len(getattr(prompt, branch).ids) for branch in branches)

@@ -71,7 +71,10 @@ class Encoder:
 
     @torch.no_grad()
     def encode(self, texts: list[str]) -> np.ndarray:
-        """(texts, width) float32 of length 1 each, in the order given; batches hold texts of similar length."""
+        """(texts, width) float32 of length 1 each, in the order given; batches hold texts of similar length.
+
+        Raises InputError for vectors that are not finite.
+        """
         order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
         vectors = np.zeros((len(texts), self.model.config.hidden_size), dtype=np.float32)
         for start in range(0, len(order), self.settings.batch):
@@ -92,6 +95,7 @@ class Encoder:
             else:
                 pooled = (states * mask).sum(1) / mask.sum(1).clamp(min=1)
             vectors[places] = torch.nn.functional.normalize(pooled, dim=-1).cpu().numpy()
+        _check_finite(vectors, "the encoder gives vectors")
         return vectors
 
 
@@ -148,6 +152,7 @@ class DenseIndex:
         for start in range(0, len(scores), _CHUNK):
             part = np.asarray(self.vectors[start : start + _CHUNK], dtype=np.float32)
             scores[start : start + _CHUNK] = part @ vector
+        _check_finite(scores, "the dense index gives scores")
         found: np.ndarray = np.maximum(scores + 1.0, np.finfo(np.float32).tiny)
         return found
 
@@ -155,6 +160,13 @@ class DenseIndex:
         """The ``depth`` nearest documents; ties in the order of the collection."""
         scores = self.scores(query)
         return [(self.docids[i].decode("utf-8"), float(scores[i])) for i in best(scores, depth)]
+
+
+def _check_finite(values: np.ndarray, what: str) -> None:
+    if not np.isfinite(values).all():
+        raise InputError(
+            f"{what} that are not finite (NaN or infinite); use float32 (dtype), or build it again"
+        )
 
 
 def _batches(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:

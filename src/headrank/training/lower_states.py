@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from headrank.engine.backbone import Backbone
-from headrank.engine.forward import prompt_states
+from headrank.engine.forward import one_prefix, prompt_states
 from headrank.engine.layer_entry import LayerEntry
 from headrank.training.examples import Example
 from headrank.training.memory import tokens
@@ -88,6 +88,9 @@ class LowerStates:
         device = next(self.backbone.model.parameters()).device
         states = self._find(key)
         if states is None:
+            if not one_prefix(self.backbone, example.prompt, self.branches):
+                self.left[key] = 0
+                return None
             states = prompt_states(self.backbone, example.prompt, self.branches, self.layer)
             if self.left[key] > 1:
                 self._keep(key, states)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import torch
 
+from headrank.engine.finite import NotFinite
 from headrank.engine.forward import PromptTooLong
 from headrank.errors import InputError
 from headrank.training.examples import Example
@@ -21,7 +22,7 @@ class TooLarge(InputError):
 
 @contextmanager
 def fits(examples: Sequence[Example], saving: bool = False) -> Iterator[None]:
-    """Raises TooLarge, naming the longest list of the pass, if memory runs out.
+    """Raises TooLarge, naming the longest list of the pass, if memory runs out; errors of NotFinite name the lists.
 
     saving: gradient checkpointing is on.
     """
@@ -36,6 +37,9 @@ def fits(examples: Sequence[Example], saving: bool = False) -> Iterator[None]:
             f" the device's memory{tried}: give fewer or shorter passages (headrank.lists.size,"
             " headrank.prompt.truncate_words), or bfloat16 weights (dtype)"
         ) from error
+    except NotFinite as error:
+        lists = ", ".join(str(example.list_id) for example in examples)
+        raise NotFinite(f"training: lists {lists}: {error}") from error
 
 
 def passes(examples: Sequence[Example], tokens_per_pass: int) -> Iterator[list[Example]]:

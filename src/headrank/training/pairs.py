@@ -69,7 +69,12 @@ def frozen_scores(
             values = features.masses("headrank", at, len(group), mass.length_alpha)
         else:
             values = features.shares(at, len(group), mass)
-        yield list_id, group["grade"].to_numpy(dtype=np.int64), list_scores(values[rows], form)
+        scores = list_scores(values[rows], form)
+        if not np.isfinite(scores).all():
+            raise InputError(
+                f"list {list_id}: a frozen score is not finite; check the settings of headrank.mass and headrank.loss"
+            )
+        yield list_id, group["grade"].to_numpy(dtype=np.int64), scores
 
 
 def mine_pairs(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,9 @@ from support import (
     eager_attention,
     eager_model,
     tiny_backbone,
+    tiny_config,
     tiny_prompt,
+    write_checkpoint,
 )
 from transformers import AutoModelForCausalLM, Gemma2ForCausalLM, GptOssForCausalLM
 
@@ -90,6 +93,27 @@ def test_what_is_written_with_a_cache_is_what_eager_attention_writes(kind: str):
         for model in (tiny_backbone(kind).model, eager_model(kind))
     ]
     assert written[0].tolist() == written[1].tolist()
+
+
+@torch.no_grad()
+def test_sinks_count_where_every_layer_sees_the_whole_text(tmp_path: Path):
+    """Rows of layer 2 depend on the layers below, in which the sinks take most of the attention."""
+    config = tiny_config("gpt-oss", layers=3, layer_types=["full_attention"] * 3)
+    folder = write_checkpoint(tmp_path, config)
+    own = load_backbone(folder)
+    eager: Any = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager").eval()
+    for model in (own.model, eager):
+        for layer in model.model.layers:
+            layer.self_attn.sinks.fill_(4.0)
+    ids, mask = padded("right", TEXTS[:1])
+    output = eager(input_ids=ids, attention_mask=mask, output_attentions=True)
+    (read,) = attention_rows(own.decoder, ids, mask, [(2, 20)], {0: [1], 2: [0, 3]})
+    for layer, heads in ((0, [1]), (2, [0, 3])):
+        expected = output.attentions[layer][0, heads, 2:20]
+        assert expected.sum(dim=-1).max() < 0.9
+        torch.testing.assert_close(read[layer], expected, atol=TOLERANCE, rtol=0)
+    logits = own.model(input_ids=ids, attention_mask=mask).logits
+    torch.testing.assert_close(logits, output.logits, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("kind", KINDS)

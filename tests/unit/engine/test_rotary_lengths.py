@@ -13,9 +13,10 @@ from support import builder, passages, tiny_config, write_checkpoint
 
 from headrank.engine.attention import attention_rows
 from headrank.engine.backbone import Backbone, load_backbone
-from headrank.engine.forward import prompt_states, read_prompts
+from headrank.engine.forward import one_prefix, prompt_states, read_prompts
 from headrank.engine.layer_entry import LayerEntry
 from headrank.engine.rotary_lengths import frequencies
+from headrank.generative.generate import Ask, ask_model
 from headrank.prompts.builder import Prompt
 
 SOURCES = [("query", "query"), ("null", "query")]
@@ -100,6 +101,34 @@ def test_passes_that_begin_at_a_layer_and_states_and_padded_batches(folder: Path
     for sequence, found in zip(sequences, rows, strict=True):
         expected = eager(own.model, sequence)[2][0, [0, 3], -2:]
         torch.testing.assert_close(found[2], expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("encoding", ["longrope", "dynamic"])
+def test_questions_asked_together_are_answered_as_each_alone(folder: Path, encoding: str):
+    own = backbone(folder, encoding)
+    texts = [list(range(n)) for n in (20, 200, 250)]
+    long = [[*range(200), *range(n)] for n in (60, 90)]
+    given = [Ask(tuple(ids), 1, words=((5,), (6,), (7, 8))) for ids in (*texts, *long)]
+    together = ask_model(own, given, 10**6)
+    for ask, answer in zip(given, together, strict=True):
+        config = copy.deepcopy(own.model.config)
+        fresh: Any = type(own.model)._from_config(config, attn_implementation="sdpa").eval()
+        fresh.load_state_dict(own.model.state_dict())
+        with torch.no_grad():
+            rows = [
+                fresh(input_ids=torch.tensor([[*ask.prompt, 7]])).logits[0, i].log_softmax(dim=-1)
+                for i in (-2, -1)
+            ]
+        expected = [rows[0][5], rows[0][6], rows[0][7] + rows[1][8]]
+        torch.testing.assert_close(torch.tensor(answer.logits), torch.stack(expected), atol=1e-4, rtol=0)
+
+
+def test_states_are_not_kept_of_a_prefix_that_differs_by_branch(folder: Path):
+    own = backbone(folder, "longrope")
+    *same, between = prompts()
+    assert all(one_prefix(own, p, ["query", "null"]) for p in same[:1])
+    assert not one_prefix(own, between, ["query", "null"])
+    assert one_prefix(own, between, ["query"])
 
 
 def test_which_lengths_share_frequencies(folder: Path):

@@ -52,12 +52,21 @@ def some_candidates(queries: int = 3, documents: int = 6) -> list[Candidates]:
 @pytest.mark.parametrize(
     ("answer", "order", "complete", "well_formed"),
     [
+        ("[2, 3, 1]", (1, 2, 0), False, False),
+        ("[3] > 2 > 1", (2, 1, 0), False, False),
+        ("Of 3 passages: [2], then 1 (and [9])", (1, 0, 2), False, False),
+        ("② > ❸ > 1", (1, 2, 0), False, False),
+        (f"[{'1' * 5000}] > [2]", (1, 0, 2), False, True),
+        ("<think>[3] is better than [1]</think>[2] > [1] > [3]", (1, 0, 2), True, True),
+        ("[3] [1]\n</think>\n\n[2] > [1] > [3]", (1, 0, 2), True, True),
+        ("<think>[3] may be better than [1", (0, 1, 2), False, False),
+        ("I cannot rank these.", (0, 1, 2), False, False),
         ("[2] > [3] > [1]", (1, 2, 0), True, True),
         ("[2]>[3]>[1]", (1, 2, 0), True, True),
         ("Ranking: [2] > [3] > [1]", (1, 2, 0), True, False),
         ("[2] > [2] > [1]", (1, 0, 2), False, True),
         ("[9] > [3]", (2, 0, 1), False, True),
-        ("2 > 3 > 1", (0, 1, 2), False, False),
+        ("2 > 3 > 1", (1, 2, 0), False, False),
         ("", (0, 1, 2), False, False),
         ("[2] > [3] > [1] >", (1, 2, 0), True, False),
     ],
@@ -69,6 +78,7 @@ def test_answers_by_both_rules(
     assert (read.order, read.complete, read.well_formed) == (order, complete, well_formed)
     ignored = read_order(answer, 3, invalid="ignore").order
     assert ignored == (order if complete else (0, 1, 2))
+    assert read.usable == any(c in answer.rpartition("</think>")[2].partition("<think>")[0] for c in "123②❸")
 
 
 @given(
@@ -218,7 +228,7 @@ def test_written_answers_are_those_of_an_argmax_loop_without_a_cache() -> None:
 
 
 def test_batches_change_nothing() -> None:
-    for what in ({"new_tokens": 8}, {"words": (65, 66, 67)}, {"continuation": (70, 71, 72)}):
+    for what in ({"new_tokens": 8}, {"words": ((65,), (66,), (67,))}, {"continuation": (70, 71, 72)}):
         together = ask_model(backbone(), asks(**what), 1000)
         alone = ask_model(backbone(), asks(**what), 1)
         for a, b in zip(together, alone, strict=True):
@@ -227,11 +237,11 @@ def test_batches_change_nothing() -> None:
 
 
 def test_logits_and_likelihoods_are_a_plain_forward_s() -> None:
-    words, continuation = (65, 70, 80), (70, 71, 72, 73)
+    words, continuation = ((65,), (70,), (80,)), (70, 71, 72, 73)
     for ask, answer in zip(asks(words=words), ask_model(backbone(), asks(words=words), 1000), strict=True):
         logits = plain_logits(ask.prompt)[-1]
-        np.testing.assert_allclose(answer.logits, logits[list(words)], atol=1e-4)
-        assert answer.says == (int(logits.argmax()) in words)
+        np.testing.assert_allclose(answer.logits, logits[[word for (word,) in words]], atol=1e-4)
+        assert answer.says == ((int(logits.argmax()),) in words)
     given_texts = asks(continuation=continuation)
     for ask, answer in zip(given_texts, ask_model(backbone(), given_texts, 1000), strict=True):
         rows = plain_logits([*ask.prompt, *continuation]).log_softmax(dim=-1)

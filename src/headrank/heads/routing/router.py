@@ -78,6 +78,8 @@ class Router:
                 tensors = {name: stored.get_tensor(name) for name in _TENSORS}
         except Exception as error:
             raise InputError(f"{path}: no readable router ({str(error).splitlines()[0]})") from error
+        if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+            raise InputError(f"{path}: the router has numbers that are not finite; train it again")
         return cls(HeadSet.read(described, str(path)), layer, budget, threshold, **tensors)
 
 
@@ -93,7 +95,8 @@ def train_router(
 
     states: (lists, hidden); labels: (lists, candidates), ``heads`` being the candidates. The loss is the sum over heads
     of the binary cross entropy plus ``sparsity`` times the sum of r_h, averaged over lists. Returns the router and its
-    curve: epoch, loss, heads (mean number above the threshold), agreement (share of correct decisions).
+    curve: epoch, loss, heads (mean number above the threshold), agreement (share of correct decisions). Raises
+    InputError for a layer that no pass reaches and for a loss that is not finite.
     """
     if layer > heads.deepest:
         raise InputError(
@@ -130,6 +133,10 @@ def train_router(
             entropy = binary_cross_entropy_with_logits(logits, y[batch], reduction="none").sum(dim=1)
             loss = (entropy + settings.sparsity * logits.sigmoid().sum(dim=1)).mean()
             optimiser.zero_grad(set_to_none=True)
+            if not loss.isfinite():
+                raise InputError(
+                    f"routehead: the loss is not finite in epoch {epoch}; check the settings of headrank.routehead"
+                )
             loss.backward()
             optimiser.step()
             losses.append(float(loss.detach()) * len(batch))
