@@ -1,4 +1,4 @@
-"""The one error that the caller can fix, and the hint for a misspelt name."""
+"""The one error that the caller can fix, and parts of its messages: values in short, hints for misspelt names."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ class InputError(ValueError):
 
     Entry points (pipeline stages, the command line) print it without a traceback and exit non-zero.
     """
+
+
+def shown(value: object, longest: int = 100) -> str:
+    """A value for a message, shortened: bad input may be of any size, or nested too deep to be printed."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        return f"{type(value).__name__} of too many digits or levels"
+    return text if len(text) <= longest else f"{text[:longest]}…"
 
 
 def suggestion(name: object, known: Iterable[str], what: str = "known") -> str:

@@ -18,13 +18,13 @@ import os
 import re
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from headrank.data.atomic import whole_file
+from headrank.data.files import open_regular
 from headrank.data.rankings import best_first
-from headrank.errors import InputError
+from headrank.errors import InputError, shown
 
 Run = dict[str, list[tuple[str, float]]]
 """qid -> [(docid, score)], best first."""
@@ -35,7 +35,8 @@ Qrels = dict[str, dict[str, int]]
 _GZIP_MAGIC = b"\x1f\x8b"
 _BLANKS = re.compile(r"[ \t\r\f\v]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_INTEGER = re.compile(r"[+-]?[0-9]+")
+# As long as a 64-bit integer may be: more digits are from a wrong column.
+_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _UNFIT = re.compile(r"[\s\0\ufeff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # trec_eval's nDCG allocates memory in proportion to the largest grade: a number from a wrong column must not reach it.
@@ -46,11 +47,12 @@ _SMALLEST_NORMAL = np.finfo(np.float32).tiny
 def open_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
     """Yield (line number from 1, line with its line feed) of a UTF-8 text file, plain or gzip.
 
-    Raises InputError when the file is missing, is a directory, is cut or damaged gzip, or is not UTF-8.
+    Raises InputError when the file is missing, is a directory, a named pipe or a device, is cut or damaged gzip, or is
+    not UTF-8.
     """
     number = 0
     try:
-        with Path(path).open("rb") as raw:
+        with open_regular(path, pipes=True) as raw:
             zipped = raw.read(2) == _GZIP_MAGIC
             raw.seek(0)
             stream = gzip.GzipFile(fileobj=raw) if zipped else raw
@@ -108,10 +110,10 @@ def read_run(path: str | os.PathLike[str]) -> Run:
         check_id(qid, where, "query id")
         check_id(docid, where, "document id")
         if not _INTEGER.fullmatch(rank):
-            raise InputError(f"{where}: rank {rank!r} is not an integer; check the order of the columns")
+            raise InputError(f"{where}: rank {shown(rank)} is not an integer; check the order of the columns")
         value = float(score) if _NUMBER.fullmatch(score) else math.nan
         if not math.isfinite(value):
-            raise InputError(f"{where}: score {score!r} is not a finite number (write it like 12.5)")
+            raise InputError(f"{where}: score {shown(score)} is not a finite number (write it like 12.5)")
         if not line.endswith("\n") and tag != previous_tag and previous_tag.startswith(tag):
             raise InputError(f"{where}: the last line is cut in its tag ({tag!r}); fetch or make it again")
         documents = run.setdefault(qid, {})
@@ -225,7 +227,7 @@ def read_qrels(path: str | os.PathLike[str]) -> Qrels:
             raise InputError(f"{where}: expected 4 columns (qid 0 docid grade), found {len(columns)}")
         qid, _, docid, grade = columns
         if not _INTEGER.fullmatch(grade):
-            raise InputError(f"{where}: grade {grade!r} is not an integer")
+            raise InputError(f"{where}: grade {shown(grade)} is not an integer")
         check_id(qid, where, "query id")
         check_id(docid, where, "document id")
         add_judgement(qrels, qid, docid, int(grade), where)
@@ -237,7 +239,7 @@ def read_qrels(path: str | os.PathLike[str]) -> Qrels:
 def add_judgement(qrels: Qrels, qid: str, docid: str, grade: int, where: str) -> None:
     """Add one judgement to ``qrels``; InputError if it contradicts one there or its grade is absurd."""
     if abs(grade) > _LARGEST_GRADE:
-        raise InputError(f"{where}: grade {grade} is beyond +-{_LARGEST_GRADE}; check the columns")
+        raise InputError(f"{where}: grade {shown(grade)} is beyond +-{_LARGEST_GRADE}; check the columns")
     known = qrels.setdefault(qid, {}).setdefault(docid, grade)
     if known != grade:
         raise InputError(f"{where}: document {docid} of query {qid} has two grades, {known} and {grade}")
