@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from headrank.commands.inputs import add_candidates, add_model, count, output_file, read_candidates
+from headrank.commands.inputs import add_candidates, add_model, count, output_file, read_candidates, whole
 from headrank.errors import InputError
 from headrank.methods.table import CRITERIA
 
@@ -35,7 +35,9 @@ def add(commands: Any) -> None:
     detect.add_argument("--output", required=True, help="the head set to write")
     detect.add_argument("-k", type=count, help="how many heads (default: the criterion's own)")
     detect.add_argument("--size", type=count, help="candidates per list (default: 40)")
-    detect.add_argument("--seed", type=int, default=0, help="seed for list samples and orders (default: 0)")
+    detect.add_argument(
+        "--seed", type=whole(0, 2**32 - 1), default=0, help="seed for list samples and orders (default: 0)"
+    )
     detect.add_argument("--family", help="chat frame: qwen3 (default), qwen2.5, llama3, mistral, ...")
     add_model(detect)
     detect.set_defaults(run_command=run_detect)
@@ -70,11 +72,14 @@ def run_detect(options: argparse.Namespace) -> None:
     settings = Settings.from_mapping(given)
 
     from headrank.engine.backbone import load_backbone
+    from headrank.heads.selection import check_count
     from headrank.methods.ready import choose_heads
 
     backbone = load_backbone(
         options.backbone, dtype=options.dtype, device=options.device, revision=options.revision
     )
+    if options.k:
+        check_count(options.k, backbone.n_layers, backbone.n_heads, "-k")
     judged = {qid: grades for qid, grades in qrels.items() if qid in run}
     if not judged:
         raise InputError(f"{options.qrels}: judges none of the run's queries")
