@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from headrank.data.beir import check_query
 from headrank.data.collections import Document
+from headrank.data.json_files import read_json
 from headrank.engine.backbone import Backbone, load_backbone
 from headrank.errors import InputError, shown
 from headrank.prompts.builder import PromptBuilder
@@ -60,10 +60,10 @@ class Reranker:
         adapter's weights or the base model are not those of training.
         """
         path = Path(adapter) / "headrank_config.json"
+        description = read_json(path, "adapter description")
         try:
-            description = json.loads(path.read_text(encoding="utf-8"))
             base, mapping = backbone or description["backbone"], description["settings"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (KeyError, TypeError) as error:
             raise InputError(f"{path}: no readable adapter description ({error!r})") from error
         heads = check_adapter(adapter, base)
         try:

@@ -18,8 +18,10 @@ from headrank.specs import (
     Positive,
     PositiveShare,
     ProperShare,
+    Seed,
     Several,
     Share,
+    Times,
     read_spec,
 )
 
@@ -97,7 +99,7 @@ class SelectionSettings:
     min_discrimination: Share = 0.5
     stability_std: Positive | None = None
     stability_folds: Several = 5
-    permutations: Count = 3
+    permutations: Times = 3
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class ListSettings:
     size: Several = 40
     spread: Natural = 0
     per_grade: Count = 8
-    per_query_per_epoch: Count = 10
+    per_query_per_epoch: Times = 10
     dedupe: bool = True
     pool: Count = 100
     irrelevant: Literal["hardest", "random"] = "hardest"
@@ -184,8 +186,8 @@ class TrainingSettings:
     clip: Positive = 1.0
     batch_lists: Count = 8
     tokens_per_pass: Natural = 0
-    epochs: Count = 3
-    seed: Natural = 0
+    epochs: Times = 3
+    seed: Seed = 0
     heldout_share: ProperShare = 0.2
     early_stopping: Literal["none", "loss", "pair_accuracy", "ndcg"] = "ndcg"
     patience: Count | None = None
@@ -232,7 +234,7 @@ class RouteSettings:
     sparsity: NotNegative = 1e-3
     threshold: Share = 0.5
     learning_rate: Positive = 1e-3
-    epochs: Count = 10
+    epochs: Times = 10
     batch: Count = 32
 
     def states_layer(self, n_layers: int) -> int:

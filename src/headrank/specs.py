@@ -1,17 +1,19 @@
 """Reads plain mappings, as YAML gives them, into frozen dataclasses, and checks every key and every value's type.
 
-A number's field may have bounds as well as a type; the configuration's schema takes the bounds from here.
+A number's field may have bounds as well as a type; the configuration's schema takes the bounds from here. Numbers must
+be finite, with or without bounds: a comparison with NaN is false, so NaN would be within all bounds.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from headrank.errors import InputError, suggestion
+from headrank.errors import InputError, shown, suggestion
 
 T = TypeVar("T")
 
@@ -46,6 +48,10 @@ PositiveShare = Annotated[float, Bounds(above=0, most=1)]
 # A share of less than all.
 ProperShare = Annotated[float, Bounds(least=0, below=1)]
 MoreThanOne = Annotated[float, Bounds(above=1)]
+# How often something is done or drawn before, or besides, what the data ask for.
+Times = Annotated[int, Bounds(least=1, most=10_000)]
+# What every generator of random numbers takes.
+Seed = Annotated[int, Bounds(least=0, most=2**32 - 1)]
 
 
 def read_spec(kind: type[T], mapping: Mapping[str, Any], where: str) -> T:
@@ -53,63 +59,85 @@ def read_spec(kind: type[T], mapping: Mapping[str, Any], where: str) -> T:
 
     where: the mapping's place in the configuration, for messages. Nested dataclasses are read from nested mappings,
     lists become tuples, an integer is accepted as a float, and a Boolean as neither. Raises InputError naming an
-    unknown key (with the closest known one), a missing key, or a value that has the wrong type, is out of its bounds or
-    is none of the known choices.
+    unknown key (with the closest known one), a missing key, or a value that has the wrong type, is not finite, is out
+    of its bounds or is none of the known choices.
     """
     if not isinstance(mapping, Mapping):
-        raise InputError(f"{where}: expected a mapping, got {mapping!r}")
+        raise InputError(f"{where}: expected a mapping, got {shown(mapping)}")
     hints = get_type_hints(kind, include_extras=True)
     fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key in mapping:
         if key not in fields:
-            raise InputError(f"{where}.{key}: unknown key; {suggestion(key, fields, 'known keys')}")
+            place = f"{where}.{key if isinstance(key, str) else shown(key)}"
+            raise InputError(f"{place}: unknown key; {suggestion(key, fields, 'known keys')}")
     for name, field in fields.items():
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required and name not in mapping:
             raise InputError(f"{where}.{name}: missing; it has no default")
-    return kind(**{key: _value(hints[key], value, f"{where}.{key}") for key, value in mapping.items()})
+    return kind(**{key: read_value(hints[key], value, f"{where}.{key}") for key, value in mapping.items()})
 
 
-def _value(hint: Any, value: Any, where: str) -> Any:
+def read_value(hint: Any, value: Any, where: str) -> Any:
+    """A value as ``read_spec`` reads it into a field of this type, such as ``tuple[Count, ...]``."""
     if dataclasses.is_dataclass(hint):
         return read_spec(hint, value, where)  # type: ignore[arg-type]
     parts = get_args(hint)
     if get_origin(hint) is Annotated:
         plain, bounds = parts
-        read = _value(plain, value, where)
+        read = read_value(plain, value, where)
         broken = bounds.broken(read)
         if broken:
-            raise InputError(f"{where}: expected {broken}, got {value!r}")
+            raise InputError(f"{where}: expected {broken}, got {shown(value)}")
         return read
     if get_origin(hint) is Literal:
         fits = value in parts
     elif is_optional(hint):
         if value is None or _is(value, plain_type(parts[0])):
-            return None if value is None else _value(parts[0], value, where)
+            return None if value is None else read_value(parts[0], value, where)
         fits = False
     elif get_origin(hint) is tuple:
         return _items(parts, value, where)
+    elif get_origin(hint) is Mapping:
+        return _entries(parts[1], value, where)
+    elif hint is Any:
+        return value
     else:
         fits = _is(value, hint)
     if not fits:
-        raise InputError(f"{where}: expected {_expected(hint)}, got {value!r}")
+        raise InputError(f"{where}: expected {_expected(hint)}, got {shown(value)}")
     return float(value) if hint is float else value
 
 
 def _items(parts: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
-        raise InputError(f"{where}: expected a list, got {value!r}")
+        raise InputError(f"{where}: expected a list, got {shown(value)}")
     if parts[-1] is Ellipsis:
         parts = parts[:1] * len(value)
     if len(value) != len(parts):
-        raise InputError(f"{where}: expected {len(parts)} values, got {value!r}")
-    return tuple(_value(part, item, where) for part, item in zip(parts, value, strict=True))
+        raise InputError(f"{where}: expected {len(parts)} values, got {shown(value)}")
+    return tuple(read_value(part, item, where) for part, item in zip(parts, value, strict=True))
+
+
+def _entries(part: Any, value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise InputError(f"{where}: expected a mapping of names, got {shown(value)}")
+    return {key: read_value(part, item, f"{where}.{key}") for key, item in value.items()}
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number that fits into a float; a Boolean is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _is(value: Any, kind: type) -> bool:
-    if isinstance(value, bool):
-        return kind is bool
-    return isinstance(value, (int, float) if kind is float else kind)
+    if kind is float:
+        return is_number(value)
+    return isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
 
 
 def is_optional(hint: Any) -> bool:
@@ -127,4 +155,6 @@ def _expected(hint: Any) -> str:
         return "one of " + ", ".join(map(str, get_args(hint)))
     if is_optional(hint):
         return f"{_expected(plain_type(get_args(hint)[0]))} | None"
+    if hint is float:
+        return "a finite number"
     return hint.__name__ if isinstance(hint, type) else str(hint)

@@ -36,6 +36,8 @@ def refused(reader: Callable[[Path], Any], path: Path) -> str:
         (GOOD + "q Q0 d3 3 1.0 ta", ":3: the last line is cut in its tag"),
         (GOOD + "q Q0 d2 3 1.0 tag\n", ":3: document d2 appears twice for query q"),
         (GOOD + "q Q0 d3 third 1.0 tag\n", ":3: rank 'third' is not an integer"),
+        (GOOD + f"q Q0 d3 {'3' * 5000} 1.0 tag\n", ":3: rank '333"),
+        (GOOD + f"q Q0 d3 3 {'3' * 5000} tag\n", ":3: score '333"),
         (GOOD + "q Q0 d3 3 nan tag\n", ":3: score 'nan' is not a finite number"),
         (GOOD + "q Q0 d3 3 -inf tag\n", ":3: score '-inf' is not a finite number"),
         (GOOD + "q Q0 d3 3 1e400 tag\n", ":3: score '1e400' is not a finite number"),
@@ -62,6 +64,8 @@ def test_run(tmp_path: Path, text: str, expected: str):
         ("q 0 d 1\nq 0 e high\n", ":2: grade 'high' is not an integer"),
         ("q 0 d 1\nq 0 d 0\n", ":2: document d of query q has two grades, 1 and 0"),
         ("q 0 1 4827345\n", ":1: grade 4827345 is beyond +-1000"),
+        (f"q 0 d {'9' * 5000}\n", ":1: grade '999"),
+        (f"q 0 d -{'9' * 19}\n", ":1: grade -9999999999999999999 is beyond +-1000"),
     ],
 )
 def test_qrels(tmp_path: Path, text: str, expected: str):

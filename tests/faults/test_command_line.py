@@ -66,6 +66,46 @@ def test_a_depth_that_is_none(depth: str, collection: Path, capsys: pytest.Captu
     assert "--depth" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("heads", "detect", "--seed", "-1"),
+        ("heads", "detect", "--seed", str(2**32)),
+        ("heads", "detect", "-k", "9" * 5000),
+        ("fuse", "-k", "-1"),
+        ("cost", "--n", "10000000"),
+        ("cost", "--n", "1e3"),
+        ("cost", "--n", "１２"),
+        ("cost", "--depth", "nan"),
+        ("cost", "--depth", "1.5"),
+        ("cost", "--queries", "9" * 30),
+        ("bench", "--slow", "nan"),
+        ("bench", "--check", "-1"),
+        ("bench", "--check", "inf"),
+        ("bench", "--threads", "100000"),
+        ("bench", "--depths", "0"),
+        ("rerank", "--depth", "9" * 5000),
+        ("show", "--width", "99999999999"),
+    ],
+    ids=lambda arguments: " ".join(arguments)[:30],
+)
+def test_numbers_out_of_range(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert f"error: argument {arguments[-2]}: " in told
+    assert len(told) < 250
+
+
+def test_metrics_of_too_many_digits(collection: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (collection / "qrels.trec").write_text("q 0 d 1\n", encoding="utf-8")
+    files = ("--run", str(collection / "run.trec"), "--qrels", str(collection / "qrels.trec"))
+    for metric in (f"ndcg@{'9' * 5000}", f"rr(rel={'9' * 5000})@10", "ndcg@99999999"):
+        assert main(["evaluate", *files, "--metrics", metric]) == BAD_INPUT
+        assert one_line(capsys).startswith(f"error: metrics: '{metric[:20]}"[:24])
+
+
 def test_a_malformed_run(collection: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (collection / "run.trec").write_text("q Q0 d 1\n", encoding="utf-8")
     assert rerank(collection) == BAD_INPUT

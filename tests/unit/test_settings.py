@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from typing import Any
 
 import pytest
@@ -78,7 +79,7 @@ def test_a_mapping_comes_back_through_json():
         # YAML 1.1 reads 1e-4 as text.
         (
             {"training": {"learning_rate": "1e-4"}},
-            "headrank.training.learning_rate: expected float, got '1e-4'",
+            "headrank.training.learning_rate: expected a finite number, got '1e-4'",
         ),
         ({"training": {"queries": "all"}}, "headrank.training.queries: expected int | None, got 'all'"),
         ({"lists": {"dedupe": 1}}, "headrank.lists.dedupe: expected bool, got 1"),
@@ -87,6 +88,27 @@ def test_a_mapping_comes_back_through_json():
         ({"pairs": {"middle_zone": [11, "b"]}}, "headrank.pairs.middle_zone: expected int, got 'b'"),
         ({"pairs": {"middle_zone": "11-30"}}, "headrank.pairs.middle_zone: expected a list, got '11-30'"),
         ({"pairs": {"middle_zone": [0, 3]}}, "headrank.pairs.middle_zone: expected at least 1, got 0"),
+        # NaN is within all bounds, as every comparison with it is false.
+        ({"mass": {"epsilon": math.nan}}, "headrank.mass.epsilon: expected a finite number, got nan"),
+        (
+            {"training": {"learning_rate": math.inf}},
+            "headrank.training.learning_rate: expected a finite number",
+        ),
+        ({"training": {"cache_gib": -math.inf}}, "headrank.training.cache_gib: expected a finite number"),
+        (
+            {"selection": {"stability_std": math.nan}},
+            "headrank.selection.stability_std: expected a finite number",
+        ),
+        (
+            {"baselines": {"core_temperatures": [math.nan]}},
+            "headrank.baselines.core_temperatures: expected a finite",
+        ),
+        ({"loss": {"beta": 10**400}}, "headrank.loss.beta: expected a finite number, got 1000"),
+        pytest.param(
+            {"loss": {"beta": 10**5000}}, "headrank.loss.beta: expected a finite number", id="digits"
+        ),
+        ({"training": {"seed": 2**32}}, "headrank.training.seed: expected at most 4294967295"),
+        ({1: {}}, "headrank.1: unknown key"),
         ({"selection": {"k": 0}}, "headrank.selection.k: expected at least 1, got 0"),
         ({"selection": {"depth": 0}}, "headrank.selection.depth: expected more than 0, got 0"),
         ({"selection": {"depth": 1.5}}, "headrank.selection.depth: expected at most 1, got 1.5"),

@@ -79,6 +79,13 @@ def test_rules_beside_the_controller_are_light() -> None:
         assert int(re.findall(r"mem_mb=(\d+)", body)[0]) <= 2000, name
 
 
+def test_a_home_folder_that_cannot_be_written_to_is_not_needed(tmp_path: Path) -> None:
+    arguments = ("-n", "--configfile", configuration("mini"))
+    done = snakemake(*arguments, directory=tmp_path, HOME="/proc/nowhere", XDG_CACHE_HOME="")
+    assert done.code == 0, done.err[-2000:]
+    assert done.jobs["train"] > 0
+
+
 def test_a_workstation_plans_the_same_jobs(tmp_path: Path) -> None:
     arguments = ("-n", "--configfile", configuration("mini"))
     plain = snakemake(*arguments, directory=tmp_path)

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from headrank.data.atomic import write_parquet
+from headrank.data.frames import read_parquet
 from headrank.data.trec import read_qrels
 from headrank.evaluation.claims import Evidence, judged_claims
 from headrank.evaluation.metrics import main_metric
@@ -18,15 +17,15 @@ from headrank.methods.table import kind_of
 
 
 def main(inputs, params, output):
-    values = only(pd.read_parquet(inputs.metrics), params.metric)
+    values = only(read_parquet(inputs.metrics), params.metric)
     evidence = Evidence(
         values,
         kinds={method: kind_of(method) for method in values["method"].unique()},
-        trained={place(path): pd.read_parquet(path) for path in inputs.trained},
-        untrained={place(path): pd.read_parquet(path) for path in inputs.untrained},
+        trained={place(path): read_parquet(path) for path in inputs.trained},
+        untrained={place(path): read_parquet(path) for path in inputs.untrained},
         qrels={Path(path).parent.name: read_qrels(path) for path in inputs.qrels},
-        costs=pd.read_parquet(inputs.costs),
-        formats=pd.read_parquet(inputs.formats),
+        costs=read_parquet(inputs.costs),
+        formats=read_parquet(inputs.formats),
         calls={place(path): read_calls(path) for path in inputs.get("calls", [])},
         queries={Path(path).parent.name: HeadSet.load(path).provenance["queries"] for path in inputs.heads},
     )

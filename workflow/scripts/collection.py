@@ -1,10 +1,8 @@
 """Write a collection's judged queries and judgements in one format, whatever their source."""
 
-import json
-from pathlib import Path
-
 from headrank.data.beir import write_queries
 from headrank.data.collections import open_collection
+from headrank.data.json_files import read_json
 from headrank.data.judged_queries import judged_only
 from headrank.data.several import check_same_corpus
 from headrank.data.trec import write_qrels
@@ -12,7 +10,7 @@ from headrank.jobs.job import job
 
 
 def main(name, spec, source, shared, expected, queries_path, qrels_path):
-    sources = [json.loads(Path(path).read_text(encoding="utf-8")) for path in (*source, *shared)]
+    sources = [read_json(path, "record of a downloaded collection") for path in (*source, *shared)]
     check_same_corpus(name, [told["corpus"] for told in sources])
     collection = open_collection(name, spec)
     queries, qrels = judged_only(name, collection.queries(), collection.qrels(), expected)

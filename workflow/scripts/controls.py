@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import pandas as pd
 from tqdm import tqdm
 
 from headrank.data.atomic import write_parquet
+from headrank.data.frames import read_parquet
 from headrank.data.trec import read_qrels, read_run
 from headrank.engine.features import Features
 from headrank.heads.controls import Benchmark, head_controls
@@ -21,7 +21,7 @@ def main(inputs, backbone, params, outputs):
     benchmarks = (
         Benchmark(
             name,
-            StoredMasses.of(Features.load(masses), pd.read_parquet(ranking), settings),
+            StoredMasses.of(Features.load(masses), read_parquet(ranking), settings),
             read_qrels(qrels),
             {Path(p).stem: read_run(p) for p in inputs.references if Path(p).parent.name == name},
         )

@@ -1,13 +1,12 @@
 """Count how much of its backbone each method runs: layers, heads, tokens and multiply-adds per query."""
 
-import json
 from pathlib import Path
-
-import pandas as pd
 
 from headrank.cost.multiply_adds import Shape
 from headrank.cost.per_method import cost_per_method
 from headrank.data.atomic import write_parquet
+from headrank.data.frames import read_parquet
+from headrank.data.json_files import read_json
 from headrank.generative.calls import read_calls
 from headrank.heads.head_set import HeadSet
 from headrank.jobs.job import job
@@ -15,13 +14,14 @@ from headrank.jobs.job import job
 
 def main(inputs, cells, head_cells, independent, output):
     rankings = (
-        ((backbone, method), pd.read_parquet(path, columns=["qid", "tokens", "rows"]))
+        ((backbone, method), read_parquet(path, columns=["qid", "tokens", "rows"]))
         for path, (backbone, _, method) in zip(inputs.rankings, cells, strict=True)
     )
     # Their files are BACKBONE/BENCHMARK/METHOD.calls.jsonl.gz.
     calls = (((Path(p).parts[-3], Path(p).name.split(".")[0]), read_calls(p)) for p in inputs.calls)
     shapes = {
-        Path(p).name: Shape.of(json.loads(Path(p, "config.json").read_text())) for p in inputs.backbones
+        Path(p).name: Shape.of(read_json(Path(p, "config.json"), "configuration of a model"))
+        for p in inputs.backbones
     }
     sets = {tuple(cell): HeadSet.load(path) for path, cell in zip(inputs.heads, head_cells, strict=True)}
     sizes = {cell: (heads.depth, len(heads.heads)) for cell, heads in sets.items()}

@@ -1,9 +1,9 @@
 """The main metric of frozen heads chosen among the first layers only, for every depth, from stored masses."""
 
-import pandas as pd
 from tqdm import tqdm
 
 from headrank.data.atomic import write_parquet
+from headrank.data.frames import read_parquet
 from headrank.data.trec import read_qrels, read_run
 from headrank.engine.features import Features
 from headrank.evaluation.significance import Resampling
@@ -18,8 +18,8 @@ def main(inputs, backbone, settings, metric, resampling, outputs):
     settings = Settings.from_mapping(settings)
     qrels = [read_qrels(path) for path in inputs.qrels]
     each = zip(inputs.masses, inputs.rankings, strict=True)
-    stored = [StoredMasses.of(Features.load(m), pd.read_parquet(ranking), settings) for m, ranking in each]
-    chosen = depth_heads(Features.load(inputs.features), pd.read_parquet(inputs.lists), settings)
+    stored = [StoredMasses.of(Features.load(m), read_parquet(ranking), settings) for m, ranking in each]
+    chosen = depth_heads(Features.load(inputs.features), read_parquet(inputs.lists), settings)
     depths = tqdm(chosen.items(), unit="depth")
     curve = depth_curve(depths, stored, qrels, backbone, metric, Resampling(**resampling))
     write_parquet(outputs.curve, curve)

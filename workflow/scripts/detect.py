@@ -5,9 +5,8 @@ One job chooses for all of them, as each takes only moments.
 
 from pathlib import Path
 
-import pandas as pd
-
 from headrank import __version__
+from headrank.data.frames import read_parquet
 from headrank.engine.features import Features
 from headrank.heads.judged import Judged
 from headrank.jobs.job import job
@@ -18,7 +17,7 @@ from headrank.settings import Settings
 def main(features, lists, given, seed, outputs):
     settings = Settings.from_mapping(given)
     pools = {
-        Path(path).stem: (Features.load(path), pd.read_parquet(judged))
+        Path(path).stem: (Features.load(path), read_parquet(judged))
         for path, judged in zip(features, lists, strict=True)
     }
     for path in outputs:

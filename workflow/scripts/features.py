@@ -3,11 +3,10 @@
 from functools import partial
 from pathlib import Path
 
+from headrank.data.frames import read_parquet
 from headrank.process.large_imports import uncollected
 
 with uncollected(for_good=True):
-    import pandas as pd
-
     from headrank.data.collections import open_collection, read_passages
     from headrank.data.training_lists import by_list
     from headrank.engine.backbone import load_backbone
@@ -60,7 +59,7 @@ def lists_of(path, queries, passages):
     """(list number, (query, its passages)) of every list."""
     return [
         (str(number), (queries[group["qid"].iloc[0]], [passages[docid] for docid in group["docid"]]))
-        for number, group in by_list(pd.read_parquet(path)).items()
+        for number, group in by_list(read_parquet(path)).items()
     ]
 
 

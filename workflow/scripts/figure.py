@@ -4,6 +4,7 @@ from importlib import import_module
 
 import pandas as pd
 
+from headrank.data.frames import read_parquet
 from headrank.figures.style import save_figure
 from headrank.jobs.job import job
 
@@ -11,8 +12,7 @@ from headrank.jobs.job import job
 def main(name, module, frames, options, outputs):
     draw = getattr(import_module(module), f"{name}_figure")
     read = {
-        argument: pd.concat(map(pd.read_parquet, paths), ignore_index=True)
-        for argument, paths in frames.items()
+        argument: pd.concat(map(read_parquet, paths), ignore_index=True) for argument, paths in frames.items()
     }
     save_figure(draw(**read, **options), pdf=outputs.pdf, png=outputs.png)
 

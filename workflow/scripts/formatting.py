@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from headrank.data.atomic import write_parquet
+from headrank.data.frames import read_parquet
 from headrank.data.trec import read_run
 from headrank.evaluation.formats import format_counts
 from headrank.generative.calls import read_calls
@@ -20,7 +19,7 @@ def main(rankings, cells, calls, candidates, depth, writing, output):
         for path in candidates
     }
     answers = {cell_of(path): read_calls(path) for path in calls}
-    frames = ((tuple(cell), pd.read_parquet(path)) for cell, path in zip(cells, rankings, strict=True))
+    frames = ((tuple(cell), read_parquet(path)) for cell, path in zip(cells, rankings, strict=True))
     write_parquet(output, format_counts(frames, expected, answers, writing))
 
 

@@ -3,11 +3,10 @@
 from collections import defaultdict
 from pathlib import Path
 
+from headrank.data.frames import read_parquet
 from headrank.process.large_imports import uncollected
 
 with uncollected(for_good=True):
-    import pandas as pd
-
     from headrank.data.atomic import write_parquet
     from headrank.data.rankings import with_rest
     from headrank.data.trec import read_run, write_run
@@ -32,14 +31,14 @@ def main(inputs, queries, outputs):
         return join([read(piece) for piece in pieces[ending(output)]], known, **options)
 
     for run, ranking in zip(outputs.runs, outputs.rankings, strict=True):
-        frame = whole(ranking, pd.read_parquet)
+        frame = whole(ranking, read_parquet)
         write_parquet(ranking, frame)
         reranked = with_rest(as_run(frame), candidates[Path(run).parent.name])
         write_run(run, reranked, Path(run).stem, may_be_empty=True)
     for masses in outputs.get("masses", []):
         whole(masses, Features.load, join_features).save(masses)
     for routes in outputs.get("routes", []):
-        write_parquet(routes, whole(routes, pd.read_parquet, every=False))
+        write_parquet(routes, whole(routes, read_parquet, every=False))
     for calls in outputs.get("calls", []):
         write_calls(calls, whole(calls, read_calls, every=False))
 

@@ -1,14 +1,13 @@
 """Join the features that shards have read, in the order of the lists."""
 
-import pandas as pd
-
+from headrank.data.frames import read_parquet
 from headrank.engine.features import Features
 from headrank.jobs.job import job
 from headrank.jobs.shards import join_features
 
 
 def main(parts, lists, output):
-    ids = [str(number) for number in sorted(pd.read_parquet(lists, columns=["list_id"])["list_id"].unique())]
+    ids = [str(number) for number in sorted(read_parquet(lists, columns=["list_id"])["list_id"].unique())]
     join_features([Features.load(part) for part in parts], ids).save(output)
 
 

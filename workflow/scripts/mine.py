@@ -1,8 +1,7 @@
 """Mine preference pairs (R7) from the frozen backbone's stored scores, and keep those scores (f0 of R8)."""
 
-import pandas as pd
-
 from headrank.data.atomic import write_parquet
+from headrank.data.frames import read_parquet
 from headrank.data.training_lists import subset_queries
 from headrank.engine.features import Features
 from headrank.heads.head_set import HeadSet
@@ -12,7 +11,7 @@ from headrank.training.pairs import mine_pairs
 
 
 def main(inputs, given, queries, seed, outputs):
-    features, lists = Features.load(inputs.features), pd.read_parquet(inputs.lists)
+    features, lists = Features.load(inputs.features), read_parquet(inputs.lists)
     files = zip(given, inputs.heads, outputs.pairs, outputs.base, strict=True)
     for variant, heads, pairs_path, base_path in files:
         settings = Settings.from_mapping(given[variant])

@@ -1,8 +1,7 @@
 """The main metric against the number of training queries, as a mean over benchmarks with its bootstrap interval."""
 
-import pandas as pd
-
 from headrank.data.atomic import write_parquet
+from headrank.data.frames import read_parquet
 from headrank.evaluation.per_query import only
 from headrank.evaluation.query_curve import query_curve
 from headrank.evaluation.significance import Resampling
@@ -10,8 +9,8 @@ from headrank.jobs.job import job
 
 
 def main(inputs, metric, numbers, backbone, resampling, outputs):
-    values = only(pd.read_parquet(inputs.metrics), metric)
-    every = pd.read_parquet(inputs.lists, columns=["qid"])["qid"].nunique()
+    values = only(read_parquet(inputs.metrics), metric)
+    every = read_parquet(inputs.lists, columns=["qid"])["qid"].nunique()
     references = {"bm25": "", "headrank-untrained": backbone}
     variants = {**numbers, "headrank": every}
     curve, levels = query_curve(values, variants, references, backbone, Resampling(**resampling))

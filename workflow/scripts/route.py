@@ -1,9 +1,8 @@
 """Train RouteHead's router on the stored features: candidate heads, labels by search, router; the model is not run."""
 
-import pandas as pd
-
 from headrank import __version__
 from headrank.data.atomic import write_text
+from headrank.data.frames import read_parquet
 from headrank.engine.features import Features
 from headrank.heads.routing.labels import candidate_heads, label_lists
 from headrank.heads.routing.router import train_router
@@ -14,7 +13,7 @@ from headrank.settings import Settings
 def main(inputs, given, seed, outputs):
     settings = Settings.from_mapping(given).routehead
     features = Features.load(inputs.features)
-    lists = pd.read_parquet(inputs.lists)
+    lists = read_parquet(inputs.lists)
     provenance = {
         "headrank": __version__,
         "queries": int(lists["qid"].nunique()),

@@ -3,12 +3,13 @@
 import pandas as pd
 
 from headrank.data.atomic import write_parquet
+from headrank.data.frames import read_parquet
 from headrank.jobs.job import job
 
 
 def main(paths, cells, output):
     parts = [
-        pd.read_parquet(path).assign(backbone=backbone, benchmark=benchmark)
+        read_parquet(path).assign(backbone=backbone, benchmark=benchmark)
         for path, (backbone, benchmark) in zip(paths, cells, strict=True)
     ]
     frame = pd.concat(parts, ignore_index=True)

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from headrank.data.atomic import write_parquet
+from headrank.data.frames import read_parquet
 from headrank.data.trec import read_qrels
 from headrank.evaluation.middle_zone import ZoneSettings
 from headrank.evaluation.promoted import promoted_shares
@@ -14,7 +13,7 @@ from headrank.jobs.job import job
 
 def main(rankings, qrels, cells, zone, resampling, averages, output):
     grades = {Path(path).parent.name: read_qrels(path) for path in qrels}
-    frames = {tuple(cell): pd.read_parquet(path) for cell, path in zip(cells, rankings, strict=True)}
+    frames = {tuple(cell): read_parquet(path) for cell, path in zip(cells, rankings, strict=True)}
     shares = promoted_shares(frames, grades, ZoneSettings(**zone), Resampling(**resampling), averages)
     write_parquet(output, shares)
 

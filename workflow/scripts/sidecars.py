@@ -1,11 +1,11 @@
 """Write metadata next to every TREC run, in the ir_metadata schema: what made it, and from what."""
 
-import json
 from pathlib import Path
 
 import yaml
 
 from headrank.data.atomic import write_text
+from headrank.data.json_files import read_json
 from headrank.data.trec import read_tag
 from headrank.jobs.job import job
 from headrank.provenance.sidecars import sidecar
@@ -13,7 +13,7 @@ from headrank.provenance.sidecars import sidecar
 
 def main(provenance, runs, sidecars):
     root = Path(provenance).parent
-    told = json.loads(Path(provenance).read_text(encoding="utf-8"))
+    told = read_json(provenance, "provenance")
     for run, target in zip(runs, sidecars, strict=True):
         content = sidecar(Path(run).relative_to(root).as_posix(), read_tag(run), told)
         write_text(target, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110))

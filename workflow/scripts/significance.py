@@ -1,8 +1,7 @@
 """Test methods against each other: paired randomisation over queries, Holm's correction, per backbone."""
 
-import pandas as pd
-
 from headrank.data.atomic import write_parquet
+from headrank.data.frames import read_parquet
 from headrank.evaluation.families import compare_on_each_backbone
 from headrank.evaluation.per_query import only
 from headrank.evaluation.significance import Resampling
@@ -10,7 +9,7 @@ from headrank.jobs.job import job
 
 
 def main(metrics, metric, pairs, family, averages, resampling, output):
-    values = only(pd.read_parquet(metrics), metric)
+    values = only(read_parquet(metrics), metric)
     pairs = [tuple(pair) for pair in pairs]
     tests = compare_on_each_backbone(values, pairs, Resampling(**resampling), family, averages)
     write_parquet(output, tests)

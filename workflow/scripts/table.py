@@ -5,6 +5,7 @@ from importlib import import_module
 
 import pandas as pd
 
+from headrank.data.frames import read_parquet
 from headrank.data.leakage import note, read_leaks
 from headrank.jobs.job import job
 from headrank.tables.write import write_table
@@ -13,8 +14,7 @@ from headrank.tables.write import write_table
 def main(name, module, frames, leakage, options, outputs):
     make = getattr(import_module(module), f"{name}_table")
     read = {
-        argument: pd.concat(map(pd.read_parquet, paths), ignore_index=True)
-        for argument, paths in frames.items()
+        argument: pd.concat(map(read_parquet, paths), ignore_index=True) for argument, paths in frames.items()
     }
     table = make(**read, **options)
     for path in leakage:

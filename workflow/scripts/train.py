@@ -3,11 +3,10 @@
 import logging
 from pathlib import Path
 
+from headrank.data.frames import read_parquet
 from headrank.process.large_imports import uncollected
 
 with uncollected(for_good=True):
-    import pandas as pd
-
     from headrank.data.atomic import write_text
     from headrank.data.collections import open_collection, read_passages
     from headrank.data.training_lists import subset_queries
@@ -28,7 +27,7 @@ def main(inputs, given, queries, seed, model, unfinished, outputs):
     texts = open_collection(
         "training", {"source": "local", "path": str(Path(inputs.queries).parent)}
     ).queries()
-    passages, lists = read_passages(inputs.passages), pd.read_parquet(inputs.lists)
+    passages, lists = read_passages(inputs.passages), read_parquet(inputs.lists)
     files = zip(
         *(given, inputs.heads, inputs.pairs, inputs.base, outputs.adapters, outputs.curves, outputs.steps),
         strict=True,
@@ -39,8 +38,8 @@ def main(inputs, given, queries, seed, model, unfinished, outputs):
         backbone = load_backbone(inputs.backbone, heads.depth, model["dtype"], model["device"])
         examples = make_examples(
             subset_queries(lists, queries[variant], seed),
-            pd.read_parquet(pairs),
-            pd.read_parquet(base),
+            read_parquet(pairs),
+            read_parquet(base),
             texts,
             passages,
             PromptBuilder(backbone.tokenizer, settings.prompt, encoding=settings.encoding),

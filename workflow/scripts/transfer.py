@@ -1,8 +1,7 @@
 """How well heads found on one benchmark rank another, from stored masses."""
 
-import pandas as pd
-
 from headrank.data.atomic import write_parquet
+from headrank.data.frames import read_parquet
 from headrank.data.trec import read_qrels
 from headrank.engine.features import Features
 from headrank.heads.head_set import HeadSet
@@ -18,7 +17,7 @@ def main(inputs, backbone, benchmarks, settings, metric, output):
     for name, masses, ranking, judged in zip(
         benchmarks, inputs.masses, inputs.rankings, inputs.qrels, strict=True
     ):
-        stored[name] = StoredMasses.of(Features.load(masses), pd.read_parquet(ranking), settings)
+        stored[name] = StoredMasses.of(Features.load(masses), read_parquet(ranking), settings)
         qrels[name] = read_qrels(judged)
     count = len(HeadSet.load(inputs.heads).heads)
     found = transfer(stored, qrels, count, metric).assign(backbone=backbone, count=count)

@@ -11,6 +11,7 @@ import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from headrank.data.collections import Document
+from headrank.errors import InputError
 from headrank.generative.listwise import conversation
 from headrank.generative.pointwise import LIKELIHOOD, QWEN3_RERANKER, YES_NO
 from headrank.generative.settings import GenerativeSettings
@@ -35,6 +36,7 @@ court oil situation cost industry figure street image phone data
 """
 WORDS = _TEXT.split()
 QUERY_WORDS = 8
+MOST_PASSAGES, MOST_WORDS = 10_000, 1_000_000
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,14 @@ class Workload:
 
 
 def make_workload(tokenizer: Any, n: int, words: int, seed: int = 0) -> Workload:
-    """N passages of frequent words in random order, each as long as ``words`` words of MS MARCO."""
+    """N passages of frequent words in random order, each as long as ``words`` words of MS MARCO.
+
+    Raises InputError for a list that no model could read and that would take minutes to make.
+    """
+    if n > MOST_PASSAGES or n * words > MOST_WORDS:
+        raise InputError(
+            f"{n} passages of {words} words: at most {MOST_PASSAGES} passages and {MOST_WORDS} words fit into a list"
+        )
     tokens = round(words * TOKENS_PER_WORD)
     rng = np.random.default_rng([seed, n, words])
     documents = tuple(Document(str(i), "", " ".join(rng.choice(WORDS, tokens))) for i in range(n))

@@ -6,7 +6,7 @@ import argparse
 import logging
 from typing import TYPE_CHECKING, Any
 
-from headrank.commands.inputs import count, output_file
+from headrank.commands.inputs import count, output_file, part, real, whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,12 +58,12 @@ def add(commands: Any) -> None:
     parser.add_argument("--rounds", type=count, default=5, help="how often each is measured (default: 5)")
     parser.add_argument(
         "--slow",
-        type=float,
+        type=real(0),
         default=60.0,
         metavar="SECONDS",
         help="whatever takes longer runs only once, and that run counts (default: 60)",
     )
-    parser.add_argument("--threads", type=count, help="processor threads (default: PyTorch's own)")
+    parser.add_argument("--threads", type=whole(1, 4096), help="processor threads (default: PyTorch's own)")
     parser.add_argument("--dtype", default="bfloat16", help="weights: bfloat16 (default), float32 or float16")
     parser.add_argument(
         "--device", default="auto", help="auto (default: a GPU where there is one), cpu, cuda"
@@ -71,19 +71,11 @@ def add(commands: Any) -> None:
     parser.add_argument("--output", help="CSV of every round; a .json next to it describes the machine")
     parser.add_argument(
         "--check",
-        type=float,
+        type=real(0),
         metavar="MARGIN",
         help="exit with status 1 if a ratio misses its goal by more than this fraction of it",
     )
     parser.set_defaults(run_command=run)
-
-
-def part(text: str) -> float:
-    """A number in (0, 1]."""
-    value = float(text)
-    if not 0 < value <= 1:
-        raise ValueError(text)
-    return value
 
 
 def run(options: argparse.Namespace) -> int:

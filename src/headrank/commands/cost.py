@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from headrank.commands.inputs import count
+from headrank.commands.inputs import count, part
 from headrank.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--n", type=count, default=40, help="passages of a list (default: 40)")
     parser.add_argument("--words", type=count, default=100, help="words of a passage (default: 100)")
     parser.add_argument(
-        "--depth", type=float, default=0.55, help="fraction of the layers that runs (default: 0.55)"
+        "--depth", type=part, default=0.55, help="fraction of the layers that runs (default: 0.55)"
     )
     parser.add_argument("--queries", type=count, default=1, help="queries, each with one list (default: 1)")
     rates = parser.add_mutually_exclusive_group()
@@ -56,8 +56,6 @@ def run(options: argparse.Namespace) -> None:
         weight_bytes,
     )
 
-    if not 0 < options.depth <= 1:
-        raise InputError(f"--depth {options.depth}: must be a fraction of the layers, above 0 and at most 1")
     shape = known_shape(options.backbone)
     layers = max(1, round(options.depth * shape.layers))
     prompt = make_workload(word_tokenizer(), options.n, options.words).prompt
@@ -95,8 +93,10 @@ def _rates(options: argparse.Namespace) -> Rates:
 
     from headrank.cost.machine_rates import fit_rates
     from headrank.cost.model_shapes import known_shape
+    from headrank.data.files import check_regular
 
     try:
+        check_regular(options.rates)
         rounds = pd.read_csv(options.rates)
         own = rounds[rounds["backbone"] == options.backbone]
         # Larger models come closer to a machine's rate, so a backbone's own passes predict best.

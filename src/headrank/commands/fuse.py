@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from headrank.commands.inputs import add_order_by, output_file
+from headrank.commands.inputs import add_order_by, output_file, whole
 from headrank.commands.notes import note_missing
 from headrank.errors import InputError
 
@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--run", nargs="+", required=True, help="TREC runs, plain or .gz; the first breaks ties"
     )
-    parser.add_argument("-k", type=int, default=60, help="the constant k (default: 60)")
+    parser.add_argument("-k", type=whole(0), default=60, help="the constant k (default: 60)")
     add_order_by(parser)
     parser.add_argument("--output", required=True, help="the fused TREC run")
     parser.set_defaults(run_command=run)

@@ -17,6 +17,7 @@ from headrank.commands.inputs import (
     output_file,
     passage_cut,
     read_texts,
+    whole,
 )
 from headrank.errors import InputError
 from headrank.methods.table import CRITERIA
@@ -50,7 +51,9 @@ def add(commands: Any) -> None:
     detect.add_argument("-k", type=count, help="how many heads (default: the criterion's own)")
     detect.add_argument("--size", type=count, help="candidates per list (default: 40)")
     detect.add_argument("--samples", type=count, help="lists per query (default: 3)")
-    detect.add_argument("--seed", type=int, default=0, help="seed for list samples and orders (default: 0)")
+    detect.add_argument(
+        "--seed", type=whole(0, 2**32 - 1), default=0, help="seed for list samples and orders (default: 0)"
+    )
     detect.add_argument("--family", help="chat frame: qwen3 (default), qwen2.5, llama3, mistral, ...")
     add_model(detect)
     detect.set_defaults(run_command=run_detect)
@@ -94,11 +97,14 @@ def run_detect(options: argparse.Namespace) -> None:
     gather_candidates(queries, run, passages, depth)
 
     from headrank.engine.backbone import load_backbone
+    from headrank.heads.selection import check_count
     from headrank.methods.ready import choose_heads
 
     backbone = load_backbone(
         options.backbone, dtype=options.dtype, device=options.device, revision=options.revision
     )
+    if options.k:
+        check_count(options.k, backbone.n_layers, backbone.n_heads, "-k")
     heads = choose_heads(options.criterion, backbone, queries, judged, run, passages, settings, options.seed)
     heads.save(output)
     _print(heads, str(output))

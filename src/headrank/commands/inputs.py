@@ -3,23 +3,52 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Set
+import math
+import re
+from collections.abc import Callable, Iterable, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headrank.errors import InputError
+from headrank.errors import InputError, shown
 
 if TYPE_CHECKING:
     from headrank.data.collections import Document
     from headrank.data.trec import Run
 
 
-def count(text: str) -> int:
-    """A whole number from 1, for argparse."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is below 1")
-    return value
+def whole(least: int, most: int = 1_000_000) -> Callable[[str], int]:
+    """The type of a whole number in a range, for argparse."""
+
+    def read(text: str) -> int:
+        # More digits than any number in the range has are not converted.
+        value = int(text) if len(text) < 20 and re.fullmatch(r"[+-]?[0-9]+", text) else None
+        if value is None or not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{shown(text)} is no whole number from {least} to {most}")
+        return value
+
+    return read
+
+
+count = whole(1)
+
+
+def real(least: float, most: float = 1e9, above: bool = False) -> Callable[[str], float]:
+    """The type of a number in a range, for argparse. above: whether the least itself is refused."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most or (above and value == least):
+            words = "more than" if above else "from"
+            raise argparse.ArgumentTypeError(f"{shown(text)} is no number {words} {least:g} to {most:g}")
+        return value
+
+    return read
+
+
+part = real(0, 1, above=True)
 
 
 def add_texts(parser: argparse.ArgumentParser) -> None:

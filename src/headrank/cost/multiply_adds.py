@@ -5,31 +5,38 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from headrank.specs import Count, Natural, read_value
+
 
 @dataclass(frozen=True)
 class Shape:
     """The sizes of a decoder that its multiply-adds depend on."""
 
-    layers: int
-    hidden: int
-    intermediate: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    vocabulary: int = 0
+    layers: Count
+    hidden: Count
+    intermediate: Count
+    heads: Count
+    kv_heads: Count
+    head_dim: Count
+    vocabulary: Natural = 0
 
     @classmethod
     def of(cls, config: dict[str, Any]) -> Shape:
-        """From a Hugging Face ``config.json``."""
-        heads = config["num_attention_heads"]
+        """From a Hugging Face ``config.json``; InputError names a size that is no whole number."""
+
+        def size(key: str, default: int | None = None) -> int:
+            found: int = read_value(Count, config.get(key) or default, f"config.json: {key}")
+            return found
+
+        heads, hidden = size("num_attention_heads"), size("hidden_size")
         return cls(
-            config["num_hidden_layers"],
-            config["hidden_size"],
-            config["intermediate_size"],
+            size("num_hidden_layers"),
+            hidden,
+            size("intermediate_size"),
             heads,
-            config.get("num_key_value_heads") or heads,
-            config.get("head_dim") or config["hidden_size"] // heads,
-            config.get("vocab_size", 0),
+            size("num_key_value_heads", heads),
+            size("head_dim", max(1, hidden // heads)),
+            read_value(Natural, config.get("vocab_size", 0), "config.json: vocab_size"),
         )
 
 

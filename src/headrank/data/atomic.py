@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrank.data.streams import is_stream, open_stream
+from headrank.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,8 +64,15 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Write ``value`` as indented JSON with sorted keys, so that equal values give equal bytes."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+    """Write ``value`` as indented JSON with sorted keys, so that equal values give equal bytes.
+
+    Raises InputError for numbers that JSON does not have, NaN and infinities; nothing is written then.
+    """
+    try:
+        text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        raise InputError(f"{path}: not written, a value in it is NaN or infinite") from None
+    write_text(path, f"{text}\n")
 
 
 def write_parquet(path: str | os.PathLike[str], frame: pd.DataFrame) -> None:

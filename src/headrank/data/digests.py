@@ -7,15 +7,19 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from headrank.data.files import open_regular
 from headrank.errors import InputError
 
 _CHUNK = 1 << 20
 
 
 def file_digest(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of a file's content as 64 hex digits; read in chunks, so that weights of any size fit into memory."""
+    """SHA-256 of a file's content as 64 hex digits; read in chunks, so that weights of any size fit into memory.
+
+    Raises InputError for a pipe or a device, which may never end, and OSError as ``open`` does.
+    """
     state = hashlib.sha256()
-    with Path(path).open("rb") as stream:
+    with open_regular(path) as stream:
         while chunk := stream.read(_CHUNK):
             state.update(chunk)
     return state.hexdigest()

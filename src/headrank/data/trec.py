@@ -21,11 +21,11 @@ import os
 import re
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from headrank.data.atomic import whole_file
+from headrank.data.files import open_regular
 from headrank.data.run_order import OrderBy, ordered
 from headrank.errors import InputError, shown
 
@@ -54,11 +54,12 @@ _SMALLEST_NORMAL = np.finfo(np.float32).tiny
 def open_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
     """Yield (line number from 1, line with its line feed) of a UTF-8 text file, plain or gzip.
 
-    Raises InputError when the file is missing, is a directory, is cut or damaged gzip, or is not UTF-8.
+    Raises InputError when the file is missing, is a directory, a named pipe or a device, is cut or damaged gzip, or is
+    not UTF-8.
     """
     number = 0
     try:
-        with Path(path).open("rb") as raw:
+        with open_regular(path, pipes=True) as raw:
             # Only looked at, not read: a pipe cannot be wound back.
             zipped = raw.peek(2).startswith(_GZIP_MAGIC)
             stream = gzip.GzipFile(fileobj=raw) if zipped else raw
@@ -279,7 +280,7 @@ def read_qrels(path: str | os.PathLike[str]) -> Qrels:
 def add_judgement(qrels: Qrels, qid: str, docid: str, grade: int, where: str) -> None:
     """Add one judgement to ``qrels``; InputError if it contradicts one there or its grade is absurd."""
     if abs(grade) > _LARGEST_GRADE:
-        raise InputError(f"{where}: grade {grade} is beyond +-{_LARGEST_GRADE}; check the columns")
+        raise InputError(f"{where}: grade {shown(grade)} is beyond +-{_LARGEST_GRADE}; check the columns")
     known = qrels.setdefault(qid, {}).setdefault(docid, grade)
     if known != grade:
         raise InputError(f"{where}: document {docid} of query {qid} has two grades, {known} and {grade}")

@@ -12,11 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headrank.data.atomic import whole_file
+from headrank.data.files import check_regular
+from headrank.data.json_files import parse_json
 from headrank.engine.list_scores import list_shares, over_length
 from headrank.errors import InputError
 from headrank.settings import MassSettings
+from headrank.specs import Count, read_value
 
 Array = NDArray[np.float64]
+# Model, layers, heads of a layer, lists.
+_HEADER = tuple[str, Count, Count, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -102,12 +107,14 @@ class Features:
         from safetensors import safe_open
 
         try:
+            check_regular(path)
             with safe_open(path, framework="numpy") as stored:
-                model, n_layers, n_heads, ids = json.loads(stored.metadata()["headrank"])
+                header = read_value(_HEADER, parse_json(stored.metadata()["headrank"]), "header")
+                model, n_layers, n_heads, ids = header
                 values = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-            found = cls(model, n_layers, n_heads, tuple(ids), values)
+            found = cls(model, n_layers, n_heads, ids, values)
         except Exception as error:
-            raise InputError(f"{path}: no readable features ({str(error).splitlines()[0]})") from error
+            raise InputError(f"{path}: no readable features ({' '.join(str(error).split())})") from error
         found.check(str(path))
         return found
 

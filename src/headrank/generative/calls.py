@@ -9,6 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from headrank.data.atomic import whole_file
+from headrank.data.files import open_regular
+from headrank.data.json_files import parse_json
 from headrank.errors import InputError
 
 CALL_COLUMNS = [
@@ -34,8 +36,8 @@ def write_calls(path: str | Path, calls: pd.DataFrame) -> None:
 def read_calls(path: str | Path) -> pd.DataFrame:
     """What ``write_calls`` wrote; InputError for anything else."""
     try:
-        with gzip.open(path, "rt", encoding="utf-8") as stream:
-            records = [json.loads(line) for line in stream]
+        with open_regular(path) as raw, gzip.open(raw, "rt", encoding="utf-8") as stream:
+            records = [parse_json(line) for line in stream]
         return pd.DataFrame(records, columns=CALL_COLUMNS)
     except (OSError, EOFError, ValueError) as error:
         raise InputError(f"{path}: no readable calls ({error})") from error

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from headrank.data.atomic import write_json
+from headrank.data.json_files import read_json
 from headrank.errors import InputError
+from headrank.specs import Count, Natural, read_spec
 
 SCHEMA = 1
 Head = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """The keys of a file. A statistic that a head does not have is null: JSON has no NaN."""
+
+    schema: Literal[1]
+    method: str
+    model: str
+    n_layers: Count
+    n_heads: Count
+    heads: tuple[tuple[Natural, Natural], ...]
+    scores: tuple[float, ...]
+    index: Literal["query_head"] = "query_head"
+    statistics: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,7 +72,10 @@ class HeadSet:
             "index": "query_head",
             "heads": [list(head) for head in self.heads],
             "scores": list(self.scores),
-            "statistics": {name: list(values) for name, values in self.statistics.items()},
+            "statistics": {
+                name: [None if math.isnan(value) else value for value in values]
+                for name, values in self.statistics.items()
+            },
             "provenance": dict(self.provenance),
         }
 
@@ -65,11 +85,7 @@ class HeadSet:
     @classmethod
     def load(cls, path: str | Path) -> HeadSet:
         """Read a head set; InputError names the file and what is wrong with it."""
-        try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path}: no readable head set ({error})") from error
-        return cls.read(data, str(path))
+        return cls.read(read_json(path, "head set"), str(path))
 
     @classmethod
     def read(cls, data: Any, where: str) -> HeadSet:
@@ -77,19 +93,22 @@ class HeadSet:
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
             raise InputError(f"{where}: not a head set of schema {SCHEMA}")
         try:
-            heads = tuple((int(layer), int(head)) for layer, head in data["heads"])
-            result = cls(
-                data["method"],
-                data["model"],
-                int(data["n_layers"]),
-                int(data["n_heads"]),
-                heads,
-                tuple(map(float, data["scores"])),
-                {name: tuple(map(float, values)) for name, values in data["statistics"].items()},
-                data["provenance"],
-            )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{where}: malformed head set ({error!r})") from error
+            stored = read_spec(_Stored, data, "head set")
+        except InputError as error:
+            raise InputError(f"{where}: malformed {error}") from None
+        result = cls(
+            stored.method,
+            stored.model,
+            stored.n_layers,
+            stored.n_heads,
+            stored.heads,
+            stored.scores,
+            {
+                name: tuple(math.nan if value is None else value for value in values)
+                for name, values in stored.statistics.items()
+            },
+            stored.provenance,
+        )
         result.check(result.n_layers, result.n_heads, where)
         return result
 
@@ -101,6 +120,10 @@ class HeadSet:
             raise InputError(f"{where}: {len(self.heads)} heads but {len(self.scores)} scores")
         if not all(map(math.isfinite, self.scores)):
             raise InputError(f"{where}: the score of a head is not finite; choose the heads again")
+        every = self.n_layers * self.n_heads
+        for name, values in self.statistics.items():
+            if len(values) != every:
+                raise InputError(f"{where}: statistic {name!r} has {len(values)} values for {every} heads")
         if len(set(self.heads)) != len(self.heads):
             raise InputError(f"{where}: the head set names a head twice")
         for layer, head in self.heads:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from headrank.heads.criteria import Array, adjacent_auc, adjacent_contrast, norm
 from headrank.heads.head_set import HeadSet
 from headrank.settings import MassSettings, SelectionSettings
 
+logger = logging.getLogger(__name__)
 # Names among the stored features, by the setting's value.
 MASSES = {"raw": "headrank", "calibrated": "qrhead"}
 
@@ -80,6 +82,12 @@ def select_headrank(
     return top_heads("headrank", features, score, allowed, selection.k, statistics, provenance)
 
 
+def check_count(k: int, n_layers: int, n_heads: int, where: str) -> None:
+    """Raise InputError if a model does not have as many heads as are asked for."""
+    if k > n_layers * n_heads:
+        raise InputError(f"{where}: {k} heads of a model that has {n_layers * n_heads}; ask for fewer")
+
+
 def top_heads(
     method: str,
     features: Features,
@@ -91,7 +99,8 @@ def top_heads(
 ) -> HeadSet:
     """The ``k`` best allowed heads by score, a value per head of the model; statistics: for the head map.
 
-    Raises InputError when no head is allowed, or when an allowed one's score is not finite.
+    Raises InputError when no head is allowed, or when an allowed one's score is not finite; warns when fewer than ``k``
+    are allowed.
     """
     unclear = np.flatnonzero(allowed & ~np.isfinite(score))
     if len(unclear):
@@ -105,6 +114,15 @@ def top_heads(
     order = [int(i) for i in np.argsort(-score, kind="stable") if allowed[i]][:k]
     if not order:
         raise InputError(f"head selection ({method}) on {features.model}: no head tells the grades apart")
+    if len(order) < k:
+        logger.warning(
+            "head selection (%s) on %s: only %d heads instead of %d; the others are out of the layers that may be"
+            " chosen from, or do not tell the grades apart well enough",
+            method,
+            features.model,
+            len(order),
+            k,
+        )
     return HeadSet(
         method,
         features.model,

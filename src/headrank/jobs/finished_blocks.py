@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -15,14 +14,19 @@ import pandas as pd
 
 from headrank.data.atomic import write_json, write_parquet
 from headrank.data.digests import file_digest
+from headrank.data.frames import read_parquet
+from headrank.data.json_files import read_json
 from headrank.engine.features import Features
 from headrank.errors import InputError
 from headrank.process.progress import count_as_done
+from headrank.specs import read_value
 
 Part = pd.DataFrame | Features
 Item = TypeVar("Item")
 # Packages that the results depend on too; a newer version may give other numbers.
 _PACKAGES = ("torch", "transformers", "peft", "numpy")
+# (name, (file, SHA-256)) of each result.
+_LISTED = tuple[tuple[str, tuple[str, str]], ...]
 logger = logging.getLogger(__name__)
 
 
@@ -80,19 +84,19 @@ class Finished:
         write_json(place / "block.json", list(files.items()))
 
     def _read(self, place: Path) -> Mapping[str, Part] | None:
+        if not (place / "block.json").exists():
+            return None
         try:
-            files = json.loads((place / "block.json").read_text("utf-8"))
+            files = read_value(
+                _LISTED, read_json(place / "block.json", "list of a block's files"), str(place)
+            )
             results: dict[str, Part] = {}
             for name, (file, digest) in files:
                 path = place / file
                 if file_digest(path) != digest:
                     raise InputError(f"{path}: damaged")
-                results[name] = (
-                    Features.load(path) if path.suffix == ".safetensors" else pd.read_parquet(path)
-                )
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, InputError) as error:
+                results[name] = Features.load(path) if path.suffix == ".safetensors" else read_parquet(path)
+        except (OSError, InputError) as error:
             logger.warning("%s; the block is done again", error)
             return None
         return results

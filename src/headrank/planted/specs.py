@@ -11,6 +11,7 @@ from headrank.specs import (
     NotNegative,
     Positive,
     PositiveShare,
+    Seed,
     Several,
     Share,
 )
@@ -20,7 +21,7 @@ from headrank.specs import (
 class LanguageSpec:
     """Sizes of the language. The last ``held_out`` topics are those that training queries never use."""
 
-    seed: Natural = 1
+    seed: Seed = 1
     topics: Count = 12
     held_out: Natural = 4
     concepts: Count = 50
@@ -46,7 +47,7 @@ class CollectionSpec:
     """
 
     kind: str
-    seed: Natural
+    seed: Seed
     queries: Count = 40
     language: LanguageSpec = field(default_factory=LanguageSpec)
     query_concepts: tuple[Natural, Natural] = (3, 5)
@@ -78,7 +79,7 @@ class EmbeddingSpec:
     power: NotNegative = 0.5
     smoothing: NotNegative = 0.75
     least: Count = 2
-    seed: Natural = 0
+    seed: Seed = 0
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class BackboneSpec:
     state_noise: standard deviation of output projections and MLP outputs.
     """
 
-    seed: Natural
+    seed: Seed
     layers: Count
     hidden: Count
     heads: Count
@@ -150,7 +151,7 @@ class RealTextSpec:
     """
 
     planted: tuple[PlantedHead, ...]
-    seed: Natural = 0
+    seed: Seed = 0
     layers: Several = 6
     hidden: Count = 160
     heads: Count = 6

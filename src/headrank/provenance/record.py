@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from headrank.data.digests import combined_digest, file_digest, files_under
+from headrank.data.json_files import read_json
 from headrank.data.leakage import NAME as LEAKAGE
 from headrank.data.leakage import NEAR, read_leaks
 from headrank.engine.gguf.origin import read_origin
@@ -78,10 +79,9 @@ def read_provenance(root: str | os.PathLike[str]) -> dict[str, Any]:
     """The record in a results folder; InputError when there is none or it has another schema."""
     path = Path(root) / NAME
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: no readable provenance ({reason}); finish the study first") from None
+        content = read_json(path, "provenance")
+    except InputError as error:
+        raise InputError(f"{error}; finish the study first") from None
     needed = {"code", "software", "configuration", "models", "collections", "machine", "time"}
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise InputError(f"{path}: not a provenance record of schema {SCHEMA}")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from headrank.data.atomic import write_json
+from headrank.data.digests import file_digest
+from headrank.data.files import open_regular, read_whole
+from headrank.data.json_files import read_json
 from headrank.engine.backbone import Backbone
 from headrank.engine.gguf.cache import checkpoint
 from headrank.engine.gguf.origin import read_origin
@@ -18,6 +20,7 @@ from headrank.engine.lora import without_copies
 from headrank.errors import InputError
 from headrank.heads.head_set import HeadSet
 from headrank.settings import TrainingSettings
+from headrank.specs import read_value
 
 SCHEMA = 1
 WEIGHTS = "adapter_model.safetensors"
@@ -80,11 +83,11 @@ def fingerprint(backbone: str) -> str | None:
     if not (path / "config.json").is_file():
         return None
     origin = read_origin(path)
-    digest = hashlib.sha256(origin["sha256"].encode() if origin else (path / "config.json").read_bytes())
+    digest = hashlib.sha256(origin["sha256"].encode() if origin else read_whole(path / "config.json"))
     for file in sorted(path.glob("*.safetensors")):
         size = file.stat().st_size
         digest.update(f"{file.name} {size}".encode())
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             for i in range(64):
                 stream.seek(size * i // 64)
                 digest.update(stream.read(1 << 16))
@@ -137,10 +140,10 @@ def check_adapter(directory: str | Path, backbone: str) -> HeadSet:
     """The adapter's head set, after checking that weights and backbone are the ones it was made with."""
     folder = Path(directory)
     path = folder / "headrank_config.json"
+    description = read_value(Mapping[str, Any], read_json(path, "adapter description"), str(path))
     try:
-        description = json.loads(path.read_text(encoding="utf-8"))
-        weights = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
-    except (OSError, ValueError) as error:
+        weights = file_digest(folder / WEIGHTS)
+    except OSError as error:
         raise InputError(f"{folder}: no readable adapter ({error})") from error
     if weights != description.get("weights_sha256"):
         raise InputError(f"{folder / WEIGHTS}: damaged, its checksum is not the one in {path.name}")

@@ -1,32 +1,37 @@
-"""A study's configuration: checked for repeated keys and against the schema, with its defaults filled in.
+"""A study's configuration: checked, file and values, against the schema, with its defaults filled in.
 
 Every fault is an ``InputError`` of one line that names the key and, if it can be guessed, the right word.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jsonschema
-import yaml
 
-from headrank.errors import InputError, suggestion
+from headrank.errors import InputError, shown, suggestion
 from headrank.methods.entries.first_stage import FIRST_STAGE
+from headrank.specs import is_number
 from headrank.workflow.names import faults_of_names
 from headrank.workflow.places import faults_of_places
+from headrank.workflow.yaml_files import DEPTH, MOST_VALUES, TOO_MUCH, check_file
 
 Config = dict[str, Any]
 # The baseline of a study that names none: the first of these that it has.
 BASELINES = ("core", FIRST_STAGE)
 Schema = Mapping[str, Any]
+# Of a message; jsonschema's repeat the whole value.
+LONGEST = 400
 
 
 def complete(config: Config, files: Sequence[str | Path], schema: Schema) -> None:
     """Check a configuration that was read from ``files`` and fill in its defaults, in place."""
     for file in files:
-        _check_repeated(yaml.compose(Path(file).read_text(encoding="utf-8")))
+        check_file(file)
+    _check_values(config)
     _check_keys(config, schema)
     _fill_defaults(schema, config, schema["$defs"])
     if config["evaluation"]["baseline"] is None:
@@ -43,19 +48,51 @@ def check_places(config: Mapping[str, Any], data: str) -> None:
         raise InputError(fault)
 
 
-def _check_repeated(node: yaml.Node | None, place: str = "") -> None:
-    """Refuse a key that occurs twice in one mapping: YAML would silently take the last."""
-    pairs = node.value if isinstance(node, yaml.MappingNode) else []
-    for key, value in pairs:
-        if sum(other.value == key.value for other, _ in pairs) > 1:
-            line = key.start_mark.line + 1
-            raise InputError(f"{place}{key.value}: given twice, at line {line}; keep one")
-        _check_repeated(value, f"{place}{key.value}.")
+def _check_values(config: Config) -> None:
+    """Refuse what no file is needed for: keys that are no text, numbers that are not finite, endless mappings."""
+    todo: list[tuple[tuple[str, ...], Any]] = [((), config)]
+    for _ in range(MOST_VALUES):
+        if not todo:
+            return
+        place, value = todo.pop()
+        if len(place) > DEPTH:
+            break
+        if isinstance(value, Mapping):
+            for key in value:
+                if not isinstance(key, str):
+                    raise InputError(
+                        f"{'.'.join([*place, shown(key)])}: the key is no text; write it in quotes"
+                    )
+            todo += [((*place, key), inner) for key, inner in value.items()]
+        elif isinstance(value, list | tuple):
+            todo += [((*place, str(number)), inner) for number, inner in enumerate(value)]
+        elif isinstance(value, int | float) and not isinstance(value, bool) and not is_number(value):
+            raise InputError(f"{'.'.join(place)}: expected a finite number, got {shown(value)}")
+    raise InputError(f"configuration: {TOO_MUCH}")
+
+
+def _pattern(validator: Any, pattern: str, value: Any, _: Schema) -> Iterator[jsonschema.ValidationError]:
+    """JSON Schema's ``$`` is the end of the text; Python's also matches before a line break there."""
+    whole = re.sub(r"\$$", r"\\Z", pattern)
+    if validator.is_type(value, "string") and not re.search(whole, value):
+        yield jsonschema.ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+def _is_integer(_: Any, value: Any) -> bool:
+    """JSON Schema's own integers include 2.0, which ``range`` does not take."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    {"pattern": _pattern},
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
+)
 
 
 def _check_keys(config: Config, schema: Schema) -> None:
     """Refuse what the schema does not allow; of several faults, an unknown key is named, or else the first."""
-    errors = list(jsonschema.Draft202012Validator(schema).iter_errors(config))
+    errors = list(_Validator(schema).iter_errors(config))
     unknown = [error for error in errors if error.validator == "additionalProperties"]
     for error in [*unknown, *errors]:
         place = [str(step) for step in error.absolute_path]
@@ -63,7 +100,9 @@ def _check_keys(config: Config, schema: Schema) -> None:
             known = error.schema["properties"]
             key = next(key for key in error.instance if key not in known)
             raise InputError(f"{'.'.join([*place, key])}: unknown key; {suggestion(key, known)}")
-        raise InputError(f"{'.'.join(place) or 'configuration'}: {' '.join(error.message.split())}")
+        reason = " ".join(error.message.split())
+        reason = reason if len(reason) <= LONGEST else f"{reason[:LONGEST]}…"
+        raise InputError(f"{'.'.join(place) or 'configuration'}: {reason}")
 
 
 def _resolved(schema: Schema, definitions: Schema) -> Schema:

@@ -5,6 +5,7 @@ Every function yields faults, each one line that begins with the key.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from headrank.methods.entries.first_stage import FIRST_STAGE
 from headrank.methods.entries.headrank import TRAINED, UNTRAINED
 from headrank.methods.entry import Trained
 from headrank.methods.table import FROZEN, METHODS
+from headrank.workflow.settings import headrank_of, overlaid
 
 Config = Mapping[str, Any]
 # Letters that FIRST's prompt has for the passages of a window.
@@ -30,6 +32,7 @@ def faults_of_names(config: Config) -> Iterator[str]:
     yield from _columns(config)
     yield from _metrics(config)
     yield from _overridden(config)
+    yield from _heads(config)
     yield from _windows(config)
 
 
@@ -56,9 +59,14 @@ def _undefined(config: Config) -> Iterator[str]:
                 yield f"{key}: {name!r} is not among the {what}; {suggestion(name, config[where])}"
 
 
+# Of the marks beside a backbone's curve over depths (rule depth).
+_MARKS = "-marks"
 _CLOCK = (("average", "averages"), ("benchmark", "panel"))
 
 
+# Stems of files beside rankings and head sets that are no method's: RouteHead's routes, and what a rule without any
+# method would write (``headrank.workflow.rankings``, rule detect).
+_FILES = ("routes", "none")
 # Each study chooses its own names for trained methods other than HeadRank.
 _KNOWN = [name for name, entry in METHODS.items() if name == TRAINED or not isinstance(entry, Trained)]
 
@@ -86,6 +94,9 @@ def _models(config: Config) -> Iterator[str]:
                 f"backbones.{name}.reranker: {spec['reranker']!r} is not among the rerankers;"
                 f" {suggestion(spec['reranker'], rerankers)}"
             )
+    for name in config["backbones"]:
+        if name.endswith(_MARKS) and name.removesuffix(_MARKS) in config["backbones"]:
+            yield f"backbones.{name}: the name belongs to a file of {name.removesuffix(_MARKS)}; choose another"
     for section, other in (("rerankers", "backbones"), ("encoders", "backbones"), ("encoders", "rerankers")):
         for name in {*config[section]} & {*config[other]}:
             yield f"{section}.{name}: the section {other} has a model of this name; choose another"
@@ -132,10 +143,15 @@ def _variants(config: Config) -> Iterator[str]:
         yield f"evaluation.baseline: {baseline!r} is not among the methods of this study"
     if [baseline] == config["methods"] and not config["generative"]["methods"]:
         yield f"evaluation.baseline: {baseline!r} is the only method; compare it with {FIRST_STAGE}"
+    seeded = {f"{TRAINED}-seed-{seed}" for seed in config["seeds"]}
     for section in ("variants", "trained_baselines"):
         for name in config[section]:
             if name in _KNOWN:
                 yield f"{section}.{name}: the name belongs to a method; choose another"
+            if name in _FILES:
+                yield f"{section}.{name}: a file next to the method's has this name; choose another"
+            if name in seeded:
+                yield f"{section}.{name}: the name belongs to HeadRank with one of the seeds; choose another"
     for name in config["variants"]:
         if name in config["trained_baselines"]:
             yield f"variants.{name}: there is a trained baseline of this name; choose another"
@@ -186,6 +202,22 @@ def _overridden(config: Config) -> Iterator[str]:
         size, spread = lists["size"], lists["spread"]
         if size - spread < 2:
             yield f"{place}.lists.spread: {spread} would make lists of fewer than 2 of {size} passages"
+
+
+def _heads(config: Config) -> Iterator[str]:
+    """More heads than a backbone has that the study builds itself; the job that chooses heads tells of other ones."""
+    changes: list[tuple[str, Config]] = [("headrank", {})]
+    for section in ("variants", "trained_baselines"):
+        changes += [(f"{section}.{name}", over) for name, over in config[section].items()]
+    for backbone, spec in config["backbones"].items():
+        made = spec.get("planted") or {"layers": math.inf, "heads": 1}
+        for place, over in changes:
+            k, most = (
+                overlaid(headrank_of(config, backbone), over)["selection"]["k"],
+                made["layers"] * made["heads"],
+            )
+            if k > most:
+                yield f"{place}.selection.k: {k} heads of backbone {backbone!r}, which has {most}; ask for fewer"
 
 
 def _windows(config: Config) -> Iterator[str]:

@@ -116,7 +116,8 @@ def test_the_command_measures_where_nothing_is_given(capsys: pytest.CaptureFixtu
     [
         (["--gpu", "abacus"], "GPU 'abacus' is unknown"),
         (["--backbone", "qwen9"], "shape 'qwen9' is unknown"),
-        (["--depth", "1.5"], "--depth 1.5: must be a fraction"),
+        (["--n", "10001", "--words", "1"], "10001 passages of 1 words: at most 10000 passages"),
+        (["--n", "10000", "--words", "101"], "at most 10000 passages and 1000000 words"),
         (["--rates", "nowhere.csv"], "nowhere.csv"),
         (["--rates", __file__], "not a measurement of `headrank bench`"),
     ],

@@ -21,7 +21,7 @@ from headrank.heads.criteria import (
     normalised_entropy,
 )
 from headrank.heads.head_set import HeadSet
-from headrank.heads.selection import select_headrank
+from headrank.heads.selection import check_count, select_headrank
 from headrank.settings import MassSettings, SelectionSettings
 
 MASS = MassSettings()
@@ -289,6 +289,17 @@ def test_the_number_and_the_depth_of_heads_are_restricted():
     shallow = select(features, lists, layers=1, k=100, min_discrimination=-1.0)
     assert sorted(shallow.heads) == [(0, 0), (0, 1), (0, 2), (0, 3)]
     assert len(shallow.statistics["selection"]) == 12
+
+
+def test_fewer_heads_than_are_asked_for_are_told(caplog: pytest.LogCaptureFixture):
+    features, lists = planted()
+    select(features, lists, k=12, min_discrimination=-1.0)
+    assert caplog.messages == []
+    select(features, lists, k=13, min_discrimination=-1.0)
+    assert "only 12 heads instead of 13" in caplog.text
+    check_count(12, 3, 4, "-k")
+    with pytest.raises(InputError, match="-k: 13 heads of a model that has 12; ask for fewer"):
+        check_count(13, 3, 4, "-k")
 
 
 def test_the_share_of_the_layers_that_heads_may_come_from():

@@ -222,7 +222,7 @@ def test_bad_input_is_one_line_and_status_5(
     (pair[1] / "tables" / "main.csv").write_bytes(b"")
     assert "tables/main.csv: no readable table" in refused(*pair)
     (pair[1] / "metrics" / "main.parquet").write_bytes(b"PAR1")
-    assert "main.parquet: no readable parquet file" in refused(*pair)
+    assert "main.parquet: no readable table" in refused(*pair)
     (pair[1] / "provenance.json").write_text(json.dumps({"schema": 99}), encoding="utf-8")
     assert "not a provenance record of schema 1" in refused(*pair)
     (pair[1] / "provenance.json").write_text('{"schema": 1, "code": {}}', encoding="utf-8")

@@ -13,13 +13,14 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
-from headrank.errors import InputError
+from headrank.errors import InputError, shown
 from headrank.evaluation.metric import Kind, Metric
 
 MetricEntry = str | Mapping[str, Any] | Metric
 """``NAME``, ``NAME@K``, ``NAME(rel=LEVEL)@K``, or a mapping with the keys ``name`` and ``relevance_level``."""
 
-_NAME = re.compile(r"([a-z][a-z0-9_]*)(?:\(rel=([0-9]+)\))?(?:@([1-9][0-9]*))?")
+# At most as many digits as a rank or a grade can have.
+_NAME = re.compile(r"([a-z][a-z0-9_]*)(?:\(rel=([0-9]{1,4})\))?(?:@([1-9][0-9]{0,6}))?")
 
 
 def kinds() -> dict[str, Kind]:
@@ -81,7 +82,7 @@ def _read(entry: MetricEntry, where: str) -> Metric:
     match = _NAME.fullmatch(name)
     known = kinds()
     if not match or match[1] not in known or not _takes(known[match[1]], match[3]):
-        raise InputError(f"{where}: {name!r} is unknown; known: {', '.join(spellings())}")
+        raise InputError(f"{where}: {shown(name)} is unknown; known: {', '.join(spellings())}")
     kind = known[match[1]]
     if match[2] is not None and level is not None:
         raise InputError(f"{where}: {name!r} has two relevance levels; keep one")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,15 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from headrank.data.atomic import whole_file
+from headrank.data.files import check_regular
+from headrank.data.json_files import parse_json
 from headrank.errors import InputError
 from headrank.heads.head_set import HeadSet
 from headrank.settings import RouteSettings
+from headrank.specs import Count, Natural, Share, read_value
 
+# Layer, budget, threshold, candidates.
+_HEADER = tuple[Natural, Count, Share, Mapping[str, Any]]
 _TENSORS = ("mean", "spread", "weight", "embeddings", "bias")
 
 
@@ -73,11 +79,13 @@ class Router:
         from safetensors import safe_open
 
         try:
+            check_regular(path)
             with safe_open(path, framework="pt") as stored:
-                layer, budget, threshold, described = json.loads(stored.metadata()["router"])
+                header = read_value(_HEADER, parse_json(stored.metadata()["router"]), "header")
+                layer, budget, threshold, described = header
                 tensors = {name: stored.get_tensor(name) for name in _TENSORS}
         except Exception as error:
-            raise InputError(f"{path}: no readable router ({str(error).splitlines()[0]})") from error
+            raise InputError(f"{path}: no readable router ({' '.join(str(error).split())})") from error
         if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
             raise InputError(f"{path}: the router has numbers that are not finite; train it again")
         return cls(HeadSet.read(described, str(path)), layer, budget, threshold, **tensors)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from headrank.data.files import check_regular
+from headrank.data.frames import read_parquet
 from headrank.data.trec import read_run
 from headrank.errors import InputError
 from headrank.heads.head_set import HeadSet
@@ -55,7 +57,7 @@ def frame_difference(one: pd.DataFrame, other: pd.DataFrame) -> str:
 
 def metric_difference(one: Path, other: Path) -> str:
     """Of two files of metrics per query: how many queries differ, and the mean difference over those in both."""
-    left, right = _read_parquet(one), _read_parquet(other)
+    left, right = read_parquet(one), read_parquet(other)
     needed = {*_KEYS, "value"}
     if not (needed <= set(left.columns) and needed <= set(right.columns)):
         return frame_difference(left, right)
@@ -138,17 +140,10 @@ TOLD = {
 
 def _read_csv(path: Path) -> pd.DataFrame:
     try:
+        check_regular(path)
         return pd.read_csv(path)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: no readable table ({error}); run headrank check on its folder") from None
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise InputError(f"{path}: no readable parquet file ({reason}); run headrank check") from None
 
 
 def artefact_kinds() -> Sequence[str]:
