@@ -12,6 +12,7 @@ from typing import Any
 
 from jinja2.exceptions import TemplateError
 
+from headrank.generative.template import render, unusable
 from headrank.prompts.text_encoder import TextEncoder
 
 Turn = tuple[str, str]
@@ -62,6 +63,9 @@ class Chat:
         # The templates of thinking models already end with an empty thought.
         if not (prefill and rendered.rstrip().endswith(prefill.rstrip())):
             rendered += prefill
+        wanted = {text for _, content in turns for text in _MARK.findall(content)}
+        if wanted - set(_MARK.findall(rendered)):
+            raise unusable(self._tokenizer, "leaves out what it is given")
         pieces: list[Ids | int] = []
         end = 0
         for match in _MARK.finditer(rendered):
@@ -73,19 +77,19 @@ class Chat:
         if not getattr(self._tokenizer, "chat_template", None):
             return "".join(f"{role}: {content}\n" for role, content in turns) + "assistant: "
         try:
-            return self._apply(turns)
-        except TemplateError:
-            # Some templates have no system turn.
-            (_, system), (role, content), *rest = turns
-            return self._apply([(role, f"{system}\n\n{content}"), *rest])
+            try:
+                return self._apply(turns)
+            except TemplateError:
+                if len(turns) < 2 or turns[0][0] != "system":
+                    raise
+                # Some templates have no system turn.
+                (_, system), (role, content), *rest = turns
+                return self._apply([(role, f"{system}\n\n{content}"), *rest])
+        except TemplateError as error:
+            raise unusable(self._tokenizer, f"refuses the conversation: {error}") from error
 
     def _apply(self, turns: Sequence[Turn]) -> str:
-        messages = [{"role": role, "content": content} for role, content in turns]
-        return str(
-            self._tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
-            )
-        )
+        return render(self._tokenizer, [{"role": role, "content": content} for role, content in turns])
 
     def _trusted(self, text: str) -> Ids:
         return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"]) if text else ()
