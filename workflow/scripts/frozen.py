@@ -14,6 +14,7 @@ with uncollected(for_good=True):
     from headrank.data.digests import file_digest
     from headrank.data.trec import write_run
     from headrank.engine.backbone import load_backbone
+    from headrank.engine.fingerprint import fingerprint
     from headrank.heads.head_set import HeadSet
     from headrank.heads.routing.router import Router
     from headrank.jobs.finished_blocks import Finished
@@ -27,7 +28,6 @@ with uncollected(for_good=True):
     from headrank.rerankers.frozen import rerank_frozen
     from headrank.rerankers.parts import Parts
     from headrank.settings import Settings
-    from headrank.training.adapter import fingerprint
 
 
 def main(inputs, params, tokens_per_pass, outputs):

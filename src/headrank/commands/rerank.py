@@ -70,15 +70,16 @@ def run(options: argparse.Namespace) -> None:
 
     from headrank.rerankers import as_run, gather_candidates
 
+    tag = options.method
     if options.adapter:
-        rank, depth = _trained(options)
+        rank, depth, tag = _trained(options)
     elif isinstance(METHODS[options.method], Asked):
         rank, depth = _generative(options)
     else:
         rank, depth = _untrained(options)
     note_left_out(candidates_run, depth)
     candidates = gather_candidates(queries, candidates_run, passages, depth)
-    write_run(output, as_run(rank(candidates)), options.method or "headrank")
+    write_run(output, as_run(rank(candidates)), tag)
 
 
 def check(options: argparse.Namespace) -> None:
@@ -94,6 +95,10 @@ def check(options: argparse.Namespace) -> None:
         raise InputError(f"--method {name}: is not trained; leave --adapter out")
     if not trained and not options.backbone:
         raise InputError(f"--method {name}: needs --backbone")
+    if trained and options.family:
+        raise InputError(
+            "--family: an adapter keeps the chat frame that it was trained with; leave --family out"
+        )
     if options.answers and not writes:
         raise InputError(f"--method {name}: writes no answers; leave --answers out")
     if writes and (options.order or options.family):
@@ -107,16 +112,24 @@ def check(options: argparse.Namespace) -> None:
         raise InputError(f"--method {name}: takes no --heads")
 
 
-def _trained(options: argparse.Namespace) -> tuple[Any, int]:
+def _trained(options: argparse.Namespace) -> tuple[Any, int, str]:
+    """The ranking function, the depth, and the name that runs of this adapter carry."""
     from dataclasses import replace
 
     from headrank.reranker import Reranker
 
-    reranker = Reranker.load(options.adapter, options.backbone, options.dtype, options.device)
+    reranker = Reranker.load(
+        options.adapter, options.backbone, options.dtype, options.device, options.revision
+    )
+    name = reranker.method.name
+    if options.method not in (None, name, reranker.kind):
+        raise InputError(
+            f"--method {options.method}: {options.adapter} was trained as {name}; leave --method out"
+        )
     if options.order:
         candidates = replace(reranker.settings.candidates, order=options.order)
         reranker = replace(reranker, settings=replace(reranker.settings, candidates=candidates))
-    return reranker.rerank_all, options.depth or reranker.settings.candidates.depth
+    return reranker.rerank_all, options.depth or reranker.settings.candidates.depth, name
 
 
 def _generative(options: argparse.Namespace) -> tuple[Any, int]:

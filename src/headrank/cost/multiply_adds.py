@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from headrank.errors import InputError
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -20,16 +22,24 @@ class Shape:
 
     @classmethod
     def of(cls, config: dict[str, Any]) -> Shape:
-        """From a Hugging Face ``config.json``."""
-        heads = config["num_attention_heads"]
+        """From a Hugging Face ``config.json``; InputError names a size that is missing or is no count."""
+
+        def size(name: str, default: int | None = None) -> int:
+            value = config.get(name)
+            value = default if value is None else value
+            if type(value) is not int or value < 1:
+                raise InputError(f"{name} should be a whole number from 1, not {value!r}")
+            return value
+
+        heads, hidden = size("num_attention_heads"), size("hidden_size")
         return cls(
-            config["num_hidden_layers"],
-            config["hidden_size"],
-            config["intermediate_size"],
+            size("num_hidden_layers"),
+            hidden,
+            size("intermediate_size"),
             heads,
-            config.get("num_key_value_heads") or heads,
-            config.get("head_dim") or config["hidden_size"] // heads,
-            config.get("vocab_size", 0),
+            size("num_key_value_heads", heads),
+            size("head_dim", max(1, hidden // heads)),
+            size("vocab_size") if config.get("vocab_size") is not None else 0,
         )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headrank.data.atomic import whole_file
+from headrank.engine.identity import Identity
 from headrank.engine.list_scores import list_shares, over_length
 from headrank.errors import InputError
 from headrank.settings import MassSettings
@@ -25,7 +26,8 @@ class Features:
 
     ids: the lists (training lists by number, test lists by query id), as strings. values: name -> (lists, heads,
     documents) float32, (lists, heads), (lists, documents) or (lists, hidden). Heads are ordered layer by layer,
-    documents by prompt position, and lists shorter than the longest are padded with NaN.
+    documents by prompt position, and lists shorter than the longest are padded with NaN. fingerprint: of the model
+    (``headrank.engine.fingerprint``); None in files of earlier versions.
     """
 
     model: str
@@ -33,6 +35,12 @@ class Features:
     n_heads: int
     ids: tuple[str, ...]
     values: Mapping[str, NDArray[np.float32]]
+    fingerprint: str | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """The model whose heads these are."""
+        return Identity(self.model, self.n_layers, self.n_heads, self.fingerprint)
 
     @cached_property
     def _place(self) -> dict[str, int]:
@@ -67,7 +75,8 @@ class Features:
         from safetensors.numpy import save_file
 
         # One key: safetensors writes several in an order that changes from process to process.
-        header = {"headrank": json.dumps([self.model, self.n_layers, self.n_heads, self.ids])}
+        told = [self.model, self.n_layers, self.n_heads, self.ids]
+        header = {"headrank": json.dumps(told + ([self.fingerprint] if self.fingerprint else []))}
         with whole_file(path) as temporary:
             # safetensors writes an array's memory as it lies, whatever its strides.
             values = {name: np.ascontiguousarray(array) for name, array in self.values.items()}
@@ -79,9 +88,9 @@ class Features:
 
         try:
             with safe_open(path, framework="numpy") as stored:
-                model, n_layers, n_heads, ids = json.loads(stored.metadata()["headrank"])
+                model, n_layers, n_heads, ids, *known = json.loads(stored.metadata()["headrank"])
                 values = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-            return cls(model, n_layers, n_heads, tuple(ids), values)
+            return cls(model, n_layers, n_heads, tuple(ids), values, *known)
         except Exception as error:
             raise InputError(f"{path}: no readable features ({str(error).splitlines()[0]})") from error
 

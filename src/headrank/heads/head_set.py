@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from headrank.data.atomic import write_json
+from headrank.data.json_file import read_json
+from headrank.engine.identity import Identity
 from headrank.errors import InputError
 
 SCHEMA = 1
+# More layers, or heads in a layer, than any model has: such numbers are damage.
+_MOST = 1 << 20
 Head = tuple[int, int]
 
 
@@ -21,7 +25,8 @@ class HeadSet:
 
     heads: (layer, query head), both from 0; query heads, not key/value heads, are counted. scores: the selection
     score of each chosen head. statistics: name -> value for every head of the model, layer by layer, which is what
-    the head map draws. provenance: what the heads were found on.
+    the head map draws. provenance: what the heads were found on. fingerprint: of the backbone
+    (``headrank.engine.fingerprint``); None in files of earlier versions.
     """
 
     method: str
@@ -32,6 +37,12 @@ class HeadSet:
     scores: tuple[float, ...]
     statistics: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """The model whose heads these are."""
+        return Identity(self.model, self.n_layers, self.n_heads, self.fingerprint)
 
     @property
     def deepest(self) -> int:
@@ -56,6 +67,7 @@ class HeadSet:
             "scores": list(self.scores),
             "statistics": {name: list(values) for name, values in self.statistics.items()},
             "provenance": dict(self.provenance),
+            **({"fingerprint": self.fingerprint} if self.fingerprint else {}),
         }
 
     def save(self, path: str | Path) -> None:
@@ -64,11 +76,7 @@ class HeadSet:
     @classmethod
     def load(cls, path: str | Path) -> HeadSet:
         """Read a head set; InputError names the file and what is wrong with it."""
-        try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path}: no readable head set ({error})") from error
-        return cls.read(data, str(path))
+        return cls.read(read_json(path, "no readable head set"), str(path))
 
     @classmethod
     def read(cls, data: Any, where: str) -> HeadSet:
@@ -76,21 +84,36 @@ class HeadSet:
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
             raise InputError(f"{where}: not a head set of schema {SCHEMA}")
         try:
-            heads = tuple((int(layer), int(head)) for layer, head in data["heads"])
             result = cls(
-                data["method"],
-                data["model"],
-                int(data["n_layers"]),
-                int(data["n_heads"]),
-                heads,
-                tuple(map(float, data["scores"])),
-                {name: tuple(map(float, values)) for name, values in data["statistics"].items()},
-                data["provenance"],
+                _text(data["method"]),
+                _text(data["model"]),
+                _whole(data["n_layers"]),
+                _whole(data["n_heads"]),
+                tuple((_whole(layer), _whole(head)) for layer, head in data["heads"]),
+                tuple(map(_number, data["scores"])),
+                {name: tuple(map(_number, values)) for name, values in data["statistics"].items()},
+                dict(data["provenance"]),
+                None if data.get("fingerprint") is None else _text(data["fingerprint"]),
             )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"{where}: malformed head set ({error!r})") from error
         result.check(result.n_layers, result.n_heads, where)
+        if not all(map(math.isfinite, result.scores)):
+            raise InputError(
+                f"{where}: the head set has a score that is no finite number; detect the heads again"
+            )
+        total = result.n_layers * result.n_heads
+        for name, values in result.statistics.items():
+            if len(values) != total:
+                raise InputError(f"{where}: {len(values)} values of {name!r} for {total} heads")
         return result
+
+    def fits(self, model: Identity, where: str) -> None:
+        """Refuse to use the heads on another model than the one that they were found on.
+
+        where: the set's file or name, for messages.
+        """
+        self.identity.check(model, where, "found on", "detect heads on the model itself")
 
     def check(self, n_layers: int, n_heads: int, where: str) -> None:
         """Refuse heads that the model does not have."""
@@ -105,3 +128,21 @@ class HeadSet:
                 raise InputError(
                     f"{where}: head {layer}-{head} is outside the model ({n_layers} layers of {n_heads} heads)"
                 )
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or abs(value) > _MOST:
+        raise TypeError(f"{str(value)[:40]} is no layer, head or count")
+    return value
+
+
+def _number(value: Any) -> float:
+    if type(value) not in (int, float):
+        raise TypeError(f"{str(value)[:40]} is no number")
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{str(value)[:40]} is no text")
+    return value

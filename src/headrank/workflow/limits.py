@@ -5,7 +5,6 @@ A job that was stopped by its limits is tried again with twice and three times a
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable
 from functools import cache
@@ -16,6 +15,7 @@ from headrank.cost import predict
 from headrank.cost.gguf_sizes import gguf_shape
 from headrank.cost.model_shapes import published_shape
 from headrank.cost.multiply_adds import Shape
+from headrank.data.json_file import read_object
 from headrank.errors import InputError
 from headrank.generative.effort import query_seconds
 from headrank.generative.settings import GenerativeSettings
@@ -117,8 +117,8 @@ class Limits:
         if spec["source"] != "local" or not file.is_file():
             return None
         try:
-            return Shape.of(json.loads(file.read_text(encoding="utf-8")))
-        except (KeyError, TypeError, ValueError):
+            return Shape.of(read_object(file, "no readable model configuration"))
+        except InputError:
             # The job that loads the model reports what is wrong with it.
             return None
 

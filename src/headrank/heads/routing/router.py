@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,9 @@ from headrank.data.atomic import whole_file
 from headrank.errors import InputError
 from headrank.heads.head_set import HeadSet
 from headrank.settings import RouteSettings
+
+if TYPE_CHECKING:
+    from headrank.engine.backbone import Backbone
 
 _TENSORS = ("mean", "spread", "weight", "embeddings", "bias")
 
@@ -77,8 +80,43 @@ class Router:
                 layer, budget, threshold, described = json.loads(stored.metadata()["router"])
                 tensors = {name: stored.get_tensor(name) for name in _TENSORS}
         except Exception as error:
-            raise InputError(f"{path}: no readable router ({str(error).splitlines()[0]})") from error
-        return cls(HeadSet.read(described, str(path)), layer, budget, threshold, **tensors)
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise InputError(f"{path}: no readable router ({reason})") from error
+        router = cls(HeadSet.read(described, str(path)), layer, budget, threshold, **tensors)
+        router._check(str(path))
+        return router
+
+    def fits(self, backbone: Backbone, where: str) -> None:
+        """Refuse to route on another model than the one whose states and heads the router has learnt."""
+        self.heads.fits(backbone.identity, where)
+        config: Any = backbone.model.config
+        if len(self.mean) != config.hidden_size:
+            raise InputError(
+                f"{where}: reads states of {len(self.mean)} numbers, and {backbone.name} has {config.hidden_size};"
+                " train a router on the model itself"
+            )
+
+    def _check(self, where: str) -> None:
+        """Refuse numbers and tensors that do not go together."""
+        layer, budget, threshold = self.layer, self.budget, self.threshold
+        if type(layer) is not int or not 0 <= layer <= self.heads.deepest:
+            raise InputError(f"{where}: the router's layer {layer!r} is not within 0..{self.heads.deepest}")
+        if type(budget) is not int or budget < 1:
+            raise InputError(f"{where}: the router's budget {budget!r} is no count")
+        if type(threshold) not in (int, float) or not 0 <= threshold <= 1:
+            raise InputError(f"{where}: the router's threshold {threshold!r} is not within 0..1")
+        if self.weight.dim() != 2:
+            raise InputError(f"{where}: no readable router (its weight has shape {tuple(self.weight.shape)})")
+        hidden, width, count = self.mean.numel(), len(self.weight), len(self.heads.heads)
+        shapes = ((hidden,), (hidden,), (width, hidden), (count, width), (count,))
+        for name, shape in zip(_TENSORS, shapes, strict=True):
+            tensor: Tensor = getattr(self, name)
+            if tuple(tensor.shape) != shape or not tensor.is_floating_point():
+                raise InputError(f"{where}: the router's {name} has shape {tuple(tensor.shape)}, not {shape}")
+            if not bool(tensor.isfinite().all()):
+                raise InputError(f"{where}: the router's {name} holds a number that is not finite")
+        if not bool((self.spread > 0).all()):
+            raise InputError(f"{where}: the router's spread should be positive")
 
 
 def train_router(
