@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 
 from headrank.data.beir import check_query
 from headrank.data.collections import Document
-from headrank.data.json_files import read_json
-from headrank.engine.backbone import Backbone, load_backbone
+from headrank.engine.backbone import Backbone, identify, load_backbone
 from headrank.errors import InputError, shown
 from headrank.prompts.builder import PromptBuilder
-from headrank.rerankers import Method, rerank_together, trained
+from headrank.rerankers import Method, rerank_together, trained, trained_as
 from headrank.rerankers.candidates import Candidates
 from headrank.settings import PromptSettings, Settings, to_mapping
 from headrank.specs import read_spec
-from headrank.training.adapter import check_adapter
+from headrank.training.saved_adapter import read_adapter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,12 +33,17 @@ class RankedPassage:
 
 @dataclass(frozen=True)
 class Reranker:
-    """A trained HeadRank adapter on its truncated backbone."""
+    """A trained adapter on its truncated backbone.
+
+    method: its name is what the adapter was trained as in its study, such as a variant's name. kind: the method of the
+    table of methods that it is.
+    """
 
     backbone: Backbone
     builder: PromptBuilder
     method: Method
     settings: Settings
+    kind: str = "headrank"
 
     @classmethod
     def load(
@@ -48,36 +52,35 @@ class Reranker:
         backbone: str | None = None,
         dtype: str = "auto",
         device: str = "auto",
+        revision: str | None = None,
         *,
         truncate_words: int | None = None,
         truncate_tokens: int | None = None,
     ) -> Reranker:
         """Load an adapter folder as training wrote it.
 
-        backbone: folder, GGUF file or hub id of the base model; by default the one that the adapter names. Only the
-        layers up to the deepest chosen head are loaded. truncate_words, truncate_tokens: cut passages to this many
-        words or, if tokens are given, to this many tokens, instead of as in training. Raises InputError when the
-        adapter's weights or the base model are not those of training.
+        backbone: folder, GGUF file or hub id of the base model; by default the one that the adapter names, at the
+        commit that it names. revision: commit of a base from the hub. Only the layers up to the deepest chosen head are
+        loaded. truncate_words, truncate_tokens: cut passages to this many words or, if tokens are given, to this many
+        tokens, instead of as in training. Raises InputError when a file of the adapter or the base model is not that of
+        training. Where the adapter does not say what its base was made of, as those of earlier versions with a base
+        from the hub, another name of the base is reported.
         """
-        path = Path(adapter) / "headrank_config.json"
-        description = read_json(path, "adapter description")
-        try:
-            base, mapping = backbone or description["backbone"], description["settings"]
-        except (KeyError, TypeError) as error:
-            raise InputError(f"{path}: no readable adapter description ({error!r})") from error
-        heads = check_adapter(adapter, base)
-        try:
-            settings = Settings.from_mapping(mapping)
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from error
+        saved = read_adapter(adapter)
+        base = backbone or saved.base.name
+        commit = revision or (saved.revision if base == saved.base.name else None)
+        saved.fits(identify(base, commit))
+        heads, settings = saved.heads, saved.settings
         if truncate_words is not None or truncate_tokens is not None:
             words = settings.prompt.truncate_words if truncate_words is None else truncate_words
             length = {"truncate_words": words, "truncate_tokens": truncate_tokens}
             prompt = read_spec(PromptSettings, {**to_mapping(settings.prompt), **length}, "passages")
             settings = replace(settings, prompt=prompt)
-        model = load_backbone(base, depth=heads.depth, dtype=dtype, device=device, adapter=adapter)
+        model = load_backbone(base, heads.depth, dtype, device, commit, adapter)
         builder = PromptBuilder(model.tokenizer, settings.prompt, encoding=settings.encoding)
-        return cls(model, builder, trained(heads, settings), settings)
+        kind = trained_as(heads, settings)
+        method = trained(heads, settings, saved.name or kind)
+        return cls(model, builder, method, settings, kind)
 
     def rerank(self, query: str, passages: Iterable[str | Document]) -> list[RankedPassage]:
         """Rank passages for one query, best first; the result is a permutation of the input.

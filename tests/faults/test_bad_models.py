@@ -104,6 +104,70 @@ def test_code_that_comes_with_a_model_is_not_run(tmp_path: Path):
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"num_hidden_layers": "4"},
+        {"num_hidden_layers": None},
+        {"num_hidden_layers": 0},
+        {"num_hidden_layers": 10**9, "layer_types": None},
+        {"num_hidden_layers": 10**30},
+        {"num_attention_heads": 10**9},
+        {"num_attention_heads": 0},
+        {"num_attention_heads": "a"},
+        {"num_key_value_heads": 0},
+        {"head_dim": 0},
+        {"hidden_size": [1]},
+        {"model_type": ["qwen3"]},
+        {"rope_parameters": "x"},
+        {"rope_parameters": {"rope_type": "default", "rope_theta": "a"}},
+        {"layer_types": [{}] * 4},
+        {"rms_norm_eps": "x"},
+        {"vocab_size": "a"},
+        {"dtype": "nope"},
+        {"dtype": [1]},
+        {"id2label": 3},
+        {"quantization_config": "x"},
+        {"quantization_config": [1]},
+    ],
+)
+def test_a_value_of_the_wrong_type_in_the_configuration(tmp_path: Path, changes: dict[str, Any]):
+    folder = copy("qwen3", tmp_path)
+    edit(folder / "config.json", **changes)
+    assert refused(load_backbone, folder).startswith(f"{folder}: ")
+
+
+@pytest.mark.parametrize("content", ["[]", "null", "3", '"a"', "[" * 100_000])
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json"])
+def test_a_file_that_holds_something_else(tmp_path: Path, name: str, content: str):
+    folder = copy("qwen3", tmp_path)
+    (folder / name).write_text(content)
+    what = "no usable model configuration" if name == "config.json" else "no usable tokenizer"
+    assert refused(load_backbone, folder).startswith(f"{folder}: {what}")
+
+
+@pytest.mark.parametrize(
+    ("given", "library"),
+    [
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "bitsandbytes"),
+        ({"quant_method": "gptq", "bits": 4}, "optimum"),
+        ({"quant_method": "awq", "bits": 4}, "gptqmodel"),
+        ({"quant_method": "nope"}, "transformers does not know"),
+    ],
+)
+def test_a_quantised_checkpoint_whose_library_is_missing(tmp_path: Path, given: dict[str, Any], library: str):
+    """Before any weights are read: jobs that link or fetch a model read its configuration only."""
+    folder = copy("qwen3", tmp_path)
+    edit(folder / "config.json", quantization_config=given)
+    message = refused(read_config, str(folder))
+    assert message.startswith(f"{folder}: quantised ")
+    assert library in message
+
+
+def edit(path: Path, **changes: Any) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
 def copy(kind: str, tmp_path: Path) -> Path:
     return Path(shutil.copytree(checkpoint(kind), tmp_path / "model"))
 

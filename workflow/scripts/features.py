@@ -11,13 +11,13 @@ with uncollected(for_good=True):
     from headrank.data.training_lists import by_list
     from headrank.engine.backbone import load_backbone
     from headrank.engine.extract import collect_features
+    from headrank.engine.fingerprint import fingerprint
     from headrank.jobs.finished_blocks import Finished
     from headrank.jobs.job import job
     from headrank.jobs.shards import blocks_of, join_features
     from headrank.process.progress import whole_job
     from headrank.prompts.builder import PromptBuilder
     from headrank.settings import Settings
-    from headrank.training.adapter import fingerprint
 
 
 def main(inputs, params, tokens_per_pass, outputs):

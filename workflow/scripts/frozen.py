@@ -15,6 +15,7 @@ with uncollected(for_good=True):
     from headrank.data.rankings import with_rest
     from headrank.data.trec import read_run, write_run
     from headrank.engine.backbone import load_backbone
+    from headrank.engine.fingerprint import fingerprint
     from headrank.heads.head_set import HeadSet
     from headrank.heads.routing.router import Router
     from headrank.jobs.finished_blocks import Finished
@@ -28,7 +29,6 @@ with uncollected(for_good=True):
     from headrank.rerankers.frozen import rerank_frozen
     from headrank.rerankers.parts import Parts
     from headrank.settings import Settings
-    from headrank.training.adapter import fingerprint
 
 
 def main(inputs, params, tokens_per_pass, outputs):

@@ -14,6 +14,7 @@ with uncollected(for_good=True):
     from headrank.data.rankings import with_rest
     from headrank.data.trec import read_run, write_run
     from headrank.engine.backbone import load_backbone
+    from headrank.engine.fingerprint import fingerprint
     from headrank.generative.calls import write_calls
     from headrank.generative.settings import GenerativeSettings
     from headrank.jobs.finished_blocks import Finished
@@ -23,7 +24,6 @@ with uncollected(for_good=True):
     from headrank.process.progress import whole_job
     from headrank.rerankers import as_run, queries_of_shard, shard_of_candidates
     from headrank.specs import read_spec
-    from headrank.training.adapter import fingerprint
 
 
 def main(inputs, params, outputs):

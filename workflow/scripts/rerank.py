@@ -14,6 +14,7 @@ with uncollected(for_good=True):
     from headrank.data.rankings import with_rest
     from headrank.data.trec import read_run, write_run
     from headrank.engine.backbone import load_backbone
+    from headrank.engine.fingerprint import fingerprint
     from headrank.jobs.finished_blocks import Finished
     from headrank.jobs.job import job
     from headrank.jobs.shards import join_frames
@@ -21,7 +22,7 @@ with uncollected(for_good=True):
     from headrank.prompts.builder import PromptBuilder
     from headrank.rerankers import as_run, queries_of_shard, rerank_together, shard_of_candidates, trained
     from headrank.settings import Settings
-    from headrank.training.adapter import check_adapter, fingerprint
+    from headrank.training.adapter import check_adapter
 
 
 def main(inputs, params, tokens_per_pass, outputs):

@@ -46,7 +46,7 @@ def main(inputs, given, queries, seed, model, unfinished, outputs):
         )
         logger.info("%s, adapter %d of %d", variant, number, len(given))
         trained = train(backbone, heads, examples, settings, Path(unfinished[variant]))
-        save_adapter(trained.model, Path(weights).parent, backbone, heads, given[variant])
+        save_adapter(trained.model, Path(weights).parent, backbone, heads, given[variant], variant)
         write_text(curve, trained.curve.to_csv(index=False, lineterminator="\n"))
         write_text(steps, trained.steps.to_csv(index=False, lineterminator="\n"))
     # Not before all are done: if a job fails, Snakemake removes all its outputs, even those of finished adapters.

@@ -78,8 +78,9 @@ def run(options: argparse.Namespace) -> None:
     from headrank.rerankers import as_run, gather_candidates
 
     note_queries(candidates_run, queries)
+    tag = options.method
     if options.adapter:
-        rank, depth = _trained(options)
+        rank, depth, tag = _trained(options)
     elif isinstance(METHODS[options.method], Asked):
         rank, depth = _generative(options)
     else:
@@ -90,7 +91,7 @@ def run(options: argparse.Namespace) -> None:
     note_ties(ranking)
     reranked = as_run(ranking)
     whole = reranked if options.only_reranked else with_rest(reranked, candidates_run)
-    write_run(output, whole, options.method or "headrank")
+    write_run(output, whole, tag)
 
 
 def check(options: argparse.Namespace) -> None:
@@ -106,6 +107,10 @@ def check(options: argparse.Namespace) -> None:
         raise InputError(f"--method {name}: is not trained; leave --adapter out")
     if not trained and not options.backbone:
         raise InputError(f"--method {name}: needs --backbone")
+    if trained and options.family:
+        raise InputError(
+            "--family: an adapter keeps the chat frame that it was trained with; leave --family out"
+        )
     if options.answers and not writes:
         raise InputError(f"--method {name}: writes no answers; leave --answers out")
     if writes and (options.order or options.family):
@@ -124,18 +129,29 @@ def check(options: argparse.Namespace) -> None:
         raise InputError(f"--method {name}: takes no --heads")
 
 
-def _trained(options: argparse.Namespace) -> tuple[Any, int]:
+def _trained(options: argparse.Namespace) -> tuple[Any, int, str]:
+    """The ranking function, the depth, and the name that runs of this adapter carry."""
     from dataclasses import replace
 
     from headrank.reranker import Reranker
 
     reranker = Reranker.load(
-        options.adapter, options.backbone, options.dtype, options.device, **passage_cut(options)
+        options.adapter,
+        options.backbone,
+        options.dtype,
+        options.device,
+        options.revision,
+        **passage_cut(options),
     )
+    name = reranker.method.name
+    if options.method not in (None, name, reranker.kind):
+        raise InputError(
+            f"--method {options.method}: {options.adapter} was trained as {name}; leave --method out"
+        )
     if options.order:
         candidates = replace(reranker.settings.candidates, order=options.order)
         reranker = replace(reranker, settings=replace(reranker.settings, candidates=candidates))
-    return reranker.rerank_all, options.depth or reranker.settings.candidates.depth
+    return reranker.rerank_all, options.depth or reranker.settings.candidates.depth, name
 
 
 def _generative(options: argparse.Namespace) -> tuple[Any, int]:

@@ -22,10 +22,11 @@ class Shape:
 
     @classmethod
     def of(cls, config: dict[str, Any]) -> Shape:
-        """From a Hugging Face ``config.json``; InputError names a size that is no whole number."""
+        """From a Hugging Face ``config.json``; InputError names a size that is missing or no whole number."""
 
-        def size(key: str, default: int | None = None) -> int:
-            found: int = read_value(Count, config.get(key) or default, f"config.json: {key}")
+        def size(name: str, default: int | None = None) -> int:
+            value = config.get(name)
+            found: int = read_value(Count, default if value is None else value, name)
             return found
 
         heads, hidden = size("num_attention_heads"), size("hidden_size")
@@ -36,7 +37,7 @@ class Shape:
             heads,
             size("num_key_value_heads", heads),
             size("head_dim", max(1, hidden // heads)),
-            read_value(Natural, config.get("vocab_size", 0), "config.json: vocab_size"),
+            read_value(Natural, config.get("vocab_size") or 0, "vocab_size"),
         )
 
 

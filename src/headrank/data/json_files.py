@@ -7,6 +7,7 @@ is given twice, of which the last counts.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections import Counter
 from typing import Any
@@ -19,21 +20,38 @@ DEPTH = 64
 _DIGITS = 20
 
 
-def read_json(path: str | os.PathLike[str], what: str) -> Any:
-    """The value in a file. what: what it should be, for the message: ``path: no readable <what> (reason)``."""
+def read_json(path: str | os.PathLike[str], what: str, nan: bool = False) -> Any:
+    """The value in a file. what: what it should be, for the message: ``path: no readable <what> (reason)``.
+
+    nan: also accept NaN, which is not JSON.
+    """
     try:
-        return parse_json(read_whole(path))
+        return parse_json(read_whole(path), nan)
     except (OSError, ValueError) as error:
         # An InputError of ``read_whole`` names the file already.
         reason = getattr(error, "strerror", None) or str(error).removeprefix(f"{os.fspath(path)}: ")
         raise InputError(f"{path}: no readable {what} ({reason})") from None
 
 
-def parse_json(text: str | bytes) -> Any:
+def read_object(path: str | os.PathLike[str], what: str) -> dict[str, Any]:
+    """The object in a file; InputError as ``read_json``, also for any other value."""
+    found = read_json(path, what)
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: no readable {what} (not a JSON object)")
+    return found
+
+
+def parse_json(text: str | bytes, nan: bool = False) -> Any:
     """The value that a text spells; ValueError with the reason for whatever is not JSON within the bounds."""
+
+    def constant(name: str) -> float:
+        if nan and name == "NaN":
+            return math.nan
+        raise ValueError(f"{name} is no number")
+
     try:
         value = json.loads(
-            text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_int
+            text, object_pairs_hook=_object, parse_constant=constant, parse_float=_float, parse_int=_int
         )
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
@@ -52,10 +70,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
         raise ValueError(f"the key {shown(twice)} is given twice")
     return found
-
-
-def _constant(text: str) -> Any:
-    raise ValueError(f"{text} is no number")
 
 
 def _float(text: str) -> float:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,15 @@ with uncollected():
     from torch import nn
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+from headrank.data.json_files import read_object
 from headrank.engine.attention import IMPLEMENTATION
 from headrank.engine.devices import choose_device
-from headrank.engine.gguf.cache import checkpoint
+from headrank.engine.fingerprint import fingerprints
+from headrank.engine.identity import Identity
 from headrank.engine.lora import for_reading
-from headrank.engine.supported import check_config, check_model, restore_whole, shorten
+from headrank.engine.lora_files import read_lora
+from headrank.engine.places import folder_of
+from headrank.engine.supported import check_config, check_counts, check_model, restore_whole, shorten
 from headrank.errors import InputError
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -32,7 +37,10 @@ DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 @dataclass(frozen=True)
 class Backbone:
-    """A loaded model: ``n_layers`` is the checkpoint's depth, ``depth`` how many layers are in memory."""
+    """A loaded model: ``n_layers`` is the checkpoint's depth, ``depth`` how many layers are in memory.
+
+    folder: what it was loaded from, if anything. revision: of a model of the hub, where one was asked for.
+    """
 
     name: str
     model: nn.Module
@@ -40,6 +48,13 @@ class Backbone:
     n_layers: int
     n_heads: int
     depth: int
+    folder: Path | None = None
+    revision: str | None = None
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Which model this is, whatever is found on it or trained for it."""
+        return _identity(self.name, self.folder, self.n_layers, self.n_heads)
 
     @property
     def decoder(self) -> nn.Module:
@@ -59,11 +74,34 @@ def read_config(path: str, revision: str | None = None) -> Any:
     Raises InputError for a path without a configuration and for a model that cannot be read
     (``headrank.engine.supported``).
     """
-    place = checkpoint(path, revision)
+    return _read_config(path, folder_of(path, revision))
+
+
+def identify(path: str, revision: str | None = None) -> Identity:
+    """Which model this is, before it is loaded; raises what ``read_config`` raises."""
+    folder = folder_of(path, revision)
+    config = _read_config(path, folder)
+    return _identity(path, folder, config.num_hidden_layers, config.num_attention_heads)
+
+
+def _identity(name: str, folder: Path | None, n_layers: int, n_heads: int) -> Identity:
+    digests = fingerprints(folder) if folder else (None,)
+    return Identity(name, n_layers, n_heads, digests[0], tuple(d for d in digests[1:] if d))
+
+
+def _read_config(path: str, folder: Path) -> Any:
     try:
-        config = AutoConfig.from_pretrained(place, revision=revision, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: no usable model configuration ({_first_line(error)})") from error
+        given = read_object(folder / "config.json", "model configuration")
+    except InputError as error:
+        raise InputError(f"{path}: no usable model configuration ({error})") from error
+    check_counts(given, path)
+    try:
+        config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+    # A malformed value of config.json may raise anything, in transformers or in what it calls.
+    except Exception as error:
+        # The reason stands in the lines behind the first.
+        reason = " ".join(str(error).split())[:240] or type(error).__name__
+        raise InputError(f"{path}: no usable model configuration ({reason})") from error
     check_config(config, path)
     return config
 
@@ -90,7 +128,8 @@ def load_backbone(
     path = str(path)
     if dtype not in DTYPES:
         raise InputError(f"dtype {dtype!r} is unknown; known: {', '.join(DTYPES)}")
-    config, place = read_config(path, revision), checkpoint(path, revision)
+    folder = folder_of(path, revision)
+    config = _read_config(path, folder)
     n_layers, n_heads = config.num_hidden_layers, config.num_attention_heads
     depth = n_layers if depth is None else depth
     if not 1 <= depth <= n_layers:
@@ -102,24 +141,22 @@ def load_backbone(
     try:
         with _quiet(), uncollected():
             model, info = AutoModelForCausalLM.from_pretrained(  # type: ignore[misc]
-                place,
+                str(folder),
                 config=config,
-                revision=revision,
                 dtype=dtype if dtype == "auto" else getattr(torch, dtype),
                 attn_implementation=IMPLEMENTATION,
                 use_safetensors=True,
                 trust_remote_code=False,
                 output_loading_info=True,
             )
-            tokenizer = AutoTokenizer.from_pretrained(place, revision=revision, trust_remote_code=False)
-    except (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, ImportError) as error:
-        raise InputError(f"{path}: cannot load the checkpoint ({_first_line(error)})") from error
+            tokenizer = _load_tokenizer(folder, path)
     except SafetensorError as error:
         raise InputError(f"{path}: damaged weights ({_first_line(error)})") from error
-    # Without tokenizer files, transformers makes an empty tokenizer of the model's kind, which gives no tokens for any
-    # text.
-    if not tokenizer("a", add_special_tokens=False)["input_ids"]:
-        raise InputError(f"{path}: no usable tokenizer (tokenizer.json)")
+    except InputError:
+        raise
+    # As with the configuration: whatever is wrong in the files, and a library that a quantised checkpoint needs.
+    except Exception as error:
+        raise InputError(f"{path}: cannot load the checkpoint ({_first_line(error)})") from error
     missing = sorted(info["missing_keys"])
     if missing:
         raise InputError(f"{path}: the checkpoint lacks {len(missing)} weights, such as {missing[0]}")
@@ -134,7 +171,22 @@ def load_backbone(
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"device {device!r} cannot be used ({_first_line(error)})") from error
     check_model(model.eval(), path)
-    return Backbone(path, model, tokenizer, n_layers, n_heads, depth)
+    return Backbone(path, model, tokenizer, n_layers, n_heads, depth, folder, revision)
+
+
+def _load_tokenizer(folder: Path, path: str) -> Any:
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
+        # Without tokenizer files, transformers makes an empty tokenizer of the model's kind, which gives no tokens for
+        # any text.
+        empty = not tokenizer("a", add_special_tokens=False)["input_ids"]
+    except Exception as error:
+        raise InputError(
+            f"{path}: no usable tokenizer (tokenizer.json, tokenizer_config.json: {_first_line(error)})"
+        ) from error
+    if empty:
+        raise InputError(f"{path}: no usable tokenizer (tokenizer.json)")
+    return tokenizer
 
 
 def _add_adapter(model: nn.Module, directory: Path) -> nn.Module:
@@ -142,26 +194,25 @@ def _add_adapter(model: nn.Module, directory: Path) -> nn.Module:
 
     peft loads an adapter onto a model of another depth without an error, so the check is done here.
     """
-    from peft import PeftModel, get_peft_model_state_dict
-    from safetensors.torch import load_file
+    from peft import LoraConfig, PeftModel, get_peft_model_state_dict
 
-    weights = directory / "adapter_model.safetensors"
-    if not weights.exists():
-        raise InputError(f"{weights}: no such adapter")
+    lora = read_lora(directory)
+    # What the files say is checked before peft, which would run any pattern and start any method that they name.
+    strength: Any = lora.alpha
+    config = LoraConfig(r=lora.rank, lora_alpha=strength, target_modules=list(lora.modules), bias="none")
     try:
-        stored = load_file(weights)
         # peft still asks for an attribute that transformers has renamed.
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
-            adapted = PeftModel.from_pretrained(model, str(directory))
-    except (RuntimeError, ValueError, OSError) as error:
+            # Said below, with the adapter's name.
+            warnings.filterwarnings("ignore", message="Found missing adapter keys")
+            adapted = PeftModel.from_pretrained(model, str(directory), config=config)
+    except Exception as error:
         raise InputError(f"{directory}: the adapter does not fit the model ({_first_line(error)})") from error
-    except SafetensorError as error:
-        raise InputError(f"{weights}: damaged weights ({_first_line(error)})") from error
     # Otherwise peft looks for the base model's configuration, on the hub if the folder is not available.
     loaded = get_peft_model_state_dict(adapted, save_embedding_layers=False)
-    unused = sorted(set(stored) - set(loaded))
-    absent = sorted(set(loaded) - set(stored))
+    unused = sorted(lora.tensors - set(loaded))
+    absent = sorted(set(loaded) - lora.tensors)
     if unused or absent:
         name = (unused or absent)[0]
         raise InputError(f"{directory}: the adapter does not fit the model (no counterpart for {name})")

@@ -97,7 +97,8 @@ def collect_features(
         parts["lengths"].append(document_lengths(reading, document_span))
         if states_layer is not None:
             parts["states"].append(reading.states["query", query_span].cpu().numpy())
-    return Features(backbone.name, backbone.n_layers, backbone.n_heads, tuple(lists), stack_all(parts))
+    shape = (backbone.n_layers, backbone.n_heads)
+    return Features(backbone.name, *shape, tuple(lists), stack_all(parts), backbone.identity.fingerprint)
 
 
 def stack_all(parts: Mapping[str, Sequence[NDArray[np.float32]]]) -> dict[str, NDArray[np.float32]]:

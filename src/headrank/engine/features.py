@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from headrank.data.atomic import whole_file
 from headrank.data.files import check_regular
 from headrank.data.json_files import parse_json
+from headrank.engine.identity import Identity
 from headrank.engine.list_scores import list_shares, over_length
 from headrank.errors import InputError
 from headrank.settings import MassSettings
@@ -30,7 +31,8 @@ class Features:
 
     ids: the lists (training lists by number, test lists by query id), as strings. values: name -> (lists, heads,
     documents) float32, (lists, heads), (lists, documents) or (lists, hidden). Heads are ordered layer by layer,
-    documents by prompt position, and lists shorter than the longest are padded with NaN.
+    documents by prompt position, and lists shorter than the longest are padded with NaN. fingerprint: of the model
+    (``headrank.engine.fingerprint``); None in files of earlier versions.
     """
 
     model: str
@@ -38,6 +40,12 @@ class Features:
     n_heads: int
     ids: tuple[str, ...]
     values: Mapping[str, NDArray[np.float32]]
+    fingerprint: str | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """The model whose heads these are."""
+        return Identity(self.model, self.n_layers, self.n_heads, self.fingerprint)
 
     @cached_property
     def _place(self) -> dict[str, int]:
@@ -96,7 +104,8 @@ class Features:
 
         self.check(str(path))
         # One key: safetensors writes several in an order that changes from process to process.
-        header = {"headrank": json.dumps([self.model, self.n_layers, self.n_heads, self.ids])}
+        told = [self.model, self.n_layers, self.n_heads, self.ids]
+        header = {"headrank": json.dumps(told + ([self.fingerprint] if self.fingerprint else []))}
         with whole_file(path) as temporary:
             # safetensors writes an array's memory as it lies, whatever its strides.
             values = {name: np.ascontiguousarray(array) for name, array in self.values.items()}
@@ -109,10 +118,12 @@ class Features:
         try:
             check_regular(path)
             with safe_open(path, framework="numpy") as stored:
-                header = read_value(_HEADER, parse_json(stored.metadata()["headrank"]), "header")
-                model, n_layers, n_heads, ids = header
+                header = parse_json(stored.metadata()["headrank"])
+                # Files of earlier versions have no fingerprint.
+                model, n_layers, n_heads, ids = read_value(_HEADER, header[:4], "header")
+                fingerprint = read_value(str, header[4], "fingerprint") if header[4:] else None
                 values = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-            found = cls(model, n_layers, n_heads, ids, values)
+            found = cls(model, n_layers, n_heads, ids, values, fingerprint)
         except Exception as error:
             raise InputError(f"{path}: no readable features ({' '.join(str(error).split())})") from error
         found.check(str(path))

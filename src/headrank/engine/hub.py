@@ -35,6 +35,25 @@ def fetch_snapshot(identifier: str, revision: str) -> Path:
     return _fetch(identifier, revision, FILES, check)
 
 
+def cached_snapshot(identifier: str, revision: str | None = None) -> Path:
+    """The folder of a model of the hub for a command line: from the cache, after downloading what is not yet there.
+
+    revision: a commit, tag or branch; by default what the hub has now. Without a network the cached files are used.
+    Raises InputError naming the model when it cannot be had.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(identifier, revision=revision, allow_patterns=FILES))
+    except (OSError, ValueError, HfHubHTTPError, LocalEntryNotFoundError) as error:
+        where = f" at {revision}" if revision else ""
+        raise InputError(
+            f"{identifier}: no usable model configuration (no such folder, and the hub{where} gives none:"
+            f" {' '.join(str(error).split())[:160]})"
+        ) from error
+
+
 def fetch_file(identifier: str, revision: str, name: str, sha256: str) -> Path:
     """Download one large file of ``identifier`` at a commit into the hub's cache; returns its path there.
 

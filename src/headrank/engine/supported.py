@@ -33,11 +33,30 @@ _BETWEEN_LAYERS = {
     "num_kv_shared_layers": "layers without keys of their own",
     "hidden_size_per_layer_input": "embeddings of their own for each layer",
 }
+# More layers, or heads in one, than any model has: such a number is damage, and building them would take for ever.
+_MOST = 10_000
+_COUNTS = {
+    "num_hidden_layers",
+    "num_layers",
+    "n_layer",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "n_head",
+}
 # Attributes that say how a module is used, not what it is.
 _OF_USE = {"training", "gradient_checkpointing"}
 # Kinds of layers in which tokens interact only through attention, under a mask that transformers makes
 # (headrank.engine.layer_masks).
 LAYERS = {"full_attention", "sliding_attention", "chunked_attention"}
+
+
+def check_counts(given: dict[str, Any], path: str) -> None:
+    """Refuse a config.json whose counts would keep transformers busy for ever, before it is given to transformers."""
+    for name in sorted(_COUNTS & given.keys()):
+        if isinstance(given[name], int | float) and given[name] > _MOST:
+            raise InputError(
+                f"{path}: no usable model configuration ({name} is {given[name]:.3g}, above {_MOST})"
+            )
 
 
 def check_config(config: Any, path: str) -> None:
@@ -65,6 +84,38 @@ def check_config(config: Any, path: str) -> None:
         raise InputError(
             f"{path}: model type {kind!r} has layers of {', '.join(others)}, which are not supported"
         )
+    for name in ("num_hidden_layers", "num_attention_heads"):
+        count = getattr(config, name, None)
+        if type(count) is not int or not 1 <= count <= _MOST:
+            raise InputError(
+                f"{path}: model type {kind!r} with {name} {count!r}, which should be a whole number from 1 to {_MOST}"
+            )
+    _check_quantised(config, path)
+
+
+def _check_quantised(config: Any, path: str) -> None:
+    """Refuse a quantised checkpoint of an unknown kind, which would be read as numbers of another meaning, or without
+    the library that reads it.
+    """
+    given = getattr(config, "quantization_config", None)
+    if given is None:
+        return
+    from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING, AutoHfQuantizer
+
+    method = given.get("quant_method") if isinstance(given, dict) else getattr(given, "quant_method", None)
+    name = str(getattr(method, "value", method))
+    if name not in AUTO_QUANTIZER_MAPPING and not name.startswith("bitsandbytes"):
+        raise InputError(
+            f"{path}: quantised in a way that transformers does not know (quant_method {method!r})"
+        )
+    try:
+        AutoHfQuantizer.from_config(given, pre_quantized=True).validate_environment(device_map=None)
+    except ImportError as error:
+        reason = str(error).strip().split("\n")[0][:200]
+        raise InputError(f"{path}: quantised by {name}, whose library is missing ({reason})") from error
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
+        raise InputError(f"{path}: quantised by {name}, which cannot be read here ({reason})") from error
 
 
 @dataclass

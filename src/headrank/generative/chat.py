@@ -12,8 +12,8 @@ from typing import Any
 
 from jinja2.exceptions import TemplateError
 
-from headrank.errors import InputError
 from headrank.generative.answers import Ids, part
+from headrank.generative.template import render, unusable
 from headrank.prompts.text_encoder import TextEncoder
 
 Turn = tuple[str, str]
@@ -112,6 +112,9 @@ class Chat:
             # The templates of thinking models already end with an empty thought.
             if not (prefill and rendered.rstrip().endswith(prefill.rstrip())):
                 rendered += (self._lead(turns, rendered) if blank else "") + prefill
+            wanted = {text for _, content in turns for text in _MARK.findall(content)}
+            if wanted - set(_MARK.findall(rendered)):
+                raise unusable(self._tokenizer, "leaves out what it is given")
             pieces: list[str | int] = []
             end = 0
             for match in _MARK.finditer(rendered):
@@ -126,7 +129,7 @@ class Chat:
             return ""
         try:
             whole = self._apply([*turns, ("assistant", mark(_ANSWER))], asks=False)
-        except InputError:
+        except TemplateError:
             return ""
         lead, found, _ = whole.removeprefix(rendered).partition(mark(_ANSWER))
         return lead if found and whole.startswith(rendered) and lead.isspace() else ""
@@ -134,20 +137,18 @@ class Chat:
     def _render(self, turns: Sequence[Turn]) -> str:
         if not getattr(self._tokenizer, "chat_template", None):
             return "".join(f"{role}: {content}\n" for role, content in turns) + "assistant: "
-        return self._apply(turns)
+        try:
+            try:
+                return self._apply(turns)
+            except TemplateError:
+                if len(turns) < 2 or turns[0][0] != "system":
+                    raise
+                # Some templates have no system turn.
+                (_, system), (role, content), *rest = turns
+                return self._apply([(role, f"{system}\n\n{content}"), *rest])
+        except TemplateError as error:
+            raise unusable(self._tokenizer, f"refuses the conversation: {error}") from error
 
     def _apply(self, turns: Sequence[Turn], asks: bool = True) -> str:
         """The template's text; ``asks``: with the beginning of the assistant's turn at its end."""
-        messages = [{"role": role, "content": content} for role, content in turns]
-        try:
-            return str(
-                self._tokenizer.apply_chat_template(
-                    messages, tokenize=False, add_generation_prompt=asks, enable_thinking=False
-                )
-            )
-        except TemplateError as error:
-            if turns[0][0] != "system":
-                raise InputError(f"the model's chat template fails: {error}") from error
-        # Some templates have no system turn.
-        (_, system), (role, content), *rest = turns
-        return self._apply([(role, f"{system}\n\n{content}"), *rest], asks)
+        return render(self._tokenizer, [{"role": role, "content": content} for role, content in turns], asks)

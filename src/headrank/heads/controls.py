@@ -41,7 +41,8 @@ def head_controls(
 ) -> Controls:
     """Rank every benchmark by each layer alone and by ``draws`` random sets of as many heads as ``heads`` has.
 
-    benchmarks: read one at a time. A draw uses the same heads on each. See ``tables.controls_table``.
+    benchmarks: read one at a time. A draw uses the same heads on each. See ``tables.controls_table``. Raises InputError
+    for masses of another model than that of ``heads``.
     """
     layers, drawn, references = [], [], []
 
@@ -49,6 +50,8 @@ def head_controls(
         return float(evaluate(run, qrels, [metric])["value"].mean())
 
     for on in benchmarks:
+        if on.stored.model is not None:
+            heads.fits(on.stored.model, f"head set {heads.method!r}")
         place = (backbone, on.name)
         for layer, chosen in enumerate(layer_heads(heads.n_layers, heads.n_heads)):
             layers.append((*place, layer, mean(on.stored.run(chosen), on.qrels)))

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from headrank.data.atomic import write_json
 from headrank.data.json_files import read_json
+from headrank.engine.identity import Identity
 from headrank.errors import InputError
 from headrank.specs import Count, Natural, read_spec
 
@@ -31,6 +32,7 @@ class _Stored:
     index: Literal["query_head"] = "query_head"
     statistics: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class HeadSet:
 
     heads: (layer, query head), both from 0; query heads, not key/value heads, are counted. scores: the selection
     score of each chosen head. statistics: name -> value for every head of the model, layer by layer, which is what
-    the head map draws. provenance: what the heads were found on.
+    the head map draws. provenance: what the heads were found on. fingerprint: of the backbone
+    (``headrank.engine.fingerprint``); None in files of earlier versions.
     """
 
     method: str
@@ -50,6 +53,12 @@ class HeadSet:
     scores: tuple[float, ...]
     statistics: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """The model whose heads these are."""
+        return Identity(self.model, self.n_layers, self.n_heads, self.fingerprint)
 
     @property
     def deepest(self) -> int:
@@ -77,6 +86,7 @@ class HeadSet:
                 for name, values in self.statistics.items()
             },
             "provenance": dict(self.provenance),
+            **({"fingerprint": self.fingerprint} if self.fingerprint else {}),
         }
 
     def save(self, path: str | Path) -> None:
@@ -85,7 +95,8 @@ class HeadSet:
     @classmethod
     def load(cls, path: str | Path) -> HeadSet:
         """Read a head set; InputError names the file and what is wrong with it."""
-        return cls.read(read_json(path, "head set"), str(path))
+        # Head sets of earlier versions have NaN for a statistic that a head does not have.
+        return cls.read(read_json(path, "head set", nan=True), str(path))
 
     @classmethod
     def read(cls, data: Any, where: str) -> HeadSet:
@@ -108,9 +119,17 @@ class HeadSet:
                 for name, values in stored.statistics.items()
             },
             stored.provenance,
+            stored.fingerprint,
         )
         result.check(result.n_layers, result.n_heads, where)
         return result
+
+    def fits(self, model: Identity, where: str) -> None:
+        """Refuse to use the heads on another model than the one that they were found on.
+
+        where: the set's file or name, for messages.
+        """
+        self.identity.check(model, where, "found on", "detect heads on the model itself")
 
     def check(self, n_layers: int, n_heads: int, where: str) -> None:
         """Refuse heads that the model does not have."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from headrank.data.rankings import rank_documents, run_of
 from headrank.engine.features import Features
+from headrank.engine.identity import Identity
 from headrank.engine.list_scores import add_heads
 from headrank.errors import InputError
 from headrank.heads.head_set import Head, HeadSet
@@ -27,7 +28,7 @@ class StoredMasses:
     """One benchmark's masses on a frozen backbone, as ``rerank_frozen`` stores them, ready to be ranked again.
 
     queries: per query its id and, by prompt position, its documents, their first-stage ranks, and which are empty.
-    shares: per query (heads, documents), list-normalised (R4).
+    shares: per query (heads, documents), list-normalised (R4). model: whose heads these are, where it is known.
     """
 
     queries: Sequence[tuple[str, list[str], list[int], list[bool]]]
@@ -35,6 +36,7 @@ class StoredMasses:
     n_layers: int
     n_heads: int
     logarithm: bool
+    model: Identity | None = None
 
     @classmethod
     def of(cls, masses: Features, ranking: pd.DataFrame, settings: Settings) -> StoredMasses:
@@ -47,7 +49,8 @@ class StoredMasses:
             queries.append((str(qid), docids, first_stage, group["empty"].astype(bool).tolist()))
             row = masses.rows([str(qid)])[0]
             shares.append(masses.shares(row, len(docids), settings.mass))
-        return cls(queries, shares, masses.n_layers, masses.n_heads, settings.loss.score == "mean-log")
+        logarithm = settings.loss.score == "mean-log"
+        return cls(queries, shares, masses.n_layers, masses.n_heads, logarithm, masses.identity)
 
     def run(self, heads: Sequence[Head]) -> Run:
         """The run of HeadRank over these heads, untrained."""

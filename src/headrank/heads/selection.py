@@ -132,6 +132,7 @@ def top_heads(
         tuple(float(score[i]) for i in order),
         {name: tuple(map(float, values)) for name, values in statistics.items()},
         provenance or {},
+        features.fingerprint,
     )
 
 

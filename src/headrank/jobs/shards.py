@@ -7,6 +7,7 @@ the last bit, however many shards there are.
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -54,6 +55,8 @@ def join_features(parts: Sequence[Features], ids: Sequence[str]) -> Features:
     _check(ids, place)
     rows = np.array([place[name] for name in ids], dtype=np.intp)
     first = parts[0]
+    for part in parts[1:]:
+        part.identity.check(first.identity, "shards: a part's features", "read from", "read them again")
     values = {}
     for name in first.values:
         arrays = [part.values[name] for part in parts]
@@ -63,7 +66,7 @@ def join_features(parts: Sequence[Features], ids: Sequence[str]) -> Features:
             longest = max(array.shape[-1] for array in arrays)
             joined = np.concatenate([_padded(array, longest) for array in arrays])
         values[name] = np.ascontiguousarray(joined[rows])
-    return Features(first.model, first.n_layers, first.n_heads, tuple(ids), values)
+    return replace(first, ids=tuple(ids), values=values)
 
 
 def _padded(array: np.ndarray, longest: int) -> np.ndarray:

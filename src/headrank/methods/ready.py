@@ -10,7 +10,7 @@ import pandas as pd
 
 from headrank import __version__
 from headrank.data.training_lists import build_lists, by_list
-from headrank.engine.backbone import Backbone, load_backbone, read_config
+from headrank.engine.backbone import Backbone, identify, load_backbone
 from headrank.engine.extract import collect_features
 from headrank.errors import InputError
 from headrank.heads.head_set import HeadSet
@@ -52,10 +52,11 @@ def rank_untrained(
     router = Router.load(heads) if heads is not None and FROZEN[name].routed else None
     if heads is not None:
         chosen = router.heads if router else HeadSet.load(heads)
-        config = read_config(model, revision)
-        chosen.check(config.num_hidden_layers, config.num_attention_heads, str(heads))
+        chosen.fits(identify(model, revision), str(heads))
     depth = chosen.depth if chosen else None
     backbone = load_backbone(model, depth, dtype, device, revision)
+    if router:
+        router.fits(backbone, str(heads))
     sets = {needed: chosen for needed in head_sets([name]) if chosen}
     builder = PromptBuilder(backbone.tokenizer, settings.prompt)
     parts = Parts(backbone, builder, sets, settings, router)

@@ -62,5 +62,6 @@ def rerank_frozen(
         parts["lengths"].append(document_lengths(reading, settings.document_span))
     frames = {name: pd.DataFrame(part, columns=COLUMNS) for name, part in rows.items()}
     ids = tuple(c.qid for c in candidates)
-    masses = Features(backbone.name, backbone.n_layers, backbone.n_heads, ids, stack_all(parts))
+    shape = (backbone.n_layers, backbone.n_heads)
+    masses = Features(backbone.name, *shape, ids, stack_all(parts), backbone.identity.fingerprint)
     return frames, masses, pd.DataFrame(routes, columns=["qid", "method", "layer", "head"])

@@ -10,6 +10,15 @@ from headrank.rerankers.qrranker import qrranker
 from headrank.settings import Settings
 
 
+def trained_as(heads: HeadSet, settings: Settings) -> str:
+    """The method that an adapter is, by the table of methods: the one whose settings it was trained with."""
+    if settings.loss.score == "mass":
+        return "qrranker"
+    if settings.encoding.documents == "independent":
+        return "comprank"
+    return "core-trained" if heads.method == "core" else "headrank"
+
+
 def trained(heads: HeadSet, settings: Settings, name: str = "headrank") -> Method:
     """The method that ranks by the scores that its training differentiated."""
     if settings.loss.score == "mass":

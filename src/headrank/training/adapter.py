@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from headrank.data.atomic import write_json
 from headrank.data.digests import file_digest
-from headrank.data.files import open_regular, read_whole
-from headrank.data.json_files import read_json
-from headrank.engine.backbone import Backbone
-from headrank.engine.gguf.cache import checkpoint
-from headrank.engine.gguf.origin import read_origin
+from headrank.engine.backbone import Backbone, identify
+from headrank.engine.fingerprint import fingerprint as fingerprint
 from headrank.engine.lora import without_copies
+from headrank.engine.lora_files import WEIGHTS
 from headrank.errors import InputError
 from headrank.heads.head_set import HeadSet
 from headrank.settings import TrainingSettings
-from headrank.specs import read_value
+from headrank.training.saved_adapter import DESCRIPTION, HEADS, SCHEMA, VOUCHED, read_adapter
 
-SCHEMA = 1
-WEIGHTS = "adapter_model.safetensors"
 QK = r"self_attn\.[qk]_proj"
 
 
@@ -72,32 +67,18 @@ def attach_lora(backbone: Backbone, heads: HeadSet, settings: TrainingSettings) 
     return model
 
 
-def fingerprint(backbone: str) -> str | None:
-    """SHA-256 over a local backbone's config.json and samples of its weights; None if it is not a local file or folder.
-
-    From each safetensors file, the size and 64 evenly spaced pieces of 64 KiB are hashed: this distinguishes base
-    models without reading gigabytes, but does not protect against tampering. For a backbone from a GGUF file, the
-    digest of that file replaces the configuration, which may contain more under another version of transformers.
-    """
-    path = Path(checkpoint(backbone))
-    if not (path / "config.json").is_file():
-        return None
-    origin = read_origin(path)
-    digest = hashlib.sha256(origin["sha256"].encode() if origin else read_whole(path / "config.json"))
-    for file in sorted(path.glob("*.safetensors")):
-        size = file.stat().st_size
-        digest.update(f"{file.name} {size}".encode())
-        with open_regular(file) as stream:
-            for i in range(64):
-                stream.seek(size * i // 64)
-                digest.update(stream.read(1 << 16))
-    return digest.hexdigest()
-
-
 def save_adapter(
-    model: Any, directory: str | Path, backbone: Backbone, heads: HeadSet, settings: dict[str, Any]
+    model: Any,
+    directory: str | Path,
+    backbone: Backbone,
+    heads: HeadSet,
+    settings: dict[str, Any],
+    name: str | None = None,
 ) -> None:
-    """Write the adapter's folder whole or not at all: weights, peft's configuration, head set and settings."""
+    """Write the adapter's folder whole or not at all: weights, peft's configuration, head set and settings.
+
+    name: what it was trained as, a method or a variant of a study; runs that it ranks carry it.
+    """
     target = Path(directory)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
@@ -108,18 +89,23 @@ def save_adapter(
         model.save_pretrained(temporary, safe_serialization=True, save_embedding_layers=False)
         # peft's stub of a model card says nothing about this model.
         (temporary / "README.md").unlink(missing_ok=True)
-        heads.save(temporary / "heads.json")
-        weights = hashlib.sha256((temporary / WEIGHTS).read_bytes()).hexdigest()
+        heads.save(temporary / HEADS)
+        files = {file: file_digest(temporary / file) for file in VOUCHED}
         description = {
             "schema": SCHEMA,
+            "trained_as": name,
             "backbone": backbone.name,
-            "backbone_fingerprint": fingerprint(backbone.name),
+            "backbone_revision": backbone.revision,
+            "backbone_fingerprint": backbone.identity.fingerprint,
             "n_layers": backbone.n_layers,
+            "n_heads": backbone.n_heads,
             "depth": heads.depth,
-            "weights_sha256": weights,
+            # What earlier versions read.
+            "weights_sha256": files[WEIGHTS],
+            "files": files,
             "settings": settings,
         }
-        write_json(temporary / "headrank_config.json", description)
+        write_json(temporary / DESCRIPTION, description)
         temporary.chmod(0o755)
         # The old adapter is moved aside, not removed, until the new one is in its place.
         aside = temporary.with_name(f"{temporary.name}.old")
@@ -136,20 +122,8 @@ def save_adapter(
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def check_adapter(directory: str | Path, backbone: str) -> HeadSet:
-    """The adapter's head set, after checking that weights and backbone are the ones it was made with."""
-    folder = Path(directory)
-    path = folder / "headrank_config.json"
-    description = read_value(Mapping[str, Any], read_json(path, "adapter description"), str(path))
-    try:
-        weights = file_digest(folder / WEIGHTS)
-    except OSError as error:
-        raise InputError(f"{folder}: no readable adapter ({error})") from error
-    if weights != description.get("weights_sha256"):
-        raise InputError(f"{folder / WEIGHTS}: damaged, its checksum is not the one in {path.name}")
-    expected, found = description.get("backbone_fingerprint"), fingerprint(backbone)
-    if expected and found and expected != found:
-        raise InputError(
-            f"{folder}: trained on another backbone than {backbone} (their configuration or weights differ)"
-        )
-    return HeadSet.load(folder / "heads.json")
+def check_adapter(directory: str | Path, backbone: str, revision: str | None = None) -> HeadSet:
+    """The adapter's head set, after checking that the folder is as saved and the backbone the one it was made with."""
+    adapter = read_adapter(directory)
+    adapter.fits(identify(backbone, revision))
+    return adapter.heads

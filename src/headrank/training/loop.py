@@ -78,6 +78,7 @@ def train(
     _check(settings)
     torch.manual_seed(t.seed)
     heads.check(backbone.depth, backbone.n_heads, "training")
+    heads.fits(backbone.identity, f"training: head set {heads.method!r}")
     run = _Run(backbone, heads, examples, settings, attach_lora(backbone, heads, t), folder)
     try:
         run.go()

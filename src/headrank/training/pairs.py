@@ -62,6 +62,7 @@ def frozen_scores(
     """(list id, grades, f0) of each list: the frozen backbone's scores under a head set (R8)."""
     if (heads.n_layers, heads.n_heads) != (features.n_layers, features.n_heads):
         raise InputError(f"head set of {heads.model} does not fit the features of {features.model}")
+    heads.fits(features.identity, f"head set {heads.method!r}")
     rows = [layer * features.n_heads + head for layer, head in heads.heads]
     for list_id, group in by_list(lists).items():
         at = features.rows([str(list_id)])[0]

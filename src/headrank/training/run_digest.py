@@ -14,7 +14,6 @@ import numpy as np
 from headrank.engine.backbone import Backbone
 from headrank.heads.head_set import HeadSet
 from headrank.settings import Settings, to_mapping
-from headrank.training.adapter import fingerprint
 from headrank.training.examples import Example
 
 # These settings change how a run is carried out, not its result.
@@ -29,7 +28,7 @@ def identity(
     given["training"] = {k: v for k, v in given["training"].items() if k not in _NO_MATTER}
     parameter = next(backbone.model.parameters())
     model = [
-        fingerprint(backbone.name) or backbone.name,
+        backbone.identity.fingerprint or backbone.name,
         backbone.depth,
         str(parameter.dtype),
         parameter.device.type,

@@ -15,7 +15,7 @@ from headrank.cost import predict
 from headrank.cost.gguf_sizes import gguf_shape
 from headrank.cost.model_shapes import published_shape
 from headrank.cost.multiply_adds import Shape
-from headrank.data.json_files import read_json
+from headrank.data.json_files import read_object
 from headrank.errors import InputError
 from headrank.generative.effort import query_seconds
 from headrank.generative.settings import GenerativeSettings
@@ -117,8 +117,8 @@ class Limits:
         if spec["source"] != "local" or not file.is_file():
             return None
         try:
-            return Shape.of(read_json(file, "configuration of a model"))
-        except (AttributeError, InputError):
+            return Shape.of(read_object(file, "model configuration"))
+        except InputError:
             # The job that loads the model reports what is wrong with it.
             return None
 

@@ -155,6 +155,11 @@ def _variants(config: Config) -> Iterator[str]:
     for name in config["variants"]:
         if name in config["trained_baselines"]:
             yield f"variants.{name}: there is a trained baseline of this name; choose another"
+    seeded = {f"{TRAINED}-seed-{seed}" for seed in config["seeds"]}
+    for section in ("variants", "trained_baselines"):
+        for name in config[section]:
+            if name in seeded:
+                yield f"{section}.{name}: the name belongs to one of seeds; choose another, or drop the seed"
     own = config["headrank"]["training"]["seed"]
     if own in config["seeds"]:
         yield f"seeds: {own} is HeadRank's own, headrank.training.seed; drop it"

@@ -14,6 +14,7 @@ from headrank.cost.multiply_adds import (
     layer_operations,
     truncated_operations,
 )
+from headrank.errors import InputError
 
 SHAPE = Shape(layers=3, hidden=8, intermediate=20, heads=4, kv_heads=2, head_dim=2)
 
@@ -55,3 +56,13 @@ def test_shapes_come_from_the_configuration():
     assert Shape.of(stored) == Shape(4, 48, 80, 4, 2, 16, stored["vocab_size"])
     bare = {"num_hidden_layers": 2, "hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 4}
     assert Shape.of(bare) == Shape(2, 32, 64, 4, 4, 8)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("num_attention_heads", 0), ("hidden_size", "32"), ("num_hidden_layers", None), ("vocab_size", [])],
+)
+def test_a_size_that_is_no_count_is_refused_by_name(name: str, value: object):
+    bare = {"num_hidden_layers": 2, "hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 4}
+    with pytest.raises(InputError, match=f"{name} should be a whole number from 1"):
+        Shape.of({**bare, name: value})

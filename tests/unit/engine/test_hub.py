@@ -138,3 +138,22 @@ def test_one_file_comes_alone_and_is_checked(hub: Served, tmp_path: Path) -> Non
     assert folder(fetch_one(hub, tmp_path / "home", "a.gguf", digest)).read_bytes() == right
     assert not [path for _, path, _ in hub.requests if path.endswith("b.gguf")]
     assert "has no file c.gguf" in failure(fetch_one(hub, tmp_path / "home", "c.gguf", digest))
+
+
+def test_a_model_named_on_a_command_line_is_fetched_once_and_then_found_without_a_network(
+    hub: Served, tmp_path: Path
+) -> None:
+    def find(offline: str) -> subprocess.CompletedProcess[str]:
+        code = f"from headrank.engine.places import folder_of; print(folder_of({MODEL!r}, {REVISION!r}))"
+        environment = {
+            **os.environ,
+            "HF_ENDPOINT": hub.url,
+            "HF_HOME": str(tmp_path),
+            "HF_HUB_OFFLINE": offline,
+        }
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+
+    assert f"{MODEL}: no usable model configuration" in failure(find("1"))
+    place = folder(find("0"))
+    assert (place / "model.safetensors").read_bytes() == hub.files[WEIGHTS]
+    assert folder(find("1")) == place

@@ -74,6 +74,25 @@ def changed(**changes: Any) -> dict[str, Any]:
         ('{"a":' * 100_000, "no readable head set (nested more than 64 levels deep)"),
         ("[" * 65 + "]" * 65, "no readable head set (nested more than 64 levels deep)"),
         (changed(statistics=[1]), "malformed head set"),
+        (changed(statistics={"x": [1.0]}), "1 values of 'x' for 4 heads"),
+        (changed(statistics={"x": [10**400] * 4}), "malformed head set"),
+        (changed(statistics=None), "malformed head set"),
+        (changed(scores=[None]), "malformed head set"),
+        (changed(scores=[10**400]), "malformed head set"),
+        (changed(scores=[float("nan")]), "a score that is no finite number"),
+        (json.dumps(changed()).replace("[1.0]", "[1e999]"), "1e999 is no finite number"),
+        (json.dumps(changed()).replace("[1.0]", "[-Infinity]"), "-Infinity is no finite number"),
+        (changed(heads=[[0.5, 1]]), "malformed head set"),
+        (changed(heads=[["0", 1]]), "malformed head set"),
+        (changed(heads=[[True, 1]]), "malformed head set"),
+        (changed(n_layers=10**400), "malformed head set"),
+        (changed(n_heads="2"), "malformed head set"),
+        (changed(model=["b"]), "malformed head set"),
+        (changed(method=None), "malformed head set"),
+        (changed(provenance=None), "malformed head set"),
+        (changed(fingerprint=3), "malformed head set"),
+        ("[" * 100_000, "no readable head set"),
+        ("null", "not a head set of schema 1"),
         (changed(heads=[], scores=[]), "the head set is empty"),
         (changed(heads=[[0, 1], [0, 1]], scores=[1, 1]), "names a head twice"),
         (changed(scores=[1.0, 2.0]), "1 heads but 2 scores"),
@@ -89,6 +108,7 @@ def test_malformed_files_are_refused_by_name(tmp_path: Path, content: Any, messa
     assert str(caught.value).startswith(f"{path}: ")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < len(str(path)) + 200
 
 
 def test_an_absent_file_is_refused_by_name(tmp_path: Path):

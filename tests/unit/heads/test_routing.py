@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -206,3 +207,45 @@ def test_a_study_without_a_router_cannot_route():
     parts = Parts(tiny_backbone("qwen3", depth=2), builder(), {}, Settings(), made_router())
     with pytest.raises(InputError, match="routehead's router: head 2-3 is outside the model"):
         build(["routehead"], parts)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"layer": 9}, "the router's layer 9 is not within 0..3"),
+        ({"layer": True}, "the router's layer True"),
+        ({"layer": "2"}, "the router's layer '2'"),
+        ({"budget": 0}, "the router's budget 0 is no count"),
+        ({"budget": None}, "the router's budget None"),
+        ({"threshold": 7}, "the router's threshold 7 is not within 0..1"),
+        ({"threshold": float("nan")}, "the router's threshold nan"),
+        ({"threshold": [0.5]}, "the router's threshold [0.5]"),
+        ({"mean": torch.zeros(47)}, "the router's spread has shape (48,), not (47,)"),
+        ({"embeddings": torch.zeros(3, 8)}, "the router's embeddings has shape (3, 8), not (4, 8)"),
+        ({"bias": torch.zeros(4, 1)}, "the router's bias has shape (4, 1), not (4,)"),
+        ({"bias": torch.zeros(4, dtype=torch.int64)}, "the router's bias has shape"),
+        ({"weight": torch.full((8, 48), torch.nan)}, "the router's weight holds a number that is not finite"),
+        ({"weight": torch.zeros(0)}, "no readable router"),
+        ({"spread": torch.zeros(48)}, "the router's spread should be positive"),
+    ],
+)
+def test_a_router_that_training_does_not_write_is_refused(
+    changes: dict[str, Any], message: str, tmp_path: Path
+):
+    path = tmp_path / "router.safetensors"
+    replace(made_router(), **changes).save(path)
+    with pytest.raises(InputError) as caught:
+        Router.load(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert message in str(caught.value)
+
+
+def test_a_router_of_another_backbone_is_refused():
+    backbone = tiny_backbone("qwen3")
+    others = replace(made_router(), heads=replace(CANDIDATES, fingerprint="0" * 64))
+    with pytest.raises(InputError, match="routehead's router: found on another backbone"):
+        Parts(backbone, builder(), {}, Settings(), others)
+    # One of an earlier version says only how wide its states are.
+    wide = replace(made_router(), mean=torch.zeros(64))
+    with pytest.raises(InputError, match=r"reads states of 64 numbers, and .* has 48"):
+        Parts(backbone, builder(), {}, Settings(), wide)

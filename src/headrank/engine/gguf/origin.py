@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from headrank.data.json_files import read_json
+from headrank.data.json_files import read_object
 from headrank.errors import InputError
-from headrank.specs import read_value
 
 ORIGIN = "gguf.json"
 
@@ -21,9 +19,7 @@ def read_origin(folder: str | Path) -> dict[str, Any] | None:
     path = Path(folder) / ORIGIN
     if not path.is_file():
         return None
-    found: dict[str, Any] = read_value(
-        Mapping[str, Any], read_json(path, "origin of a checkpoint"), str(path)
-    )
+    found = read_object(path, "origin of a checkpoint")
     if not isinstance(found.get("sha256"), str):
-        raise InputError(f"{path}: does not say the SHA-256 of the GGUF file; unpack the checkpoint again")
+        raise InputError(f"{path}: names no SHA-256 of a GGUF file; unpack the file again")
     return found

@@ -41,6 +41,7 @@ def label_lists(
     features: Features, lists: pd.DataFrame, candidates: HeadSet, budget: int
 ) -> tuple[list[str], NDArray[np.bool_], Array]:
     """Labels of the lists that have a relevant document: (list ids, (lists, candidates) bool, nDCG@10 each)."""
+    candidates.fits(features.identity, "routehead: the candidate heads")
     rows = [layer * features.n_heads + head for layer, head in candidates.heads]
     ids, labels, found = [], [], []
     groups = lists.groupby("list_id", sort=True)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,9 @@ from headrank.errors import InputError
 from headrank.heads.head_set import HeadSet
 from headrank.settings import RouteSettings
 from headrank.specs import Count, Natural, Share, read_value
+
+if TYPE_CHECKING:
+    from headrank.engine.backbone import Backbone
 
 # Layer, budget, threshold, candidates.
 _HEADER = tuple[Natural, Count, Share, Mapping[str, Any]]
@@ -86,9 +89,40 @@ class Router:
                 tensors = {name: stored.get_tensor(name) for name in _TENSORS}
         except Exception as error:
             raise InputError(f"{path}: no readable router ({' '.join(str(error).split())})") from error
-        if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
-            raise InputError(f"{path}: the router has numbers that are not finite; train it again")
-        return cls(HeadSet.read(described, str(path)), layer, budget, threshold, **tensors)
+        router = cls(HeadSet.read(described, str(path)), layer, budget, threshold, **tensors)
+        router._check(str(path))
+        return router
+
+    def fits(self, backbone: Backbone, where: str) -> None:
+        """Refuse to route on another model than the one whose states and heads the router has learnt."""
+        self.heads.fits(backbone.identity, where)
+        config: Any = backbone.model.config
+        if len(self.mean) != config.hidden_size:
+            raise InputError(
+                f"{where}: reads states of {len(self.mean)} numbers, and {backbone.name} has {config.hidden_size};"
+                " train a router on the model itself"
+            )
+
+    def _check(self, where: str) -> None:
+        """Refuse numbers and tensors that do not go together."""
+        if self.layer > self.heads.deepest:
+            raise InputError(
+                f"{where}: the router's layer {self.layer} is not within 0..{self.heads.deepest}"
+            )
+        if self.weight.dim() != 2:
+            raise InputError(f"{where}: no readable router (its weight has shape {tuple(self.weight.shape)})")
+        hidden, width, count = self.mean.numel(), len(self.weight), len(self.heads.heads)
+        shapes = ((hidden,), (hidden,), (width, hidden), (count, width), (count,))
+        for name, shape in zip(_TENSORS, shapes, strict=True):
+            tensor: Tensor = getattr(self, name)
+            if tuple(tensor.shape) != shape or not tensor.is_floating_point():
+                raise InputError(f"{where}: the router's {name} has shape {tuple(tensor.shape)}, not {shape}")
+            if not bool(tensor.isfinite().all()):
+                raise InputError(
+                    f"{where}: the router's {name} holds a number that is not finite; train it again"
+                )
+        if not bool((self.spread > 0).all()):
+            raise InputError(f"{where}: the router's spread should be positive")
 
 
 def train_router(

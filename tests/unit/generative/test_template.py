@@ -1,0 +1,83 @@
+"""A model's own chat template may fail, may never end, and may leave out what it is given: each is one line."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from typing import Any
+
+import pytest
+from support import byte_tokenizer
+
+from headrank.errors import InputError
+from headrank.generative import template
+from headrank.generative.chat import Chat, mark
+
+GOOD = "{% for m in messages %}<|im_start|>{{ m.role }} {{ m.content }}<|im_end|>{% endfor %}"
+LOOPS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+
+
+def prompt(chat_template: Any, system: bool = True) -> tuple[int, ...]:
+    tokenizer = copy.deepcopy(byte_tokenizer())
+    tokenizer.chat_template = chat_template
+    tokenizer.name_or_path = "models/odd"
+    turns = [*([("system", "You rank.")] if system else []), ("user", f"Rank {mark(0)}")]
+    return Chat(tokenizer).prompt(turns, [(65, 66)])
+
+
+def refused(chat_template: Any, **named: bool) -> str:
+    with pytest.raises(InputError) as caught:
+        prompt(chat_template, **named)
+    assert str(caught.value).startswith("models/odd: its chat template ")
+    assert str(caught.value).endswith("; repair or remove it (chat_template.jinja)")
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("chat_template", "message"),
+    [
+        ("{{ 1 // 0 }}", "fails: integer division or modulo by zero"),
+        ("{{ messages + 3 }}", "fails: can only concatenate list"),
+        ("{{ raise_exception | tojson }}", "fails: "),
+        ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "fails: maximum recursion depth exceeded"),
+        ("{% for a in range(10 ** 12) %}{% endfor %}", "fails: "),
+        (5, "fails: "),
+        ([1], "fails: "),
+        ("{% for %}", "refuses the conversation: "),
+        ("{{ messages[9].content.x }}", "refuses the conversation: "),
+        ("{{ raise_exception('no\\nway') }}", "refuses the conversation: no way"),
+        ("hello", "leaves out what it is given"),
+        ("{{ messages[0].content }}", "leaves out what it is given"),
+    ],
+)
+def test_a_template_that_fails_is_named(chat_template: Any, message: str) -> None:
+    assert message in refused(chat_template)
+
+
+@pytest.mark.parametrize("chat_template", [LOOPS, LOOPS.replace("{% endfor %}", "{{ b }}{% endfor %}", 1)])
+def test_a_template_without_end_is_stopped(chat_template: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(template, "MOST_STEPS", 10_000)
+    assert "does not end within 10000 steps" in refused(chat_template)
+
+
+def test_a_template_that_computes_for_long_in_few_steps_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(template, "MOST_SECONDS", 0.05)
+    message = refused("{% for a in range(99999) %}{{ range(99999) | sum }}{% endfor %}")
+    assert "or 0.05 seconds" in message
+
+
+def test_an_ordinary_template_is_far_below_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(template, "MOST_STEPS", template.MOST_STEPS // 100)
+    before = sys.gettrace()
+    found = prompt(GOOD)
+    assert sys.gettrace() is before
+    assert found.count(65) == found.count(66) == 1
+
+
+def test_a_template_without_a_system_turn_gets_it_with_the_user_s() -> None:
+    picky = "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}" + GOOD
+    whole = byte_tokenizer().decode(prompt(picky))
+    assert "You rank." in whole
+    # Where there is no such turn, the refusal is the template's last word.
+    assert "refuses the conversation: never" in refused("{{ raise_exception('never') }}", system=False)
