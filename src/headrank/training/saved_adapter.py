@@ -55,10 +55,10 @@ def read_adapter(directory: str | Path) -> SavedAdapter:
     fingerprint = _text(told, "backbone_fingerprint", path, optional=True)
     _check_files(folder, told, path)
     heads = HeadSet.load(folder / HEADS)
-    # Earlier versions did not record how many heads a layer has.
+    # Earlier versions did not record how many heads a layer has: the base has to have as many as the head set says.
     n_heads = _count(told, "n_heads", path, optional=True) or heads.n_heads
     others = heads.fingerprint and fingerprint and heads.fingerprint != fingerprint
-    if others or (heads.n_layers, heads.n_heads, heads.depth) != (n_layers, n_heads, depth):
+    if others or (heads.n_layers, heads.depth) != (n_layers, depth):
         raise InputError(
             f"{folder / HEADS}: other heads than the adapter was trained with: of {heads.model}, {heads.n_layers}"
             f" layers of {heads.n_heads} heads, needed down to layer {heads.deepest}; {_AGAIN}"
