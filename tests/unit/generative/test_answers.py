@@ -251,7 +251,7 @@ def test_pointwise_scores_are_those_of_the_whole_text_tokenised_as_one(
 def test_a_template_that_fails_is_named():
     backbone = model_that_says(marking_tokenizer("first"), {}, "{{ raise_exception('not today') }}")
     for name in ("yes-no", "first"):
-        with pytest.raises(InputError, match="chat template fails: not today"):
+        with pytest.raises(InputError, match="chat template refuses the conversation: not today"):
             ranked(name, backbone)
 
 

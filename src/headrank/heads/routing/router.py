@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +25,6 @@ from headrank.specs import Count, Natural, Share, read_value
 if TYPE_CHECKING:
     from headrank.engine.backbone import Backbone
 
-# Layer, budget, threshold, candidates.
-_HEADER = tuple[Natural, Count, Share, Mapping[str, Any]]
 _TENSORS = ("mean", "spread", "weight", "embeddings", "bias")
 
 
@@ -84,8 +81,10 @@ class Router:
         try:
             check_regular(path)
             with safe_open(path, framework="pt") as stored:
-                header = read_value(_HEADER, parse_json(stored.metadata()["router"]), "header")
-                layer, budget, threshold, described = header
+                layer, budget, threshold, described = parse_json(stored.metadata()["router"])
+                layer = read_value(Natural, layer, "layer")
+                budget = read_value(Count, budget, "budget")
+                threshold = read_value(Share, threshold, "threshold")
                 tensors = {name: stored.get_tensor(name) for name in _TENSORS}
         except Exception as error:
             raise InputError(f"{path}: no readable router ({' '.join(str(error).split())})") from error
