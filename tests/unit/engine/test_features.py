@@ -175,5 +175,5 @@ def test_no_head_is_chosen_by_a_score_that_is_not_finite():
 
 def test_a_head_set_with_such_scores_is_refused():
     described = {**heads().described(), "scores": [0.5, NAN]}
-    with pytest.raises(InputError, match=r"heads\.json: the score of a head is not finite"):
+    with pytest.raises(InputError, match=r"heads\.json: malformed head set.scores: expected a finite number"):
         HeadSet.read(described, "heads.json")
