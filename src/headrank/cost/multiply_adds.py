@@ -37,7 +37,9 @@ class Shape:
             heads,
             size("num_key_value_heads", heads),
             size("head_dim", max(1, hidden // heads)),
-            read_value(Natural, config.get("vocab_size") or 0, "vocab_size"),
+            read_value(
+                Natural, 0 if config.get("vocab_size") is None else config["vocab_size"], "vocab_size"
+            ),
         )
 
 

@@ -255,7 +255,7 @@ def test_the_command_writes_rounds_and_machine(tmp_path: Path, capsys: pytest.Ca
         (["--backbone", "no/such/folder"], "no/such/folder: no usable model configuration"),
         (["--backbone", "quick", "--tokenizer", "nowhere"], "nowhere: no such folder"),
         (["--backbone", "folder", "--tokenizer", "nowhere"], "folder has its own tokenizer"),
-        (["--backbone", "quick", "--depths", "1.5"], "invalid part value"),
+        (["--backbone", "quick", "--depths", "1.5"], "is no number m"),
     ],
 )
 def test_bad_options_end_in_one_line(options: list[str], message: str, capsys: pytest.CaptureFixture[str]):
