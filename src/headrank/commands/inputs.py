@@ -23,7 +23,7 @@ def whole(least: int, most: int = 1_000_000) -> Callable[[str], int]:
         # More digits than any number in the range has are not converted.
         value = int(text) if len(text) < 20 and re.fullmatch(r"[+-]?[0-9]+", text) else None
         if value is None or not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{shown(text)} is no whole number from {least} to {most}")
+            raise argparse.ArgumentTypeError(f"{shown(text)} is not a whole number from {least} to {most}")
         return value
 
     return read
@@ -41,8 +41,8 @@ def real(least: float, most: float = 1e9, above: bool = False) -> Callable[[str]
         except ValueError:
             value = math.nan
         if not least <= value <= most or (above and value == least):
-            words = "more than" if above else "from"
-            raise argparse.ArgumentTypeError(f"{shown(text)} is no number {words} {least:g} to {most:g}")
+            bounds = f"above {least:g} and at most {most:g}" if above else f"from {least:g} to {most:g}"
+            raise argparse.ArgumentTypeError(f"{shown(text)} is not a number {bounds}")
         return value
 
     return read

@@ -255,7 +255,7 @@ def test_the_command_writes_rounds_and_machine(tmp_path: Path, capsys: pytest.Ca
         (["--backbone", "no/such/folder"], "no/such/folder: no usable model configuration"),
         (["--backbone", "quick", "--tokenizer", "nowhere"], "nowhere: no such folder"),
         (["--backbone", "folder", "--tokenizer", "nowhere"], "folder has its own tokenizer"),
-        (["--backbone", "quick", "--depths", "1.5"], "is no number m"),
+        (["--backbone", "quick", "--depths", "1.5"], "'1.5' is not a number above 0 and at most 1"),
     ],
 )
 def test_bad_options_end_in_one_line(options: list[str], message: str, capsys: pytest.CaptureFixture[str]):
