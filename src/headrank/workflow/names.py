@@ -151,15 +151,10 @@ def _variants(config: Config) -> Iterator[str]:
             if name in _FILES:
                 yield f"{section}.{name}: a file next to the method's has this name; choose another"
             if name in seeded:
-                yield f"{section}.{name}: the name belongs to HeadRank with one of the seeds; choose another"
+                yield f"{section}.{name}: the name belongs to one of seeds; choose another, or drop the seed"
     for name in config["variants"]:
         if name in config["trained_baselines"]:
             yield f"variants.{name}: there is a trained baseline of this name; choose another"
-    seeded = {f"{TRAINED}-seed-{seed}" for seed in config["seeds"]}
-    for section in ("variants", "trained_baselines"):
-        for name in config[section]:
-            if name in seeded:
-                yield f"{section}.{name}: the name belongs to one of seeds; choose another, or drop the seed"
     own = config["headrank"]["training"]["seed"]
     if own in config["seeds"]:
         yield f"seeds: {own} is HeadRank's own, headrank.training.seed; drop it"
