@@ -212,7 +212,7 @@ def test_bad_tables():
         compare(values.drop(columns="qid"), PAIRS)
     with pytest.raises(InputError, match="pairs"):
         compare(values, [])
-    with pytest.raises(InputError, match="kept for the mean"):
+    with pytest.raises(InputError, match="reserved for the mean"):
         compare(values[values["benchmark"] == "one"].assign(benchmark="mean"), PAIRS)
     with pytest.raises(InputError, match="core is compared with itself"):
         compare(values, [("core", "core")])
