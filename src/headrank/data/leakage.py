@@ -10,16 +10,15 @@ and Vaswani the similarity is at most 0.67.
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from headrank.data.atomic import write_json
+from headrank.data.json_files import read_object
 from headrank.errors import InputError
 
 Action = Literal["stop", "leave-out", "allow"]
@@ -115,10 +114,10 @@ def write_leaks(path: str | os.PathLike[str], leaks: Sequence[Leak], action: Act
 def read_leaks(path: str | os.PathLike[str]) -> tuple[list[Leak], Action]:
     """What ``write_leaks`` wrote; InputError for anything else."""
     try:
-        content: Any = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = read_object(path, "record of leakage")
         return [Leak(**leak) for leak in content["leaks"]], content["action"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not a record of leakage ({error}); make it anew") from None
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path}: no readable record of leakage ({error!r}); make it anew") from None
 
 
 def note(leaks: Sequence[Leak], action: Action) -> str:

@@ -18,10 +18,12 @@ from typing import Any
 
 from headrank.data.atomic import write_json, write_text
 from headrank.data.digests import file_digest, files_under
+from headrank.data.json_files import read_object
 from headrank.errors import InputError
 
 FOLDER = ".made"
 _CONFIGURATION = "configuration.yaml"
+_AGAIN = "remove it and run the study again"
 
 
 @dataclass(frozen=True)
@@ -55,14 +57,14 @@ class Records:
     def _read(self) -> Iterator[Made]:
         for path in sorted((self.root / FOLDER).rglob("*.json")):
             try:
-                content: Any = json.loads(path.read_text(encoding="utf-8"))
+                content = read_object(path, "job's record")
                 yield Made(
                     tuple(content["inputs"]), tuple(content["outputs"]), content["files"], content["ended"]
                 )
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                raise InputError(
-                    f"{path}: not a job's record ({error}); remove it and run the study again"
-                ) from None
+            except InputError as error:
+                raise InputError(f"{error}; {_AGAIN}") from None
+            except (KeyError, TypeError) as error:
+                raise InputError(f"{path}: no readable job's record ({error!r}); {_AGAIN}") from None
 
     def digest(self, name: str) -> str | None:
         """What the job that made a file made of it; None for a file of no job."""

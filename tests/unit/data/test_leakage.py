@@ -142,5 +142,5 @@ def test_the_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read_leaks(tmp_path / "leakage.json") == (leaks, "allow")
     for text in ("{", "[]", '{"action": "allow", "leaks": [{"pool": 1}]}'):
         (tmp_path / "leakage.json").write_text(text, encoding="utf-8")
-        with pytest.raises(InputError, match=r"leakage\.json: not a record of leakage"):
+        with pytest.raises(InputError, match=r"leakage\.json: no readable record of leakage"):
             read_leaks(tmp_path / "leakage.json")

@@ -174,5 +174,5 @@ def test_a_copy_elsewhere_is_to_be_copied_again(tmp_path: Path) -> None:
 
 def test_a_damaged_record_is_named() -> None:
     (ROOT / FOLDER / "plant.json").write_text("{", encoding="utf-8")
-    with pytest.raises(InputError, match=r"plant\.json: not a job's record"):
+    with pytest.raises(InputError, match=r"plant\.json: no readable job's record"):
         Records(ROOT)
