@@ -12,7 +12,7 @@ import os
 import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,8 +20,11 @@ from headrank.data.atomic import write_json, write_text
 from headrank.data.digests import file_digest, files_under
 from headrank.data.json_files import read_object
 from headrank.errors import InputError
+from headrank.specs import read_spec
 
 FOLDER = ".made"
+# Bytes from which on a file takes time to read: a job goes by its state, if that is as when the file was hashed.
+_LARGE = 64 << 20
 _CONFIGURATION = "configuration.yaml"
 _AGAIN = "remove it and run the study again"
 
@@ -31,13 +34,15 @@ class Made:
     """One job's record; paths are relative to the results folder.
 
     inputs: what it read there. outputs: what its rule declares, files and folders. files: all files of these, with
-    their SHA-256. ended: nanoseconds since 1970, by which the newest of several records of a file is found.
+    their SHA-256. ended: nanoseconds since 1970, by which the newest of several records of a file is found. states: of
+    large files (``_state``) when they were hashed.
     """
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     files: Mapping[str, str]
     ended: int
+    states: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 class Records:
@@ -56,25 +61,25 @@ class Records:
 
     def _read(self) -> Iterator[Made]:
         for path in sorted((self.root / FOLDER).rglob("*.json")):
+            # Another job is writing it, or was killed while it did.
+            if path.name.startswith("."):
+                continue
             try:
-                content = read_object(path, "job's record")
-                yield Made(
-                    tuple(content["inputs"]), tuple(content["outputs"]), content["files"], content["ended"]
-                )
+                # Records of earlier versions have no states.
+                yield read_spec(Made, read_object(path, "job's record"), str(path))
             except InputError as error:
                 raise InputError(f"{error}; {_AGAIN}") from None
-            except (KeyError, TypeError) as error:
-                raise InputError(f"{path}: no readable job's record ({error!r}); {_AGAIN}") from None
 
     def digest(self, name: str) -> str | None:
         """What the job that made a file made of it; None for a file of no job."""
         made = self.of_file.get(name)
         return made.files[name] if made else None
 
-    def changed(self, names: Iterable[str]) -> list[str]:
+    def changed(self, names: Iterable[str], quick: bool = False) -> list[str]:
         """The files, among those named or in folders named, that are not as their jobs made them.
 
         Files that no job made are not looked at, except in a folder that a job made, where there must be none.
+        quick: take large files whose size and times are those of when they were hashed for unchanged.
         """
         found = []
         for name in dict.fromkeys(names):
@@ -86,8 +91,14 @@ class Records:
             place = self.root / name
             there = [f"{inside}{file}" for file in files_under(place)] if place.is_dir() else []
             found += [file for file in there if file not in files]
+            if quick:
+                files = {file: digest for file, digest in files.items() if not self._untouched(made, file)}
             found += [file for file, digest in files.items() if not _is(self.root / file, digest)]
         return found
+
+    def _untouched(self, made: Made, file: str) -> bool:
+        known = made.states.get(file)
+        return known is not None and _state(self.root / file) == known
 
     def before(self, names: Iterable[str]) -> set[str]:
         """All files of the jobs on which these files and folders depend, their own jobs included."""
@@ -125,11 +136,17 @@ def record_job(log: str | os.PathLike[str], inputs: Iterable[str], outputs: Iter
         return
     own = _inside(root, made)
     files: dict[str, str] = {}
+    states: dict[str, tuple[int, ...]] = {}
     for name in own:
         place = root / name
         inner = [f"{name}/{file}" for file in files_under(place)] if place.is_dir() else [name]
-        files |= {file: file_digest(root / file) for file in inner}
-    record = Made(tuple(_inside(root, inputs)), tuple(own), files, time.time_ns())
+        for file in inner:
+            # Before the file is read: if it changes meanwhile, its state no longer is this one.
+            state = _state(root / file)
+            files[file] = file_digest(root / file)
+            if state and state[0] >= _LARGE:
+                states[file] = state
+    record = Made(tuple(_inside(root, inputs)), tuple(own), files, time.time_ns(), states)
     write_json(_place(root, Path(log)), asdict(record))
 
 
@@ -139,7 +156,7 @@ def check_inputs(inputs: Iterable[str], outputs: Iterable[str]) -> None:
     if root is None or not (root / FOLDER).is_dir():
         return
     records = Records(root)
-    if changed := records.changed(_inside(root, inputs)):
+    if changed := records.changed(_inside(root, inputs), quick=True):
         more = f" (nor are {len(changed) - 1} more)" if len(changed) > 1 else ""
         raise InputError(
             f"{root / changed[0]}: not as its job made it{more}; make it anew: {remake(records, changed)}"
@@ -175,6 +192,17 @@ def remake(records: Records, names: Iterable[str]) -> str:
         words += ["--directory", str(base)]
     targets = [f"{root.parent.name}/{root.name}/{name}" for name in records.targets(names)]
     return shlex.join([*words, "--configfile", str(kept), "--force", *targets])
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    """Size in bytes, times of change (of content, of anything) in ns, and inode: a write changes the second time, which
+    no program can set.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 def _is(path: Path, digest: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import yaml
 
 from headrank.data.digests import file_digest
 from headrank.errors import InputError
+from headrank.jobs import made
 from headrank.jobs.job import job
 from headrank.jobs.made import FOLDER, Records, check_inputs, keep_configuration, record_job, remake
 from headrank.provenance.manifest import advice, check_manifest, read_manifest, write_manifest
@@ -29,8 +31,8 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def make(log: str, files: dict[str, str], inputs: list[str], outputs: list[str] | None = None) -> None:
     """Run a job that writes these files."""
-    made = [f"{ROOT}/{name}" for name in outputs or files]
-    with job(f"logs/s/{log}.log", inputs=inputs, outputs=made):
+    outputs = [f"{ROOT}/{name}" for name in outputs or files]
+    with job(f"logs/s/{log}.log", inputs=inputs, outputs=outputs):
         for name, text in files.items():
             (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
             (ROOT / name).write_text(text, encoding="utf-8")
@@ -176,3 +178,59 @@ def test_a_damaged_record_is_named() -> None:
     (ROOT / FOLDER / "plant.json").write_text("{", encoding="utf-8")
     with pytest.raises(InputError, match=r"plant\.json: no readable job's record"):
         Records(ROOT)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"inputs": [], "outputs": [], "files": ["f"], "ended": 1}', '{"inputs": []}', "[]"]
+)
+def test_a_record_of_another_form_is_named(text: str) -> None:
+    (ROOT / FOLDER / "plant.json").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"plant\.json.*; remove it and run the study again"):
+        Records(ROOT)
+
+
+def test_a_record_that_another_job_is_writing_is_not_read() -> None:
+    """One that was killed while it wrote its record leaves such a file for good."""
+    (ROOT / FOLDER / ".select.json.x7d2.json").write_text('{"inputs": [', encoding="utf-8")
+    make("mine", {"pairs/p": "pairs"}, [f"{ROOT}/features/f"])
+    assert Records(ROOT).changed(["features/f", "pairs/p"]) == []
+
+
+def test_a_record_of_an_earlier_version_is_read() -> None:
+    path = ROOT / FOLDER / "plant.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert content.pop("states") == {}
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert Records(ROOT).changed(["backbones/m"]) == []
+
+
+def test_a_large_file_is_hashed_again_only_if_it_was_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(made, "_LARGE", 5)
+    make("plant", {"backbones/m/config.json": "{}", "backbones/m/w/x": "weights"}, [], ["backbones/m"])
+    read: list[str] = []
+
+    def hashed(path: Path) -> str:
+        read.append(path.name)
+        return file_digest(path)
+
+    monkeypatch.setattr(made, "file_digest", hashed)
+    weights = ROOT / "backbones/m/w/x"
+    before = weights.stat()
+    check_inputs([f"{ROOT}/backbones/m"], [f"{ROOT}/features/f"])
+    assert read == ["config.json"]
+    # Another date alone changes nothing, but shows that something was done to the file.
+    os.utime(weights)
+    check_inputs([f"{ROOT}/backbones/m"], [f"{ROOT}/features/f"])
+    assert read == ["config.json", "config.json", "x"]
+    weights.write_text("weightz", encoding="utf-8")
+    os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(InputError, match="w/x: not as its job made it"):
+        check_inputs([f"{ROOT}/backbones/m"], [f"{ROOT}/features/f"])
+
+
+def test_what_is_advised_does_not_go_by_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(made, "_state", lambda path: (8 << 30, 0, 0, 0))
+    make("plant", {"backbones/m/config.json": "{}", "backbones/m/w/x": "weights"}, [], ["backbones/m"])
+    (ROOT / "backbones/m/w/x").write_text("weightz", encoding="utf-8")
+    assert Records(ROOT).changed(["backbones/m"]) == ["backbones/m/w/x"]
+    assert Records(ROOT).changed(["backbones/m"], quick=True) == []
