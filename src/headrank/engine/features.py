@@ -130,7 +130,10 @@ class Features:
         return found
 
     def check(self, where: str) -> None:
-        """Raises InputError, naming ``where``, unless all numbers but the padding of short lists are finite."""
+        """Raises InputError, naming ``where``, unless every list has values of every head, and all numbers but the
+        padding of short lists are finite.
+        """
+        self._check_shapes(where)
         lengths = self.values.get("lengths")
         for name, array in self.values.items():
             finite = np.isfinite(array)
@@ -146,6 +149,22 @@ class Features:
                 raise InputError(
                     f"{where}: list {of!r}: {name!r} has a number that is NaN or infinite, or a length that contradicts"
                     " the others; make the features again"
+                )
+
+    def _check_shapes(self, where: str) -> None:
+        lists, every = len(self.ids), self.n_layers * self.n_heads
+        lengths = self.values.get("lengths")
+        for name, array in self.values.items():
+            heads = {"icr_layers": self.n_layers}.get(name, every)
+            wrong = array.dtype.kind != "f" or array.ndim not in (2, 3) or len(array) != lists
+            # Without lists there are no heads and documents either.
+            if not wrong and lists and array.ndim == 3:
+                others = lengths is not None and array.shape[2:] != lengths.shape[1:]
+                wrong = array.shape[1] != heads or others
+            if wrong:
+                raise InputError(
+                    f"{where}: {name!r} is {array.dtype} of shape {array.shape}, which does not fit {lists} lists and"
+                    f" {self.n_layers} layers of {self.n_heads} heads; make the features again"
                 )
 
 

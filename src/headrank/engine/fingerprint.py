@@ -33,7 +33,8 @@ def fingerprints(folder: str | Path) -> tuple[str, ...]:
     """
     place = Path(folder)
     every = sorted(place.glob("*.safetensors"))
-    loaded = [file for file in every if file.name in _loaded(place)] or every
+    names = _loaded(place)
+    loaded = [file for file in every if file.name in names] or every
     return tuple(dict.fromkeys(_digest(place, files) for files in (loaded, every)))
 
 

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,7 +20,7 @@ from headrank.engine.capture import Capture, Read
 from headrank.engine.finite import all_finite, not_finite
 from headrank.engine.layer_entry import LayerEntry, joined
 from headrank.engine.packing import Segment
-from headrank.engine.rotary_lengths import one_pass
+from headrank.engine.rotary_lengths import most_positions, one_pass
 from headrank.errors import InputError
 from headrank.prompts.builder import Prompt
 
@@ -70,7 +69,7 @@ def read_prompts(
     InputError for a prompt with more tokens than the model has positions, PromptTooLong for one that does not fit the
     memory alone, and NotFinite (``headrank.engine.finite``) in place of a reading with numbers that are not finite.
     """
-    limit = _positions(backbone)
+    limit = most_positions(backbone.model.config)
     wanted = list(dict.fromkeys(sources))
 
     def read(batch: Sequence[_Begun]) -> list[Reading]:
@@ -140,18 +139,6 @@ def _as_fits(
 
 def _length(prompt: Prompt) -> int:
     return len(prompt.prefix) + len(prompt.query.ids) + len(prompt.null.ids)
-
-
-def _positions(backbone: Backbone) -> float:
-    """How many positions the model has, scaled rotary encodings included."""
-    config: Any = backbone.model.config
-    rope = getattr(config, "rope_parameters", None) or {}
-    # Each kind of layer may have its own.
-    kinds = [rope, *(kind for kind in rope.values() if isinstance(kind, dict))]
-    # Some configurations state the scaled length, others the length before scaling, and the factor.
-    scaled = [kind.get("original_max_position_embeddings", 0) * (kind.get("factor") or 1) for kind in kinds]
-    found: float = max(getattr(config, "max_position_embeddings", float("inf")), *scaled)
-    return found
 
 
 def one_prefix(backbone: Backbone, prompt: Prompt, branches: Sequence[str]) -> bool:

@@ -87,6 +87,17 @@ def frequencies(config: Any, positions: int) -> Hashable:
     return tuple(found)
 
 
+def most_positions(config: Any) -> float:
+    """How many positions a model has, scaled rotary encodings included."""
+    rope = getattr(config, "rope_parameters", None) or {}
+    # Each kind of layer may have its own.
+    kinds = [rope, *(kind for kind in rope.values() if isinstance(kind, dict))]
+    # Some configurations state the scaled length, others the length before scaling, and the factor.
+    scaled = [kind.get("original_max_position_embeddings", 0) * (kind.get("factor") or 1) for kind in kinds]
+    found: float = max(getattr(config, "max_position_embeddings", float("inf")), *scaled)
+    return found
+
+
 def restore_rotary(decoder: nn.Module) -> None:
     """Forget the longest text read so far: transformers keeps its dynamic frequencies for the shorter ones after it."""
     for module in decoder.modules():

@@ -16,7 +16,7 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
 from headrank.engine.backbone import Backbone
 from headrank.engine.finite import NotFinite, not_finite
-from headrank.engine.rotary_lengths import frequencies, restore_rotary
+from headrank.engine.rotary_lengths import frequencies, most_positions, restore_rotary
 from headrank.errors import InputError
 from headrank.generative.answers import stems
 
@@ -99,12 +99,11 @@ def _batches(backbone: Backbone, asks: Sequence[Ask], batch_tokens: int) -> Iter
 
 def check_length(backbone: Backbone, ask: Ask, qid: str) -> None:
     """Refuse a prompt that needs more positions than the model has."""
-    config: Any = backbone.model.config
-    limit = getattr(config, "max_position_embeddings", None)
-    if limit is not None and ask.length > limit:
+    limit = most_positions(backbone.model.config)
+    if ask.length > limit:
         raise InputError(
-            f"query {qid!r}: a prompt of {ask.length} tokens, answer included, does not fit the {limit} positions of"
-            f" {backbone.name}: cut passages to fewer words or take smaller windows"
+            f"query {qid!r}: a prompt of {ask.length} tokens, answer included, does not fit the {limit:.0f} positions"
+            f" of {backbone.name}: cut passages to fewer words or take smaller windows"
         )
 
 

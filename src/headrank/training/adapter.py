@@ -11,7 +11,6 @@ from typing import Any
 from headrank.data.atomic import write_json
 from headrank.data.digests import file_digest
 from headrank.engine.backbone import Backbone, identify
-from headrank.engine.fingerprint import fingerprint as fingerprint
 from headrank.engine.lora import without_copies
 from headrank.engine.lora_files import WEIGHTS
 from headrank.errors import InputError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import save_file
 from support import builder, choose_heads, lists_frame, made_up_features, passages, tiny_backbone
 
 from headrank.engine.extract import collect_features
@@ -177,3 +179,30 @@ def test_a_head_set_with_such_scores_is_refused():
     described = {**heads().described(), "scores": [0.5, NAN]}
     with pytest.raises(InputError, match=r"heads\.json: malformed head set.scores: expected a finite number"):
         HeadSet.read(described, "heads.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("headrank", np.zeros((3, 16, 5), np.float32)),
+        ("null", np.zeros((2, 15, 5), np.float32)),
+        ("core", np.zeros((2, 16, 4), np.float32)),
+        ("icr_layers", np.zeros((2, 16, 5), np.float32)),
+        ("token_entropy", np.zeros((1, 16), np.float32)),
+        ("states", np.zeros(48, np.float32)),
+        ("qrhead", np.zeros((2, 16, 5), np.int32)),
+    ],
+)
+def test_values_that_do_not_fit_the_lists_are_named_with_their_shape(
+    tmp_path: Path, name: str, array: np.ndarray
+):
+    found = collected()
+    wrong = replace(found, values={**found.values, name: array})
+    with pytest.raises(InputError, match=rf"'{name}' is {array.dtype} of shape .* does not fit 2 lists"):
+        wrong.save(tmp_path / "f.safetensors")
+    assert not (tmp_path / "f.safetensors").exists()
+    numbers = {key: np.ascontiguousarray(value) for key, value in wrong.values.items()}
+    header = {"headrank": json.dumps([found.model, 4, 4, found.ids])}
+    save_file(numbers, tmp_path / "g.safetensors", metadata=header)
+    with pytest.raises(InputError, match=rf"g\.safetensors: '{name}' is "):
+        Features.load(tmp_path / "g.safetensors")

@@ -21,6 +21,7 @@ from headrank.cost.multiply_adds import Shape
 from headrank.data.collections import Document
 from headrank.data.digests import file_digest
 from headrank.engine.backbone import Backbone, load_backbone, read_config
+from headrank.engine.fingerprint import fingerprint
 from headrank.engine.forward import read_prompts
 from headrank.engine.gguf.cache import unpacked
 from headrank.engine.gguf.header import read_header
@@ -32,7 +33,7 @@ from headrank.prompts.builder import PromptBuilder
 from headrank.reranker import Reranker
 from headrank.rerankers import Candidates, rerank_together
 from headrank.settings import TrainingSettings
-from headrank.training.adapter import attach_lora, fingerprint, save_adapter
+from headrank.training.adapter import attach_lora, save_adapter
 
 pytestmark = pytest.mark.slow
 

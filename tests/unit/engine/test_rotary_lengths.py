@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 import torch
-from support import builder, passages, tiny_config, write_checkpoint
+from support import builder, checkpoint, passages, tiny_config, write_checkpoint
 
 from headrank.engine.attention import attention_rows
 from headrank.engine.backbone import Backbone, load_backbone
 from headrank.engine.forward import one_prefix, prompt_states, read_prompts
 from headrank.engine.layer_entry import LayerEntry
-from headrank.engine.rotary_lengths import frequencies
-from headrank.generative.generate import Ask, ask_model
+from headrank.engine.rotary_lengths import frequencies, most_positions
+from headrank.errors import InputError
+from headrank.generative.generate import Ask, ask_model, check_length
 from headrank.prompts.builder import Prompt
 
 SOURCES = [("query", "query"), ("null", "query")]
@@ -138,3 +139,19 @@ def test_which_lengths_share_frequencies(folder: Path):
     assert frequencies(own, 3) == frequencies(own, 256) != frequencies(own, 257) == frequencies(own, 900)
     own = backbone(folder, "dynamic").model.config
     assert frequencies(own, 3) == frequencies(own, 256) != frequencies(own, 257) != frequencies(own, 258)
+
+
+def test_scaled_positions_count_for_what_is_read_and_for_what_is_answered():
+    """YaRN's factor of four makes 1024 positions of 256."""
+    loaded = load_backbone(checkpoint("qwen3"))
+    config: Any = loaded.model.config
+    config.max_position_embeddings = 256
+    ask = Ask(prompt=(5,) * 300, documents=1, new_tokens=20)
+    with pytest.raises(InputError, match="does not fit the 256 positions"):
+        check_length(loaded, ask, "q")
+    config.rope_parameters = {"rope_type": "yarn", "rope_theta": 1e6, "factor": 4.0}
+    config.rope_parameters["original_max_position_embeddings"] = 256
+    assert most_positions(config) == 1024
+    check_length(loaded, ask, "q")
+    with pytest.raises(InputError, match="does not fit the 1024 positions"):
+        check_length(loaded, Ask(prompt=(5,) * 1010, documents=1, new_tokens=20), "q")
