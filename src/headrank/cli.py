@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from headrank.commands import bench, check, cost, diff, evaluate, fuse, heads, methods, rerank, show
+from headrank.commands import bench, check, cost, diff, doctor, evaluate, fuse, heads, methods, rerank, show
 from headrank.errors import InputError
 from headrank.process.heap import keep_freed_memory
 
@@ -18,7 +18,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     top = argparse.ArgumentParser(prog="headrank", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True)
-    for command in (rerank, heads, methods, cost, bench, evaluate, fuse, show, check, diff):
+    for command in (rerank, heads, methods, cost, bench, evaluate, fuse, show, check, diff, doctor):
         command.add(commands)
     return top
 
