@@ -79,13 +79,14 @@ def compiled_attention() -> Check:
     """Whether the attention that was compiled for this processor is there."""
     import torch
 
-    from headrank.engine.tiles import kernel
+    from headrank.engine.tiles import kernel, suits
 
     found = kernel()
     if found is not None:
         instructions = _INSTRUCTIONS[found.__name__.rpartition(".")[2]]
-        pairs = "float32 and bfloat16" if getattr(found, "PAIRS", False) else "float32"
-        return ok("compiled attention", f"{instructions}, {pairs}")
+        pair = torch.zeros(1, 1, 1, 2, dtype=torch.bfloat16)
+        kinds = "float32 and bfloat16" if suits(pair, pair, pair, 0.0) else "float32"
+        return ok("compiled attention", f"{instructions}, {kinds}")
     if not torch.cpu.get_capabilities().get("avx2"):
         return ok("compiled attention", "none for this processor: PyTorch's own attention is used")
     return warning(

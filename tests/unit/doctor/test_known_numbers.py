@@ -119,7 +119,10 @@ def test_compiled_attention_that_is_off_is_noticed(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_difference_that_is_no_number_is_noticed() -> None:
-    assert numbers._within("any", float("nan"), 1.0).mark == "failed"
+    right = [torch.ones(2, 3), torch.ones(2, 3)]
+    wrong = [right[0], torch.full((2, 3), float("nan"))]
+    assert numbers._within("any", numbers.difference(wrong, right), 1.0).mark == "failed"
+    assert numbers._within("any", numbers.difference(wrong[::-1], right), 1.0).mark == "failed"
 
 
 @pytest.mark.parametrize("scheme", ["prepend", "always", "first"])
