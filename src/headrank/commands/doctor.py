@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
         description=(
             "Look at versions, folders and device, rank with a model in which the right answers are planted and compare"
             " a backbone's numbers read in different ways. Prints one line per check: mark, what was found, what to do."
-            " Takes less than a minute and downloads nothing, unless --backbone names a model of the hub. Send the"
+            " Takes about a minute at most and downloads nothing, unless --backbone names a model of the hub. Send the"
             " output with a bug report."
         ),
         epilog=(
