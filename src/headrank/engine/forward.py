@@ -70,7 +70,7 @@ def read_prompts(
     InputError for a prompt with more tokens than the model has positions, PromptTooLong for one that does not fit the
     memory alone, and NotFinite (``headrank.engine.finite``) in place of a reading with numbers that are not finite.
     """
-    limit = _positions(backbone)
+    limit = positions(backbone)
     wanted = list(dict.fromkeys(sources))
 
     def read(batch: Sequence[_Begun]) -> list[Reading]:
@@ -88,8 +88,7 @@ def read_prompts(
     size = 0
     begun = zip(prompts, repeat(None)) if entries is None else zip(prompts, entries, strict=True)
     for number, (prompt, entry) in enumerate(begun):
-        reach = Segment(0, len(prompt.prefix), (), prompt.blocks).reach
-        longest = reach + max(len(prompt.query.ids), len(prompt.null.ids))
+        longest = positions_of(prompt)
         if longest > limit:
             # Prompts are read ahead of the readings, so that the caller cannot know which one this is.
             named = f"{names[number]}: " if names else ""
@@ -142,7 +141,13 @@ def _length(prompt: Prompt) -> int:
     return len(prompt.prefix) + len(prompt.query.ids) + len(prompt.null.ids)
 
 
-def _positions(backbone: Backbone) -> float:
+def positions_of(prompt: Prompt) -> int:
+    """How many positions a model must have for this prompt."""
+    reach = Segment(0, len(prompt.prefix), (), prompt.blocks).reach
+    return reach + max(len(prompt.query.ids), len(prompt.null.ids))
+
+
+def positions(backbone: Backbone) -> float:
     """How many positions the model has, scaled rotary encodings included."""
     config: Any = backbone.model.config
     rope = getattr(config, "rope_parameters", None) or {}
