@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from headrank.reranker import Reranker
+    from headrank.api import Document, RankedDocument, Reranker
     from headrank.score_prompt import score_prepared
 
 __version__ = "0.1.0"
-__all__ = ["Reranker", "__version__", "score_prepared"]
+__all__ = ["Document", "RankedDocument", "Reranker", "__version__", "score_prepared"]
 
 
 def __getattr__(name: str) -> Any:
     # Loaded on first use: stages that need no model must not pay for importing torch.
-    if name == "Reranker":
-        from headrank.reranker import Reranker
+    if name in ("Document", "RankedDocument", "Reranker"):
+        from headrank import api
 
-        return Reranker
+        return getattr(api, name)
     if name == "score_prepared":
         from headrank.score_prompt import score_prepared
 

@@ -98,7 +98,7 @@ def run_detect(options: argparse.Namespace) -> None:
 
     from headrank.engine.backbone import load_backbone
     from headrank.heads.selection import check_count
-    from headrank.methods.ready import choose_heads
+    from headrank.methods.choose_heads import choose_heads
 
     backbone = load_backbone(
         options.backbone, dtype=options.dtype, device=options.device, revision=options.revision

@@ -87,8 +87,7 @@ def read_prompts(
     size = 0
     begun = zip(prompts, repeat(None)) if entries is None else zip(prompts, entries, strict=True)
     for number, (prompt, entry) in enumerate(begun):
-        reach = Segment(0, len(prompt.prefix), (), prompt.blocks).reach
-        longest = reach + max(len(prompt.query.ids), len(prompt.null.ids))
+        longest = positions_of(prompt)
         if longest > limit:
             # Prompts are read ahead of the readings, so that the caller cannot know which one this is.
             named = f"{names[number]}: " if names else ""
@@ -139,6 +138,12 @@ def _as_fits(
 
 def _length(prompt: Prompt) -> int:
     return len(prompt.prefix) + len(prompt.query.ids) + len(prompt.null.ids)
+
+
+def positions_of(prompt: Prompt) -> int:
+    """How many positions a model must have for this prompt."""
+    reach = Segment(0, len(prompt.prefix), (), prompt.blocks).reach
+    return reach + max(len(prompt.query.ids), len(prompt.null.ids))
 
 
 def one_prefix(backbone: Backbone, prompt: Prompt, branches: Sequence[str]) -> bool:

@@ -33,6 +33,13 @@ def build(names: Sequence[str], parts: Parts) -> list[Method]:
     return [frozen(name).build(parts) for name in names if not isinstance(frozen(name), Released)]
 
 
+def released_builder(entry: Released, parts: Parts, benchmark: str = "") -> PromptBuilder:
+    """The builder of a method's own prompts; see ``rerank_released``."""
+    prompt = parts.settings.prompt
+    template = replace(entry.template(prompt.family, benchmark), tokens=prompt.truncate_tokens)
+    return PromptBuilder(parts.backbone.tokenizer, prompt, template)
+
+
 def rerank_released(
     names: Sequence[str],
     parts: Parts,
@@ -51,9 +58,7 @@ def rerank_released(
     for entry in map(frozen, names):
         if not isinstance(entry, Released):
             raise InputError(f"methods: {entry.name!r} has no form of its authors' own")
-        prompt = parts.settings.prompt
-        template = replace(entry.template(prompt.family, benchmark), tokens=prompt.truncate_tokens)
-        builder = PromptBuilder(parts.backbone.tokenizer, prompt, template)
+        builder = released_builder(entry, parts, benchmark)
         method = entry.build(parts)
         ranked = rerank_together(parts.backbone, builder, [method], candidates, entry.order, tokens_per_pass)
         frames[entry.name] = ranked[method.name]

@@ -1,96 +1,167 @@
-"""Methods ready to use, for the command line: a backbone loaded as deep as the method needs, its heads, its prompt."""
+"""A method ready to rank: its backbone loaded as deep as it needs, its heads or adapter, its prompt."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from headrank import __version__
-from headrank.data.training_lists import build_lists, by_list
 from headrank.engine.backbone import Backbone, identify, load_backbone
-from headrank.engine.extract import collect_features
 from headrank.errors import InputError
+from headrank.generative.settings import GenerativeSettings
 from headrank.heads.head_set import HeadSet
-from headrank.heads.judged import Judged
 from headrank.heads.routing.router import Router
-from headrank.methods.build import build, released, rerank_released
-from headrank.methods.table import CRITERIA, FROZEN, head_sets
+from headrank.methods.ask import rerank_asked
+from headrank.methods.build import build, released_builder, rerank_released
+from headrank.methods.entry import Asked, Frozen, Released
+from headrank.methods.request import Request
+from headrank.methods.table import METHODS
 from headrank.prompts.builder import PromptBuilder
-from headrank.rerankers.candidates import Candidates
 from headrank.rerankers.parts import Parts
 from headrank.rerankers.together import rerank_together
-from headrank.settings import Settings
+from headrank.rerankers.trained import trained, trained_as
+from headrank.settings import CandidateSettings, PromptSettings, Settings, to_mapping
+from headrank.specs import read_spec
+from headrank.training.saved_adapter import read_adapter
 
 if TYPE_CHECKING:
-    from headrank.data.collections import Document
-    from headrank.data.trec import Qrels, Run
+    import pandas as pd
+
+    from headrank.rerankers.candidates import Candidates
+    from headrank.rerankers.method import Method
+
+Rank = Callable[[Sequence["Candidates"]], "pd.DataFrame"]
+Calls = Callable[["pd.DataFrame"], None]
 
 
-def rank_untrained(
-    name: str,
-    model: str,
-    candidates: Sequence[Candidates],
-    settings: Settings,
+@dataclass(frozen=True)
+class Ready:
+    """A method with its model in memory.
+
+    name: what its runs are called, for an adapter what it was trained as in its study, such as a variant's name. kind:
+    the method of the table that it is. builder: of its prompts; None where a method asks the model. rank: the rankings
+    of queries with candidates, a frame of ``headrank.data.rankings.COLUMNS``.
+    """
+
+    name: str
+    kind: str
+    backbone: Backbone
+    settings: Settings
+    rank: Rank
+    builder: PromptBuilder | None = None
+
+    @property
+    def alone(self) -> bool:
+        """Whether passages are not limited by what fits one prompt, because a prompt holds one or a few of them."""
+        return self.builder is None or self.builder.encoding.documents == "independent"
+
+
+def depth_of(request: Request) -> int:
+    """How many candidates of a query a method reranks unless told otherwise: as in training, or the default."""
+    settings = read_adapter(request.adapter).settings if request.adapter else Settings()
+    return settings.candidates.depth
+
+
+def make_ready(
+    request: Request,
     *,
-    heads: str | Path | None = None,
-    revision: str | None = None,
     dtype: str = "auto",
     device: str = "auto",
     benchmark: str = "",
-) -> pd.DataFrame:
-    """Rank with an attention method that needs no training: a frame as from ``rerank_together``.
+    calls: Calls | None = None,
+) -> Ready:
+    """Load what a request, checked with ``Request.check``, asks for.
 
-    heads: file of the head set, or the router, for methods that have one. benchmark: BEIR's name, for ICR's
-    faithful form.
+    dtype, device: see ``load_backbone``. benchmark: BEIR's name, for ICR as released. calls: is given what a generative
+    method asked and was answered (``headrank.generative.calls``), each time that it ranks.
+
+    Raises InputError for an unusable model, for heads, a router or an adapter that are unusable or of another model,
+    and for an adapter that was trained as something else than ``request.method``.
     """
-    chosen: HeadSet | None = None
-    if name not in FROZEN:
-        raise InputError(f"--method {name}: not a method on a frozen backbone")
-    router = Router.load(heads) if heads is not None and FROZEN[name].routed else None
-    if heads is not None:
-        chosen = router.heads if router else HeadSet.load(heads)
-        chosen.fits(identify(model, revision), str(heads))
-    depth = chosen.depth if chosen else None
-    backbone = load_backbone(model, depth, dtype, device, revision)
+    if request.adapter:
+        return _trained(request, dtype, device)
+    entry = METHODS[request.method or ""]
+    if isinstance(entry, Asked):
+        return _asked(entry, request, dtype, device, calls)
+    if isinstance(entry, Frozen):
+        return _frozen(entry, request, dtype, device, benchmark)
+    raise InputError(f"method {entry.name}: needs an adapter")
+
+
+def _trained(request: Request, dtype: str, device: str) -> Ready:
+    saved = read_adapter(request.adapter or "")
+    base = request.backbone or saved.base.name
+    commit = request.revision or (saved.revision if base == saved.base.name else None)
+    saved.fits(identify(base, commit))
+    heads, settings = saved.heads, saved.settings
+    kind = trained_as(heads, settings)
+    name = saved.name or kind
+    if request.method not in (None, name, kind):
+        raise InputError(
+            f"method {request.method}: {request.adapter} was trained as {name}; leave the method out"
+        )
+    if request.lengths:
+        prompt = read_spec(PromptSettings, {**to_mapping(settings.prompt), **request.lengths}, "passages")
+        settings = replace(settings, prompt=prompt)
+    if request.order:
+        given = {**to_mapping(settings.candidates), "order": request.order}
+        settings = replace(settings, candidates=read_spec(CandidateSettings, given, "candidates"))
+    backbone = load_backbone(base, heads.depth, dtype, device, commit, request.adapter)
+    builder = PromptBuilder(backbone.tokenizer, settings.prompt, encoding=settings.encoding)
+    method = trained(heads, settings, name)
+    return Ready(name, kind, backbone, settings, _together(backbone, builder, method, settings), builder)
+
+
+def _frozen(entry: Frozen, request: Request, dtype: str, device: str, benchmark: str) -> Ready:
+    given: dict[str, Any] = {"prompt": request.lengths}
+    if request.family:
+        given["prompt"]["family"] = request.family
+    if request.order:
+        given["candidates"] = {"order": request.order}
+    settings = Settings.from_mapping(given)
+    model, where = request.backbone or "", request.heads or ""
+    router = Router.load(where) if entry.routed else None
+    chosen = router.heads if router else HeadSet.load(where) if entry.head_set else None
+    if chosen:
+        chosen.fits(identify(model, request.revision), where)
+    backbone = load_backbone(model, chosen.depth if chosen else None, dtype, device, request.revision)
     if router:
-        router.fits(backbone, str(heads))
-    sets = {needed: chosen for needed in head_sets([name]) if chosen}
+        router.fits(backbone, where)
+    sets = {entry.head_set: chosen} if chosen and entry.head_set else {}
     builder = PromptBuilder(backbone.tokenizer, settings.prompt)
     parts = Parts(backbone, builder, sets, settings, router)
-    if released([name]):
-        return rerank_released([name], parts, candidates, benchmark)[name]
-    (method,) = build([name], parts)
-    order = settings.candidates.order
-    return rerank_together(backbone, builder, [method], candidates, order)[method.name]
+    if isinstance(entry, Released):
+        builder = released_builder(entry, parts, benchmark)
+        return Ready(entry.name, entry.name, backbone, settings, _released(entry, parts, benchmark), builder)
+    (method,) = build([entry.name], parts)
+    rank = _together(backbone, builder, method, settings)
+    return Ready(entry.name, entry.name, backbone, settings, rank, builder)
 
 
-def choose_heads(
-    criterion: str,
-    backbone: Backbone,
-    queries: Mapping[str, str],
-    qrels: Qrels,
-    run: Run,
-    passages: Mapping[str, Document],
-    settings: Settings,
-    seed: int = 0,
-) -> HeadSet:
-    """A head set by one of ``CRITERIA``, on lists of judged candidates (R6).
+def _asked(entry: Asked, request: Request, dtype: str, device: str, calls: Calls | None) -> Ready:
+    cut = {key.removeprefix("truncate_"): value for key, value in request.lengths.items()}
+    settings = read_spec(GenerativeSettings, cut, "generative")
+    backbone = load_backbone(request.backbone or "", None, dtype, device, request.revision)
 
-    Judged documents without a text in ``passages`` are left out, as are queries whose lists have one grade.
-    """
-    lists = build_lists(queries, qrels, run, passages, settings.lists, settings.selection.permutations, seed)
-    prompts = {
-        str(i): (queries[str(group["qid"].iloc[0])], [passages[docid] for docid in group["docid"]])
-        for i, group in by_list(lists).items()
-    }
-    builder = PromptBuilder(backbone.tokenizer, settings.prompt)
-    features = collect_features(backbone, builder, prompts, settings.query_span, settings.document_span)
-    provenance: dict[str, Any] = {
-        "headrank": __version__,
-        "queries": int(lists["qid"].nunique()),
-        "seed": seed,
-    }
-    return CRITERIA[criterion].choose(Judged(features, lists, settings, provenance))
+    def rank(candidates: Sequence[Candidates]) -> pd.DataFrame:
+        ranking, asked = rerank_asked(entry.name, backbone, candidates, settings)
+        if calls:
+            calls(asked)
+        return ranking
+
+    return Ready(entry.name, entry.name, backbone, Settings(), rank)
+
+
+def _released(entry: Released, parts: Parts, benchmark: str) -> Rank:
+    def rank(candidates: Sequence[Candidates]) -> pd.DataFrame:
+        return rerank_released([entry.name], parts, candidates, benchmark)[entry.name]
+
+    return rank
+
+
+def _together(backbone: Backbone, builder: PromptBuilder, method: Method, settings: Settings) -> Rank:
+    def rank(candidates: Sequence[Candidates]) -> pd.DataFrame:
+        order = settings.candidates.order
+        return rerank_together(backbone, builder, [method], candidates, order)[method.name]
+
+    return rank

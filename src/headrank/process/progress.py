@@ -14,9 +14,12 @@ _whole: ContextVar[Any] = ContextVar("whole", default=None)
 
 
 @contextmanager
-def whole_job(total: int, name: str, unit: str) -> Iterator[Any]:
-    """One bar on which all work within the block counts; the parts show no bars of their own."""
-    with tqdm(total=total, desc=name, unit=unit) as bar:
+def whole_job(total: int, name: str, unit: str, disable: bool = False) -> Iterator[Any]:
+    """One bar on which all work within the block counts; the parts show no bars of their own.
+
+    disable: show none at all.
+    """
+    with tqdm(total=total, desc=name, unit=unit, disable=disable) as bar:
         token = _whole.set(bar)
         try:
             yield bar

@@ -15,6 +15,7 @@ from gguf.quants import dequantize, quantize
 from ggufs import float_checkpoint, write_gguf
 from support import byte_tokenizer, passages
 
+from headrank.api import Reranker
 from headrank.cost.gguf_sizes import gguf_shape
 from headrank.cost.model_shapes import known_shape
 from headrank.cost.multiply_adds import Shape
@@ -30,8 +31,7 @@ from headrank.engine.gguf.unpack import unpack_gguf
 from headrank.errors import InputError
 from headrank.heads.head_set import HeadSet
 from headrank.prompts.builder import PromptBuilder
-from headrank.reranker import Reranker
-from headrank.rerankers import Candidates, rerank_together
+from headrank.rerankers import Candidates, rerank_together, trained
 from headrank.settings import TrainingSettings
 from headrank.training.adapter import attach_lora, save_adapter
 
@@ -285,19 +285,19 @@ def test_an_adapter_trained_on_a_gguf_file_is_loaded_with_it(
 
     texts = [passage.text for passage in passages(6)]
     reranker = Reranker.load(tmp_path / "adapter", backbone=str(file))
-    assert reranker.backbone.depth == heads.depth == 2
-    ranked = reranker.rerank("red oak", texts)
+    assert reranker.ready.backbone.depth == heads.depth == 2
+    ranked = reranker.rank("red oak", texts)
     # The adapter names the file itself, so that it need not be said again.
-    assert [p.score for p in Reranker.load(tmp_path / "adapter").rerank("red oak", texts)] == [
+    assert [p.score for p in Reranker.load(tmp_path / "adapter").rank("red oak", texts)] == [
         p.score for p in ranked
     ]
     untrained = rerank_together(
         load_backbone(file, heads.depth),
-        reranker.builder,
-        [reranker.method],
+        reranker.ready.builder,
+        [trained(heads, reranker.ready.settings)],
         [Candidates("query", "red oak", tuple(Document(str(i), "", text) for i, text in enumerate(texts)))],
         "best-first",
-    )[reranker.method.name]
+    )[reranker.name]
     before = dict(zip(untrained["docid"].astype(int), untrained["score"], strict=True))
     assert max(abs(p.score - before[p.index]) for p in ranked) > 0.01
     with pytest.raises(InputError, match="trained on another backbone"):

@@ -14,12 +14,12 @@ import pytest
 import torch
 from support import checkpoint, passages, tiny_config, write_checkpoint
 
+from headrank.api import Reranker
 from headrank.engine import backbone as loading
 from headrank.engine import places
 from headrank.engine.backbone import load_backbone
 from headrank.errors import InputError
 from headrank.heads.head_set import HeadSet
-from headrank.reranker import Reranker
 from headrank.settings import Settings, to_mapping
 from headrank.training.adapter import attach_lora, save_adapter
 from headrank.training.saved_adapter import read_adapter
@@ -141,7 +141,7 @@ def test_a_folder_of_an_earlier_version_is_checked_as_far_as_it_says(
     as_earlier(folder)
     adapter = read_adapter(folder)
     assert (adapter.heads, adapter.name, adapter.base.n_heads) == (HEADS, None, 4)
-    assert Reranker.load(folder).method.name == "headrank"
+    assert Reranker.load(folder).name == "headrank"
     damage(folder)
     assert message in refused(Reranker.load, folder)
 
@@ -176,9 +176,9 @@ def test_an_adapter_ranks_under_the_name_that_it_was_trained_as(
     heads = HeadSet(method, "tiny", 4, 4, HEADS.heads, HEADS.scores)
     named = saved(tmp_path / "named", heads=heads, settings=settings, name="my-variant")
     loaded = Reranker.load(named)
-    assert (loaded.method.name, loaded.kind) == ("my-variant", kind)
+    assert (loaded.name, loaded.ready.kind) == ("my-variant", kind)
     # Earlier versions did not record the name: the settings say which method it is.
-    assert Reranker.load(as_earlier(named)).method.name == kind
+    assert Reranker.load(as_earlier(named)).name == kind
 
 
 @cache
@@ -201,7 +201,7 @@ def test_a_base_from_the_hub_is_compared_with_what_the_hub_gives_now(
     described = json.loads((folder / "headrank_config.json").read_text())
     assert described["backbone"] == "maker/tiny"
     assert described["backbone_fingerprint"] == loading.identify(str(checkpoint("qwen3"))).fingerprint
-    assert [p.index for p in Reranker.load(folder).rerank("oak", passages(3))]
+    assert [p.index for p in Reranker.load(folder).rank("oak", passages(3))]
     # The same files under another name are the same model.
     Reranker.load(folder, str(checkpoint("qwen3")))
     asked.clear()
@@ -246,4 +246,4 @@ def test_an_adapter_whose_base_is_not_recorded_says_so(
 
 def test_an_adapter_moves_with_its_base(folder: Path, tmp_path: Path) -> None:
     moved = shutil.copytree(checkpoint("qwen3"), tmp_path / "moved")
-    assert Reranker.load(folder, str(moved)).backbone.depth == HEADS.depth
+    assert Reranker.load(folder, str(moved)).ready.backbone.depth == HEADS.depth
