@@ -15,7 +15,7 @@ from headrank.commands.inputs import (
     read_candidates,
 )
 from headrank.commands.notes import note_depth, note_queries, note_ties
-from headrank.errors import InputError
+from headrank.errors import UsageError
 from headrank.methods.entry import NOTHING, RELEASED, Asked, Frozen, Released, Trained
 from headrank.methods.table import METHODS
 
@@ -98,35 +98,35 @@ def check(options: argparse.Namespace) -> None:
     """Refuse options that do not go together, before anything is read."""
     name = options.method or "headrank"
     if name not in METHODS or METHODS[name].studies_only:
-        raise InputError(f"--method {name}: unknown; `headrank methods` lists the known ones")
+        raise UsageError(f"--method {name}: unknown; `headrank methods` lists the known ones")
     method = METHODS[name]
     trained, writes = isinstance(method, Trained), isinstance(method, Asked)
     if trained and not options.adapter:
-        raise InputError(f"--method {name}: needs --adapter, the folder that training wrote")
+        raise UsageError(f"--method {name}: needs --adapter, the folder that training wrote")
     if not trained and options.adapter:
-        raise InputError(f"--method {name}: is not trained; leave --adapter out")
+        raise UsageError(f"--method {name}: is not trained; leave --adapter out")
     if not trained and not options.backbone:
-        raise InputError(f"--method {name}: needs --backbone")
+        raise UsageError(f"--method {name}: needs --backbone")
     if trained and options.family:
-        raise InputError(
+        raise UsageError(
             "--family: an adapter keeps the chat frame that it was trained with; leave --family out"
         )
     if options.answers and not writes:
-        raise InputError(f"--method {name}: writes no answers; leave --answers out")
+        raise UsageError(f"--method {name}: writes no answers; leave --answers out")
     if writes and (options.order or options.family):
-        raise InputError(
+        raise UsageError(
             f"--method {name}: has an order and a chat template of its own; leave --order and --family out"
         )
     if options.truncate_words and isinstance(method, Released):
-        raise InputError(
+        raise UsageError(
             f"--method {name}: cuts passages to as many words as its authors do; take --truncate-tokens, or"
             f" {name.removesuffix(RELEASED)}"
         )
     needs = isinstance(method, Frozen) and method.needs != NOTHING
     if needs and not options.heads:
-        raise InputError(f"--method {name}: needs --heads, {method.needs}")
+        raise UsageError(f"--method {name}: needs --heads, {method.needs}")
     if options.heads and not needs:
-        raise InputError(f"--method {name}: takes no --heads")
+        raise UsageError(f"--method {name}: takes no --heads")
 
 
 def _trained(options: argparse.Namespace) -> tuple[Any, int, str]:
@@ -145,7 +145,7 @@ def _trained(options: argparse.Namespace) -> tuple[Any, int, str]:
     )
     name = reranker.method.name
     if options.method not in (None, name, reranker.kind):
-        raise InputError(
+        raise UsageError(
             f"--method {options.method}: {options.adapter} was trained as {name}; leave --method out"
         )
     if options.order:

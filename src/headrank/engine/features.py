@@ -16,7 +16,7 @@ from headrank.data.files import check_regular
 from headrank.data.json_files import parse_json
 from headrank.engine.identity import Identity
 from headrank.engine.list_scores import list_shares, over_length
-from headrank.errors import InputError
+from headrank.errors import InputError, one_line, shown, unreadable
 from headrank.settings import MassSettings
 from headrank.specs import Count, read_value
 
@@ -125,13 +125,29 @@ class Features:
                 values = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
             found = cls(model, n_layers, n_heads, ids, values, fingerprint)
         except Exception as error:
-            raise InputError(f"{path}: no readable features ({' '.join(str(error).split())})") from error
+            raise unreadable(error)(f"{path}: no readable features ({one_line(error)})") from error
         found.check(str(path))
         return found
 
     def check(self, where: str) -> None:
-        """Raises InputError, naming ``where``, unless all numbers but the padding of short lists are finite."""
+        """Raises InputError, naming ``where``, unless the arrays fit together and their numbers are finite."""
+        for name, array in self.values.items():
+            if array.dtype.kind != "f" or array.ndim not in (2, 3) or len(array) != len(self.ids):
+                raise InputError(
+                    f"{where}: {shown(name)} is {array.dtype} of shape {array.shape}, not numbers of"
+                    f" {len(self.ids)} lists; make the features again"
+                )
         lengths = self.values.get("lengths")
+        documents = {array.shape[2] for array in self.values.values() if array.ndim == 3 and len(array)}
+        if lengths is not None and len(lengths) and (lengths.ndim != 2 or documents - {lengths.shape[1]}):
+            raise InputError(
+                f"{where}: lengths of shape {lengths.shape} and masses of {sorted(documents)} documents; make the"
+                " features again"
+            )
+        self._check_finite(where, lengths)
+
+    def _check_finite(self, where: str, lengths: NDArray[np.float32] | None) -> None:
+        """Raises InputError unless all numbers but the padding of short lists are finite."""
         for name, array in self.values.items():
             finite = np.isfinite(array)
             if name == "lengths":

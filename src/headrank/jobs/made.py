@@ -20,6 +20,7 @@ from headrank.data.atomic import write_json, write_text
 from headrank.data.digests import file_digest, files_under
 from headrank.data.json_files import read_object
 from headrank.errors import InputError
+from headrank.specs import Natural, read_spec
 
 FOLDER = ".made"
 _CONFIGURATION = "configuration.yaml"
@@ -37,7 +38,7 @@ class Made:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     files: Mapping[str, str]
-    ended: int
+    ended: Natural
 
 
 class Records:
@@ -56,15 +57,14 @@ class Records:
 
     def _read(self) -> Iterator[Made]:
         for path in sorted((self.root / FOLDER).rglob("*.json")):
+            content = None
             try:
                 content = read_object(path, "job's record")
-                yield Made(
-                    tuple(content["inputs"]), tuple(content["outputs"]), content["files"], content["ended"]
-                )
+                yield read_spec(Made, content, "record")
             except InputError as error:
-                raise InputError(f"{error}; {_AGAIN}") from None
-            except (KeyError, TypeError) as error:
-                raise InputError(f"{path}: no readable job's record ({error!r}); {_AGAIN}") from None
+                # What is wrong within the object; the reader of the file has named it.
+                told = error if content is None else f"{path}: no readable job's record ({error})"
+                raise (type(error) if content is None else InputError)(f"{told}; {_AGAIN}") from None
 
     def digest(self, name: str) -> str | None:
         """What the job that made a file made of it; None for a file of no job."""

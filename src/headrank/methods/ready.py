@@ -12,7 +12,7 @@ from headrank import __version__
 from headrank.data.training_lists import build_lists, by_list
 from headrank.engine.backbone import Backbone, identify, load_backbone
 from headrank.engine.extract import collect_features
-from headrank.errors import InputError
+from headrank.errors import UsageError
 from headrank.heads.head_set import HeadSet
 from headrank.heads.judged import Judged
 from headrank.heads.routing.router import Router
@@ -48,7 +48,7 @@ def rank_untrained(
     """
     chosen: HeadSet | None = None
     if name not in FROZEN:
-        raise InputError(f"--method {name}: not a method on a frozen backbone")
+        raise UsageError(f"--method {name}: not a method on a frozen backbone")
     router = Router.load(heads) if heads is not None and FROZEN[name].routed else None
     if heads is not None:
         chosen = router.heads if router else HeadSet.load(heads)

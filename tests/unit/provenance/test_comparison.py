@@ -234,4 +234,4 @@ def test_help_says_what_the_exit_status_means(capsys: pytest.CaptureFixture[str]
         main(["diff", "--help"])
     assert caught.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "0 when the results are the same, 1 when they differ, 5 on bad input" in text
+    assert "0 when the results are the same, 1 when they differ, from 2 on an error" in text
