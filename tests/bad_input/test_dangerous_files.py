@@ -64,7 +64,7 @@ def zeros(size: int) -> Callable[[Path], None]:
 
 
 def sparse(head: bytes, size: int = 20 << 30) -> Callable[[Path], None]:
-    """A file of 20 GiB that takes no place on the disk."""
+    """A large file that takes no place on the disk."""
 
     def write(path: Path) -> None:
         path.write_bytes(head)
@@ -109,8 +109,8 @@ GGUF_HEAD = b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 1) + b"x"
         (GGUF, zero, NOT_FOUND, "is a device"),
         (GGUF, pipe, NOT_FOUND, "is a pipe"),
         (YAML, zero, NOT_FOUND, "is a device"),
-        (RUN, zeros(2 << 30), DATA, ":1: a line of more than 16 MiB"),
-        (CORPUS, zeros(2 << 30), DATA, ":1: a line of more than 16 MiB"),
+        (RUN, zeros(256 << 20), DATA, ":1: a line of more than 16 MiB"),
+        (CORPUS, zeros(256 << 20), DATA, ":1: a line of more than 16 MiB"),
         (RUN, sparse(b"q Q0 d 1 1 t\n"), DATA, ":2: a line of more than 16 MiB"),
         (QUERIES, sparse(b'{"_id": "'), DATA, ":1: a line of more than 16 MiB"),
         (HEADS, sparse(b"{"), DATA, "more than 32 MiB"),
@@ -118,9 +118,9 @@ GGUF_HEAD = b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 1) + b"x"
         (FEATURES, sparse(struct.pack("<Q", 90 << 20)), DATA, "no readable features"),
         (ROUTER, sparse(struct.pack("<Q", 2**63)), DATA, "no readable router"),
         (TABLE, sparse(b"PAR1"), DATA, "no readable table"),
-        (GGUF, sparse(GGUF_HEAD + struct.pack("<IQ", 8, 10 << 30)), DATA, "cut off or damaged"),
-        (GGUF, sparse(GGUF_HEAD + struct.pack("<IIQ", 9, 0, 10 << 30)), DATA, "cut off or damaged"),
-        (GGUF, sparse(b"GGUF" + struct.pack("<IQQ", 3, HUGE, 0)), DATA, "cut off or damaged|does not say"),
+        (GGUF, sparse(GGUF_HEAD + struct.pack("<IQ", 8, 1 << 30), 3 << 29), DATA, "cut off or damaged"),
+        (GGUF, sparse(GGUF_HEAD + struct.pack("<IIQ", 9, 0, 1 << 30), 3 << 29), DATA, "cut off or damaged"),
+        (GGUF, sparse(b"GGUF" + struct.pack("<IQQ", 3, HUGE, 0), 1 << 30), DATA, "cut off or damaged"),
         (HEADS, holding(b"[" * (30 << 20)), DATA, "nested more than 64 levels"),
         (HEADS, holding(b"[" + b"[]," * (8 << 20) + b"[]]"), DATA, "not a head set of schema 1"),
         (HEADS, holding(b'{"a":' + b"9" * (20 << 20) + b"}"), DATA, "is out of range"),
@@ -128,7 +128,7 @@ GGUF_HEAD = b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 1) + b"x"
         (QUERIES, holding(b"[" * (15 << 20)), DATA, ":1: not valid JSON"),
         (YAML, holding(b"a: &a [" + b"*a, " * 200_000 + b"1]"), USAGE, "more than 50000 values"),
         (YAML, holding(b"a: " + b"{a: " * 100_000), USAGE, "more than 50000 values or 32 levels"),
-        (YAML, holding(b"a: " + b"9" * 1_000_000), USAGE, "|"),
+        (YAML, holding(b"a: " + b"9" * 1_000_000), USAGE, "a: a number of 1000000 digits"),
         (INDEX, index, DATA, "no BM25 index, or a damaged one"),
     ],
     ids=lambda value: value[1] if isinstance(value, tuple) else None,

@@ -100,9 +100,9 @@ def passage_cut(options: argparse.Namespace) -> dict[str, int | None]:
 def output_file(path: str) -> Path:
     """The file to write; its folder is created. UsageError if the path is a folder, RunError if it cannot be made."""
     output = Path(path)
-    if output.is_dir():
-        raise UsageError(f"{output}: is a folder; name the file to write")
     with writing(output):
+        if output.is_dir():
+            raise UsageError(f"{output}: is a folder; name the file to write")
         output.parent.mkdir(parents=True, exist_ok=True)
     return output
 

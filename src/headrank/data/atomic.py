@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -76,7 +77,9 @@ def writing(path: str | os.PathLike[str], temporary: Path | None = None) -> Iter
         # A folder above the file, which could not be made or written to.
         parents = map(str, Path(path).parents)
         where = f" ({error.filename})" if error.filename in parents else ""
-        raise RunError(f"{os.fspath(path)}: not written: {error.strerror or error}{where}") from error
+        # A file where a folder should be.
+        reason = os.strerror(errno.ENOTDIR) if isinstance(error, FileExistsError) else error.strerror
+        raise RunError(f"{os.fspath(path)}: not written: {reason or error}{where}") from error
 
 
 def open_up(path: Path) -> None:

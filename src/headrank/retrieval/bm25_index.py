@@ -62,7 +62,7 @@ class Bm25Index:
     """An index of ``build_index``, memory-mapped."""
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
-        place = Path(directory)
+        place = self.place = Path(directory)
         try:
             settings = read_object(place / _SETTINGS, "settings of an index")
             documents, terms = (read_value(Natural, settings.get(key), key) for key in ("documents", "terms"))
@@ -91,7 +91,7 @@ class Bm25Index:
     def search(self, query: str, depth: int) -> list[tuple[str, float]]:
         """The ``depth`` best documents that share a term with the query; ties in the order of the collection."""
         scores = self.scores(query)
-        return [(self.docids[i].decode("utf-8"), float(scores[i])) for i in best(scores, depth)]
+        return [(text_of(self.docids[i], self.place), float(scores[i])) for i in best(scores, depth)]
 
     def _words(self, query: str) -> list[str]:
         tokenizer = self._splitter
@@ -146,6 +146,14 @@ def best(scores: np.ndarray, depth: int) -> np.ndarray:
     else:
         candidates = np.flatnonzero(scores > 0)
     return candidates[np.argsort(-scores[candidates], kind="stable")][:depth]
+
+
+def text_of(docid: bytes, place: Path) -> str:
+    """An id of an index; InputError names the index if the id is damaged."""
+    try:
+        return docid.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{place}: a damaged index (an id is no text); build it again") from None
 
 
 def distinct(docids: list[bytes]) -> np.ndarray:

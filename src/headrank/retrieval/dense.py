@@ -23,7 +23,7 @@ from headrank.data.collections import Document
 from headrank.data.json_files import read_object
 from headrank.engine.devices import choose_device
 from headrank.errors import InputError, RunError, one_line, unreadable
-from headrank.retrieval.bm25_index import best, distinct
+from headrank.retrieval.bm25_index import best, distinct, text_of
 
 _VECTORS, _DOCIDS, _SETTINGS = "vectors.npy", "docids.npy", "dense.json"
 _CHUNK = 100_000
@@ -131,7 +131,7 @@ class DenseIndex:
     """The vectors of ``build_dense_index`` with the encoder of the queries; search is exact, chunk by chunk."""
 
     def __init__(self, directory: str | os.PathLike[str], encoder: Encoder) -> None:
-        place = Path(directory)
+        place = self.place = Path(directory)
         try:
             settings = read_object(place / _SETTINGS, "settings of an index")
             self.docids = mapped(place / _DOCIDS, "S", 1)
@@ -163,7 +163,7 @@ class DenseIndex:
     def search(self, query: str, depth: int) -> list[tuple[str, float]]:
         """The ``depth`` nearest documents; ties in the order of the collection."""
         scores = self.scores(query)
-        return [(self.docids[i].decode("utf-8"), float(scores[i])) for i in best(scores, depth)]
+        return [(text_of(self.docids[i], self.place), float(scores[i])) for i in best(scores, depth)]
 
 
 def _check_finite(values: np.ndarray, what: str) -> None:

@@ -19,6 +19,8 @@ from headrank.errors import UsageError, shown
 # Aliases written out; the largest configuration of this repository has 600 values on six levels.
 MOST_VALUES, DEPTH = 50_000, 32
 TOO_MUCH = f"more than {MOST_VALUES} values or {DEPTH} levels, aliases written out; make it smaller"
+# Of a number: more than any has.
+_LONGEST = 400
 _TAG = "tag:yaml.org,2002:"
 _MERGE = f"{_TAG}merge"
 _SIMPLE = {f"{_TAG}{kind}" for kind in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")}
@@ -30,6 +32,9 @@ def check_file(path: str | Path) -> None:
     """Raise InputError, with key and line, for a file that is no plain YAML or would be read otherwise than written."""
     try:
         text = read_whole(path, MIB).decode("utf-8")
+        # Every value ends with one of these; finding them all in a graph of nodes would take minutes.
+        if text.count(",") + text.count("\n") > MOST_VALUES:
+            raise UsageError(TOO_MUCH)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except UnicodeDecodeError:
         raise UsageError("not UTF-8 text; convert the file to UTF-8") from None
@@ -85,6 +90,8 @@ def _check_scalar(place: str, node: yaml.Node) -> None:
     kind = node.tag.removeprefix(_TAG)
     if kind not in ("int", "float"):
         return
+    if len(node.value) > _LONGEST:
+        raise UsageError(f"{key}: a number of {len(node.value)} digits, at line {line}; make it smaller")
     if kind == "float" and node.value.lower().lstrip("+-") in (".nan", ".inf"):
         raise UsageError(f"{key}: expected a finite number, got {node.value}, at line {line}")
     if _MISREAD.fullmatch(node.value) and "." not in node.value:

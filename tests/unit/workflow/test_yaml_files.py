@@ -138,6 +138,7 @@ def test_a_value_out_of_range_is_refused_by_its_place(place: str, value: Any, me
     part[key] = deepcopy(value)
     with pytest.raises(InputError) as told:
         complete(config, [], SCHEMA)
+        check_places(config, ".")
     assert str(told.value).startswith(message)
     assert "\n" not in str(told.value)
     assert len(str(told.value)) < 600
