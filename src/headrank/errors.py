@@ -84,6 +84,11 @@ def shown(value: object, longest: int = 100) -> str:
     return text if len(text) <= longest else f"{text[:longest]}…"
 
 
+def shown_key(key: object) -> str:
+    """A key for a message: as it is if it is a plain word, or else as ``shown`` gives it."""
+    return key if isinstance(key, str) and key.isprintable() and len(key) <= 100 else shown(key)
+
+
 @contextmanager
 def naming(what: str) -> Iterator[None]:
     """Put what is at fault, such as a query, before the message of an InputError that the block raises."""

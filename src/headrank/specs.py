@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from headrank.errors import UsageError, shown, suggestion
+from headrank.errors import UsageError, shown, shown_key, suggestion
 
 T = TypeVar("T")
 
@@ -68,7 +68,7 @@ def read_spec(kind: type[T], mapping: Mapping[str, Any], where: str) -> T:
     fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key in mapping:
         if key not in fields:
-            place = f"{where}.{key if isinstance(key, str) else shown(key)}"
+            place = f"{where}.{shown_key(key)}"
             raise UsageError(f"{place}: unknown key; {suggestion(key, fields, 'known keys')}")
     for name, field in fields.items():
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
@@ -121,7 +121,7 @@ def _items(parts: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
 def _entries(part: Any, value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise UsageError(f"{where}: expected a mapping of names, got {shown(value)}")
-    return {key: read_value(part, item, f"{where}.{key}") for key, item in value.items()}
+    return {key: read_value(part, item, f"{where}.{shown_key(key)}") for key, item in value.items()}
 
 
 def is_number(value: Any) -> bool:

@@ -92,6 +92,7 @@ def test_what_is_no_plain_yaml_is_refused(bad: Bad, tmp_path: Path) -> None:
 
 @cases(
     Bad("an unknown key", edited("trainon", []), "trainon: unknown key; did you mean 'train_on'", USAGE),
+    Bad("an unknown key with a line end", edited("train\non", []), "'train\\\\non': unknown key", USAGE),
     Bad("an unknown key within", edited("headrank/prompt/trunctae_words", 9), "headrank.prompt.trunctae_words: unknown key; did", USAGE),
     Bad("an unknown key of a backbone", edited("backbones/small/planted/layrs", 3), "backbones.small.planted.layrs: unknown", USAGE),
     Bad("an unknown key of a variant", edited("variants/fast", {"trainig": {}}), "variants.fast.trainig: unknown key", USAGE),
@@ -104,7 +105,7 @@ def test_what_is_no_plain_yaml_is_refused(bad: Bad, tmp_path: Path) -> None:
     Bad("a text for a list", edited("methods", "icr"), "methods: 'icr' is not of type 'array'", USAGE),
     Bad("a list for a mapping", edited("backbones", []), "backbones: \\[\\] is not of type 'object'", USAGE),
     Bad("a number below its range", edited("seed", -1), "seed: -1 is less than the minimum", USAGE),
-    Bad("a number of 400 digits", edited("seed", 10**400), "seed: expected a finite number", USAGE),
+    Bad("a number of 400 digits", edited("seed", 10**400), "seed: a number of 401 digits, at line", USAGE),
     Bad("a share above 1", edited("headrank/training/heldout_share", 1.5), "headrank.training.heldout_share: 1.5", USAGE),
     Bad("a loss that is none", edited("headrank/loss/form", "dop"), "headrank.loss.form: 'dop' is not one of", USAGE),
     Bad("a weight below 0", edited("headrank/selection/entropy_weight", -1), "entropy_weight: -1 is less than", USAGE),

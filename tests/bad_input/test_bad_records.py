@@ -117,6 +117,7 @@ RECORD = "no readable job's record"
     Bad("a time in words", with_keys(ended="now"), f"{RECORD} \\(record.ended: expected int"),
     Bad("a time before all", with_keys(ended=-1), f"{RECORD} \\(record.ended: expected at least 0"),
     Bad("an unknown key", with_keys(extra=1), f"{RECORD} \\(record.extra: unknown key"),
+    Bad("a key with a line end", with_keys(**{"a\nb": 1}), f"{RECORD} \\(record.'a\\\\nb': unknown key"),
 )  # fmt: skip
 def test_a_bad_record_of_a_job_is_refused(bad: Bad, study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = study / FOLDER / "table.json"

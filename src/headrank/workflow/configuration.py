@@ -12,7 +12,7 @@ from typing import Any
 
 import jsonschema
 
-from headrank.errors import NotFoundError, UsageError, shown, suggestion
+from headrank.errors import NotFoundError, UsageError, shown, shown_key, suggestion
 from headrank.methods.entries.first_stage import FIRST_STAGE
 from headrank.specs import is_number
 from headrank.workflow.head_counts import faults_of_head_counts
@@ -66,15 +66,18 @@ def _check_values(config: Config) -> None:
         if isinstance(value, Mapping):
             for key in value:
                 if not isinstance(key, str):
-                    raise UsageError(
-                        f"{'.'.join([*place, shown(key)])}: the key is no text; write it in quotes"
-                    )
+                    raise UsageError(f"{_joined(*place, key)}: the key is no text; write it in quotes")
             todo += [((*place, key), inner) for key, inner in value.items()]
         elif isinstance(value, list | tuple):
             todo += [((*place, str(number)), inner) for number, inner in enumerate(value)]
         elif isinstance(value, int | float) and not isinstance(value, bool) and not is_number(value):
-            raise UsageError(f"{'.'.join(place)}: expected a finite number, got {shown(value)}")
+            raise UsageError(f"{_joined(*place)}: expected a finite number, got {shown(value)}")
     raise UsageError(f"configuration: {TOO_MUCH}")
+
+
+def _joined(*place: object) -> str:
+    """A place in the configuration: its keys, joined by dots."""
+    return ".".join(map(shown_key, place))
 
 
 def _pattern(validator: Any, pattern: str, value: Any, _: Schema) -> Iterator[jsonschema.ValidationError]:
@@ -105,10 +108,10 @@ def _check_keys(config: Config, schema: Schema) -> None:
         if error in unknown:
             known = error.schema["properties"]
             key = next(key for key in error.instance if key not in known)
-            raise UsageError(f"{'.'.join([*place, key])}: unknown key; {suggestion(key, known)}")
+            raise UsageError(f"{_joined(*place, key)}: unknown key; {suggestion(key, known)}")
         reason = " ".join(error.message.split())
         reason = reason if len(reason) <= LONGEST else f"{reason[:LONGEST]}…"
-        raise UsageError(f"{'.'.join(place) or 'configuration'}: {reason}")
+        raise UsageError(f"{_joined(*place) or 'configuration'}: {reason}")
 
 
 def _resolved(schema: Schema, definitions: Schema) -> Schema:

@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from headrank.data.files import MIB, read_whole
-from headrank.errors import UsageError, shown
+from headrank.errors import UsageError, shown, shown_key
 
 # Aliases written out; the largest configuration of this repository has 600 values on six levels.
 MOST_VALUES, DEPTH = 50_000, 32
@@ -61,7 +61,7 @@ def _nodes(root: yaml.Node | None) -> Iterator[tuple[str, yaml.Node]]:
         yield place, node
         seen += 1
         if isinstance(node, yaml.MappingNode):
-            todo += [(f"{place}{key.value}.", value) for key, value in node.value]
+            todo += [(f"{place}{shown_key(key.value)}.", value) for key, value in node.value]
         elif isinstance(node, yaml.SequenceNode):
             todo += [(f"{place}{number}.", value) for number, value in enumerate(node.value)]
         if seen + len(todo) > MOST_VALUES:
@@ -79,7 +79,7 @@ def _check_keys(place: str, node: yaml.MappingNode) -> None:
                 f'{place}{text}: a key of type {kind}, at line {line}; write "{text}", in quotes'
             )
         if key.value in known:
-            raise UsageError(f"{place}{key.value}: given twice, at line {line}; keep one")
+            raise UsageError(f"{place}{shown_key(key.value)}: given twice, at line {line}; keep one")
         known.add(key.value)
 
 

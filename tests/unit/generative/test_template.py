@@ -96,7 +96,8 @@ def test_a_thought_that_the_template_begins_is_ended(tag: str, end: str) -> None
 
 def test_a_thought_that_is_ended_stays_as_it_is() -> None:
     ended = "<|im_start|>assistant<think>\n\n</think>\n\n"
-    assert byte_tokenizer().decode(prompt(GOOD + ended)).endswith(ended)
+    # Jinja drops a template's last line end.
+    assert byte_tokenizer().decode(prompt(f"{GOOD}{ended}\n")).endswith(ended)
     # What a passage or an instruction says of thoughts opens none.
     assert "</think>" not in byte_tokenizer().decode(prompt("<think>" + GOOD))
 
