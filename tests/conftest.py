@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,3 +19,23 @@ def shared_data() -> Path:
     if not (directory / "dl19" / "qrels.trec").is_file():
         pytest.skip(f"no real collections in {directory}: set HEADRANK_DATA to their directory")
     return directory
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """How many bad inputs of each kind of file were tried, and how many of them ended as they should."""
+    tried: Counter[str] = Counter()
+    held: Counter[str] = Counter()
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            folder, _, name = report.nodeid.split("::")[0].rpartition("/")
+            if folder == "tests/bad_input" and report.when == "call":
+                kind = name.removeprefix("test_").removesuffix(".py").removeprefix("bad_").replace("_", " ")
+                made = "by hand" if "[" in report.nodeid and "any_" not in report.nodeid else "properties"
+                tried[f"{kind}, {made}"] += 1
+                held[f"{kind}, {made}"] += outcome == "passed"
+    if tried:
+        terminalreporter.section("bad input")
+        for kind in sorted(tried):
+            terminalreporter.write_line(f"{kind}: {held[kind]} of {tried[kind]}")
+        by_hand = sum(count for kind, count in held.items() if kind.endswith("by hand"))
+        terminalreporter.write_line(f"refused in one line of its kind, by hand: {by_hand}")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from headrank.errors import InputError, shown, suggestion
+from headrank.errors import UsageError, shown, shown_key, suggestion
 
 T = TypeVar("T")
 
@@ -63,17 +63,17 @@ def read_spec(kind: type[T], mapping: Mapping[str, Any], where: str) -> T:
     of its bounds or is none of the known choices.
     """
     if not isinstance(mapping, Mapping):
-        raise InputError(f"{where}: expected a mapping, got {shown(mapping)}")
+        raise UsageError(f"{where}: expected a mapping, got {shown(mapping)}")
     hints = get_type_hints(kind, include_extras=True)
     fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key in mapping:
         if key not in fields:
-            place = f"{where}.{key if isinstance(key, str) else shown(key)}"
-            raise InputError(f"{place}: unknown key; {suggestion(key, fields, 'known keys')}")
+            place = f"{where}.{shown_key(key)}"
+            raise UsageError(f"{place}: unknown key; {suggestion(key, fields, 'known keys')}")
     for name, field in fields.items():
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required and name not in mapping:
-            raise InputError(f"{where}.{name}: missing; it has no default")
+            raise UsageError(f"{where}.{name}: missing; it has no default")
     return kind(**{key: read_value(hints[key], value, f"{where}.{key}") for key, value in mapping.items()})
 
 
@@ -87,7 +87,7 @@ def read_value(hint: Any, value: Any, where: str) -> Any:
         read = read_value(plain, value, where)
         broken = bounds.broken(read)
         if broken:
-            raise InputError(f"{where}: expected {broken}, got {shown(value)}")
+            raise UsageError(f"{where}: expected {broken}, got {shown(value)}")
         return read
     if get_origin(hint) is Literal:
         fits = value in parts
@@ -104,24 +104,24 @@ def read_value(hint: Any, value: Any, where: str) -> Any:
     else:
         fits = _is(value, hint)
     if not fits:
-        raise InputError(f"{where}: expected {_expected(hint)}, got {shown(value)}")
+        raise UsageError(f"{where}: expected {_expected(hint)}, got {shown(value)}")
     return float(value) if hint is float else value
 
 
 def _items(parts: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
-        raise InputError(f"{where}: expected a list, got {shown(value)}")
+        raise UsageError(f"{where}: expected a list, got {shown(value)}")
     if parts[-1] is Ellipsis:
         parts = parts[:1] * len(value)
     if len(value) != len(parts):
-        raise InputError(f"{where}: expected {len(parts)} values, got {shown(value)}")
+        raise UsageError(f"{where}: expected {len(parts)} values, got {shown(value)}")
     return tuple(read_value(part, item, where) for part, item in zip(parts, value, strict=True))
 
 
 def _entries(part: Any, value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise InputError(f"{where}: expected a mapping of names, got {shown(value)}")
-    return {key: read_value(part, item, f"{where}.{key}") for key, item in value.items()}
+        raise UsageError(f"{where}: expected a mapping of names, got {shown(value)}")
+    return {key: read_value(part, item, f"{where}.{shown_key(key)}") for key, item in value.items()}
 
 
 def is_number(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The command line on bad input: one line on standard error, status 5 (or 2 for bad arguments), no traceback."""
+"""The command line on bad input: one line on standard error, the exit status of its kind, no traceback."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from headrank.cli import BAD_INPUT, main
+from headrank.cli import main
 from headrank.heads.head_set import HeadSet
 
 
@@ -36,7 +36,7 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_no_adapter(collection: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert rerank(collection) == BAD_INPUT
+    assert rerank(collection) == 4
     assert "headrank_config.json: no readable adapter description" in one_line(capsys)
     assert not (collection / "out.trec").exists()
 
@@ -47,15 +47,15 @@ def test_a_malformed_adapter_description(
 ) -> None:
     (collection / "adapter").mkdir()
     (collection / "adapter" / "headrank_config.json").write_text(text, encoding="utf-8")
-    assert rerank(collection) == BAD_INPUT
+    assert rerank(collection) == 5
     assert "headrank_config.json: no readable adapter description" in one_line(capsys)
 
 
 def test_an_output_that_cannot_be_written(collection: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert rerank(collection, output=collection) == BAD_INPUT
+    assert rerank(collection, output=collection) == 2
     assert one_line(capsys) == f"error: {collection}: is a folder; name the file to write"
-    assert rerank(collection, output=collection / "run.trec" / "out.trec") == BAD_INPUT
-    assert one_line(capsys).startswith(f"error: {collection / 'run.trec'}: ")
+    assert rerank(collection, output=collection / "run.trec" / "out.trec") == 6
+    assert one_line(capsys).startswith(f"error: {collection / 'run.trec' / 'out.trec'}: not written: ")
 
 
 @pytest.mark.parametrize("depth", ["0", "-3", "few"])
@@ -102,15 +102,15 @@ def test_metrics_of_too_many_digits(collection: Path, capsys: pytest.CaptureFixt
     (collection / "qrels.trec").write_text("q 0 d 1\n", encoding="utf-8")
     files = ("--run", str(collection / "run.trec"), "--qrels", str(collection / "qrels.trec"))
     for metric in (f"ndcg@{'9' * 5000}", f"rr(rel={'9' * 5000})@10", "ndcg@99999999"):
-        assert main(["evaluate", *files, "--metrics", metric]) == BAD_INPUT
+        assert main(["evaluate", *files, "--metrics", metric]) == 2
         assert one_line(capsys).startswith(f"error: metrics: '{metric[:20]}"[:24])
 
 
 def test_a_malformed_run(collection: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (collection / "run.trec").write_text("q Q0 d 1\n", encoding="utf-8")
-    assert rerank(collection) == BAD_INPUT
+    assert rerank(collection) == 5
     assert "run.trec:1: expected 6 columns" in one_line(capsys)
-    assert main(["evaluate", "--run", str(collection / "run.trec"), "--qrels", "none"]) == BAD_INPUT
+    assert main(["evaluate", "--run", str(collection / "run.trec"), "--qrels", "none"]) == 5
     assert "run.trec:1: expected 6 columns" in one_line(capsys)
 
 
@@ -135,7 +135,7 @@ def test_options_that_do_not_go_together(
     options: tuple[str, ...], message: str, collection: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fixed = ("--collection", str(collection), "--run", str(collection / "run.trec"), "--output", "none")
-    assert main(["rerank", *options, *fixed]) == BAD_INPUT
+    assert main(["rerank", *options, *fixed]) == 2
     assert one_line(capsys).startswith(f"error: {message}")
 
 
@@ -146,7 +146,7 @@ def test_texts_are_named_once(
     texts: tuple[str, ...], collection: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fixed = ("--run", str(collection / "run.trec"), "--output", str(collection / "out.trec"))
-    assert main(["rerank", "--method", "icr", "--backbone", "b", *texts, *fixed]) == BAD_INPUT
+    assert main(["rerank", "--method", "icr", "--backbone", "b", *texts, *fixed]) == 2
     assert one_line(capsys).startswith("error: --queries and --corpus")
 
 
@@ -155,18 +155,18 @@ def test_a_row_with_too_few_or_too_many_tabs(collection: Path, capsys: pytest.Ca
     (collection / "c.tsv").write_text("d\tred oak\n", encoding="utf-8")
     texts = ("--queries", str(collection / "q.tsv"), "--corpus", str(collection / "c.tsv"))
     fixed = ("--run", str(collection / "run.trec"), "--output", str(collection / "out.trec"))
-    assert main(["rerank", "--method", "icr", "--backbone", "b", *texts, *fixed]) == BAD_INPUT
+    assert main(["rerank", "--method", "icr", "--backbone", "b", *texts, *fixed]) == 5
     assert one_line(capsys).endswith("q.tsv:2: expected 2 columns between tabs, found 1")
     (collection / "q.tsv").write_text("q\toak\n", encoding="utf-8")
     (collection / "c.tsv").write_text("d\thttp://x\tOak\tred oak\n", encoding="utf-8")
-    assert main(["rerank", "--method", "icr", "--backbone", "b", *texts, *fixed]) == BAD_INPUT
+    assert main(["rerank", "--method", "icr", "--backbone", "b", *texts, *fixed]) == 5
     assert one_line(capsys).endswith("c.tsv:1: expected 2 or 3 columns between tabs, found 4")
 
 
 def test_head_sets_of_other_shapes_or_none(collection: Path, capsys: pytest.CaptureFixture[str]) -> None:
     HeadSet("core", "m", 4, 4, ((0, 1),), (1.0,)).save(collection / "one.json")
     HeadSet("core", "m", 4, 8, ((0, 1),), (1.0,)).save(collection / "two.json")
-    assert main(["heads", "diff", str(collection / "one.json"), str(collection / "two.json")]) == BAD_INPUT
+    assert main(["heads", "diff", str(collection / "one.json"), str(collection / "two.json")]) == 5
     assert "models of different shapes" in one_line(capsys)
-    assert main(["heads", "show", str(collection / "none.json")]) == BAD_INPUT
+    assert main(["heads", "show", str(collection / "none.json")]) == 4
     assert "none.json: no readable head set" in one_line(capsys)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from tqdm import tqdm
 
-from headrank.errors import InputError
-from headrank.jobs.job import BAD_INPUT, FAILED, LogStream, job
+from headrank.errors import INTERRUPTED, InputError, NotFoundError, PrerequisiteError, RunError, UsageError
+from headrank.jobs.job import LogStream, job
 
 
 def test_messages_go_to_the_log_and_nowhere_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,7 +34,7 @@ def test_bad_input_is_one_line_in_the_log_and_on_the_terminal(
 ) -> None:
     with pytest.raises(SystemExit) as caught, job(tmp_path / "log"):
         raise InputError("runs/a.trec:3: 4 columns,\nexpected 6")
-    assert caught.value.code == BAD_INPUT == 5
+    assert caught.value.code == 5
     line = "error: runs/a.trec:3: 4 columns, expected 6\n"
     assert capsys.readouterr().err == line
     assert (tmp_path / "log").read_text(encoding="utf-8") == line
@@ -45,7 +45,7 @@ def test_another_error_keeps_its_traceback_in_the_log(
 ) -> None:
     with pytest.raises(SystemExit) as caught, job(tmp_path / "log"):
         raise KeyError("position")
-    assert caught.value.code == FAILED
+    assert caught.value.code == RunError.exit_status == 6
     shown = capsys.readouterr().err
     assert shown.startswith("error: KeyError: 'position'")
     assert shown.count("\n") == 1
@@ -54,9 +54,33 @@ def test_another_error_keeps_its_traceback_in_the_log(
     assert "test_job.py" in log
 
 
-def test_an_interrupt_goes_on_its_way(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), job(tmp_path / "log"):
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (UsageError("key k: unknown"), 2),
+        (PrerequisiteError("methods: 'routehead' needs a trained router"), 3),
+        (NotFoundError("run.trec: no such file"), 4),
+        (InputError("run.trec:3: cut"), 5),
+        (RunError("the loss is not finite"), 6),
+        (FileNotFoundError(2, "No such file or directory", "none"), 4),
+        (OSError(28, "No space left on device"), 6),
+        (MemoryError(), 6),
+        (RecursionError("too deep"), 6),
+    ],
+)
+def test_each_kind_of_error_has_its_exit_status(
+    error: Exception, status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught, job(tmp_path / "log"):
+        raise error
+    assert caught.value.code == status
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_an_interrupt_is_told_without_a_traceback(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as caught, job(tmp_path / "log"):
         raise KeyboardInterrupt
+    assert caught.value.code == INTERRUPTED == 130
     assert (tmp_path / "log").read_text(encoding="utf-8") == "interrupted\n"
 
 

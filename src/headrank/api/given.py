@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headrank.data.beir import Document, check_query
-from headrank.errors import InputError, shown
+from headrank.errors import UsageError, shown
 
 _IDS = ("id", "_id", "docid")
 _KINDS = "texts, Documents or mappings with a text"
@@ -33,7 +33,7 @@ def read_given(query: Any, documents: Any, ids: Any = None, where: str = "") -> 
     that are too few, too many, or neither text nor whole number.
     """
     if not isinstance(query, str):
-        raise InputError(f"{where}query: expected a text, got {shown(query)}")
+        raise UsageError(f"{where}query: expected a text, got {shown(query)}")
     check_query(query, query, f"{where}rank")
     read = [_document(d, f"{where}documents[{i}]") for i, d in enumerate(_listed(documents, where))]
     names: Sequence[Any]
@@ -41,10 +41,10 @@ def read_given(query: Any, documents: Any, ids: Any = None, where: str = "") -> 
         names = [i if name is None else name for i, (_, name) in enumerate(read)]
     else:
         if isinstance(ids, str | bytes | Mapping) or not isinstance(ids, Iterable):
-            raise InputError(f"{where}ids: expected one per document, got {shown(ids)}")
+            raise UsageError(f"{where}ids: expected one per document, got {shown(ids)}")
         names = list(ids)
         if len(names) != len(read):
-            raise InputError(f"{where}ids: {len(names)} for {len(read)} documents; give one for each")
+            raise UsageError(f"{where}ids: {len(names)} for {len(read)} documents; give one for each")
         for i, name in enumerate(names):
             _check_id(name, f"{where}ids[{i}]")
     found = (Document(str(i), d.title, d.text) for i, (d, _) in enumerate(read))
@@ -55,7 +55,7 @@ def _listed(documents: Any, where: str) -> Iterable[Any]:
     # A text is iterable too: its letters would be ranked; of a mapping, the keys.
     single = isinstance(documents, str | bytes | Document | Mapping)
     if single or not isinstance(documents, Iterable):
-        raise InputError(f"{where}documents: expected a list of {_KINDS}, got {shown(documents)}")
+        raise UsageError(f"{where}documents: expected a list of {_KINDS}, got {shown(documents)}")
     return documents
 
 
@@ -66,14 +66,14 @@ def _document(given: Any, where: str) -> tuple[Document, str | int | None]:
         name, title, text = given.docid or None, given.title, given.text
     elif isinstance(given, Mapping):
         if "text" not in given:
-            raise InputError(f"{where}: {shown(dict(given))} has no text; expected {_KINDS}")
+            raise UsageError(f"{where}: {shown(dict(given))} has no text; expected {_KINDS}")
         name = next((given[key] for key in _IDS if given.get(key) is not None), None)
         title, text = given.get("title") or "", given["text"]
     else:
         text = given
     for part, value in (("title", title), ("text", text)):
         if not isinstance(value, str):
-            raise InputError(f"{where}: its {part} is {shown(value)}, expected a text")
+            raise UsageError(f"{where}: its {part} is {shown(value)}, expected a text")
     if name is not None:
         _check_id(name, f"{where}: its id")
     return Document("", title, text), name
@@ -81,4 +81,4 @@ def _document(given: Any, where: str) -> tuple[Document, str | int | None]:
 
 def _check_id(name: Any, where: str) -> None:
     if not isinstance(name, str | int) or isinstance(name, bool):
-        raise InputError(f"{where} is {shown(name)}, expected a text or a whole number")
+        raise UsageError(f"{where} is {shown(name)}, expected a text or a whole number")

@@ -14,7 +14,7 @@ from headrank.api.windows import Ranking, rank_in_windows, windows_of
 from headrank.data.beir import Document
 from headrank.engine.forward import positions_of
 from headrank.engine.rotary_lengths import most_positions
-from headrank.errors import InputError, shown
+from headrank.errors import UsageError, shown
 from headrank.methods.ready import Ready, make_ready
 from headrank.methods.request import Request
 from headrank.process.progress import whole_job
@@ -133,9 +133,9 @@ class Reranker:
             if value is not None and (
                 isinstance(value, str | bytes | dict) or not isinstance(value, Sequence)
             ):
-                raise InputError(f"{name}: expected a list with one item per query, got {shown(value)}")
+                raise UsageError(f"{name}: expected a list with one item per query, got {shown(value)}")
             if value is not None and len(value) != len(queries):
-                raise InputError(f"{name}: {len(value)} for {len(queries)} queries; give one list for each")
+                raise UsageError(f"{name}: {len(value)} for {len(queries)} queries; give one list for each")
         names: Sequence[Any] = [None] * len(queries) if ids is None else ids
         given = [
             read_given(query, listed, named, f"queries[{i}]: ")
@@ -149,7 +149,7 @@ class Reranker:
         if top_k is not None:
             _check_count(top_k, "top_k", 1)
         if beyond not in _BEYOND:
-            raise InputError(f"beyond: {shown(beyond)} is unknown; known: {', '.join(_BEYOND)}")
+            raise UsageError(f"beyond: {shown(beyond)} is unknown; known: {', '.join(_BEYOND)}")
         asked = [
             Candidates(f"queries[{i}]" if len(given) > 1 else "query", g.query, self._read(g, beyond))
             for i, g in enumerate(given)
@@ -208,4 +208,4 @@ def _ranked(given: Given, ranking: Ranking) -> list[RankedDocument]:
 
 def _check_count(value: Any, name: str, least: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise InputError(f"{name}: expected a whole number from {least} on, got {shown(value)}")
+        raise UsageError(f"{name}: expected a whole number from {least} on, got {shown(value)}")

@@ -18,7 +18,7 @@ from headrank.bench.workload import make_workload
 from headrank.cost.measured import GROWTH_COLUMNS, SIZES
 from headrank.cost.predict import layer_parameters, multiply_adds, pass_bytes, weight_bytes
 from headrank.engine.backbone import Backbone
-from headrank.errors import InputError
+from headrank.errors import UsageError
 from headrank.generative.chat import Chat
 from headrank.settings import Settings
 
@@ -48,7 +48,7 @@ def points(base: Point, varied: Sequence[str]) -> list[tuple[str, Point]]:
     }
     unknown = [name for name in varied if name not in series]
     if unknown:
-        raise InputError(f"bench: no size {unknown[0]!r}; known: {', '.join(SIZES)}")
+        raise UsageError(f"bench: no size {unknown[0]!r}; known: {', '.join(SIZES)}")
     return [("base", base)] + [
         (name, replace(base, **{name: value})) for name in varied for value in dict.fromkeys(series[name])
     ]

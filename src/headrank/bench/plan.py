@@ -17,7 +17,7 @@ from headrank.cost.measured import NAMES, TRAINING
 from headrank.cost.model_shapes import SHAPES
 from headrank.engine.backbone import Backbone, load_backbone
 from headrank.engine.devices import choose_device
-from headrank.errors import InputError
+from headrank.errors import UsageError
 from headrank.generative.chat import Chat
 from headrank.settings import Settings
 
@@ -78,10 +78,10 @@ def measure_plan_growth(plan: Plan, varied: Sequence[str]) -> pd.DataFrame:
 def _checked(plan: Plan) -> Plan:
     unknown = [name for name in plan.methods if name not in (*NAMES, *TRAINING)]
     if unknown:
-        raise InputError(f"bench: no method {unknown[0]!r}; known: {', '.join((*NAMES, *TRAINING))}")
+        raise UsageError(f"bench: no method {unknown[0]!r}; known: {', '.join((*NAMES, *TRAINING))}")
     trained = [name for name in plan.methods if name in TRAINING]
     if trained and len(trained) < len(plan.methods):
-        raise InputError("bench: training steps are measured on their own, not together with rerankers")
+        raise UsageError("bench: training steps are measured on their own, not together with rerankers")
     base = "train" if trained else "headrank"
     return replace(plan, methods=tuple(dict.fromkeys([base, *plan.methods])))
 
@@ -89,7 +89,7 @@ def _checked(plan: Plan) -> Plan:
 def _backbone(plan: Plan) -> Backbone:
     if plan.backbone not in SHAPES:
         if plan.tokenizer:
-            raise InputError(f"bench: {plan.backbone} has its own tokenizer; leave {plan.tokenizer} out")
+            raise UsageError(f"bench: {plan.backbone} has its own tokenizer; leave {plan.tokenizer} out")
         return load_backbone(plan.backbone, dtype=plan.dtype, device=plan.device)
     device = choose_device() if plan.device == "auto" else plan.device
     tokenizer = load_tokenizer(plan.tokenizer) if plan.tokenizer else word_tokenizer()

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 from headrank.cost.model_shapes import known_shape
 from headrank.engine.attention import IMPLEMENTATION
 from headrank.engine.backbone import DTYPES, Backbone
-from headrank.errors import InputError
+from headrank.errors import InputError, NotFoundError, UsageError
 
 
 def shape_config(name: str) -> Qwen3Config:
@@ -41,13 +41,13 @@ def random_backbone(
 ) -> Backbone:
     """A backbone of a named shape with random weights, LM head included; only its first ``layers`` if given."""
     if dtype not in DTYPES or dtype == "auto":
-        raise InputError(f"dtype {dtype!r} is unknown; known: {', '.join(d for d in DTYPES if d != 'auto')}")
+        raise UsageError(f"dtype {dtype!r} is unknown; known: {', '.join(d for d in DTYPES if d != 'auto')}")
     config = shape_config(name)
     if layers is not None:
         config.num_hidden_layers = layers
         config.layer_types = (config.layer_types or [])[:layers]
     if len(tokenizer) > config.vocab_size:
-        raise InputError(f"the tokenizer has {len(tokenizer)} tokens, shape {name} {config.vocab_size}")
+        raise UsageError(f"the tokenizer has {len(tokenizer)} tokens, shape {name} {config.vocab_size}")
     with torch.device("meta"):
         model: Any = AutoModelForCausalLM.from_config(
             config, dtype=getattr(torch, dtype), attn_implementation=IMPLEMENTATION
@@ -88,7 +88,7 @@ def _fill(model: nn.Module, block: int = 1 << 20) -> None:
 def load_tokenizer(directory: str | Path) -> PreTrainedTokenizerBase:
     """The tokenizer of a folder, chat template included; InputError if there is none."""
     if not Path(directory).is_dir():
-        raise InputError(f"{directory}: no such folder")
+        raise NotFoundError(f"{directory}: no such folder")
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(directory), trust_remote_code=False)
     except (OSError, ValueError) as error:

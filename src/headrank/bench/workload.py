@@ -11,7 +11,7 @@ import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from headrank.data.collections import Document
-from headrank.errors import InputError
+from headrank.errors import UsageError
 from headrank.generative.listwise import conversation
 from headrank.generative.pointwise import LIKELIHOOD, QWEN3_RERANKER, YES_NO
 from headrank.generative.settings import GenerativeSettings
@@ -56,7 +56,7 @@ def make_workload(tokenizer: Any, n: int, words: int, seed: int = 0) -> Workload
     Raises InputError for a list that no model could read and that would take minutes to make.
     """
     if n > MOST_PASSAGES or n * words > MOST_WORDS:
-        raise InputError(
+        raise UsageError(
             f"{n} passages of {words} words: at most {MOST_PASSAGES} passages and {MOST_WORDS} words fit into a list"
         )
     tokens = round(words * TOKENS_PER_WORD)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import math
 from typing import TYPE_CHECKING, Any
 
 from headrank.commands.inputs import count, part
-from headrank.errors import InputError
+from headrank.errors import InputError, one_line
 
 if TYPE_CHECKING:
     from headrank.cost.predict import Rates
@@ -89,22 +90,25 @@ def _rates(options: argparse.Namespace) -> Rates:
         return assumed_rates(options.gpu)
     if not options.rates:
         return _measured(options)
-    import pandas as pd
 
     from headrank.cost.machine_rates import fit_rates
     from headrank.cost.model_shapes import known_shape
-    from headrank.data.files import check_regular
+    from headrank.data.frames import read_csv
 
+    rounds = read_csv(options.rates, "measurement", "give a CSV of `headrank bench`")
     try:
-        check_regular(options.rates)
-        rounds = pd.read_csv(options.rates)
         own = rounds[rounds["backbone"] == options.backbone]
         # Larger models come closer to a machine's rate, so a backbone's own passes predict best.
         rounds = own if len(own) else rounds
         shapes = {name: known_shape(name) for name in rounds["backbone"].unique()}
-        return fit_rates(rounds, shapes, options.rates)
-    except (KeyError, ValueError) as error:
-        raise InputError(f"{options.rates}: not a measurement of `headrank bench` ({error})") from error
+        rates = fit_rates(rounds, shapes, options.rates)
+    # Cells that hold something else than numbers.
+    except (KeyError, ValueError, TypeError, ArithmeticError) as error:
+        reason = one_line(error)
+        raise InputError(f"{options.rates}: not a measurement of `headrank bench` ({reason})") from error
+    if not all(math.isfinite(rate) and rate > 0 for rate in (rates.products, rates.attention)):
+        raise InputError(f"{options.rates}: its times give no rates; measure again")
+    return rates
 
 
 def _measured(options: argparse.Namespace) -> Rates:

@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
             " end and do not count. A different origin alone, such as a newer commit, does not count either: only the"
             " results decide."
         ),
-        epilog="Exit status: 0 when the results are the same, 1 when they differ, 5 on bad input.",
+        epilog="Exit status: 0 when the results are the same, 1 when they differ, from 2 on an error (docs/using.md).",
     )
     parser.add_argument("first", help="a results folder of a finished study, such as results/mini")
     parser.add_argument("second", help="another one, such as that of the same study on another machine")

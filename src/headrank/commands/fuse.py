@@ -7,7 +7,7 @@ from typing import Any
 
 from headrank.commands.inputs import add_order_by, output_file, whole
 from headrank.commands.notes import note_missing
-from headrank.errors import InputError
+from headrank.errors import UsageError
 
 
 def add(commands: Any) -> None:
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> None:
     from headrank.retrieval.fusion import reciprocal_rank_fusion
 
     if len(options.run) < 2:
-        raise InputError("--run: name at least two runs to fuse")
+        raise UsageError("--run: name at least two runs to fuse")
     output = output_file(options.output)
     runs = [read_run(path, options.order_by) for path in options.run]
     note_missing(options.run, runs)

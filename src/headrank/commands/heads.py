@@ -72,7 +72,7 @@ def add(commands: Any) -> None:
 
 def run_detect(options: argparse.Namespace) -> None:
     from headrank.rerankers.candidates import gather_candidates
-    from headrank.settings import Settings
+    from headrank.settings import Settings, to_mapping
 
     output = output_file(options.output)
     check_texts(options)
@@ -103,8 +103,9 @@ def run_detect(options: argparse.Namespace) -> None:
     backbone = load_backbone(
         options.backbone, dtype=options.dtype, device=options.device, revision=options.revision
     )
-    if options.k:
-        check_count(options.k, backbone.n_layers, backbone.n_heads, "-k")
+    asked = CRITERIA[options.criterion].asked(to_mapping(settings))
+    if asked is not None:
+        check_count(asked, backbone.n_layers, backbone.n_heads, "-k")
     heads = choose_heads(options.criterion, backbone, queries, judged, run, passages, settings, options.seed)
     heads.save(output)
     _print(heads, str(output))

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headrank.errors import InputError, shown
+from headrank.data.atomic import writing
+from headrank.errors import UsageError, shown
 
 if TYPE_CHECKING:
     from headrank.data.collections import Document
@@ -97,11 +98,12 @@ def passage_cut(options: argparse.Namespace) -> dict[str, int | None]:
 
 
 def output_file(path: str) -> Path:
-    """The file to write; its folder is created. InputError if the path is a folder."""
+    """The file to write; its folder is created. UsageError if the path is a folder, RunError if it cannot be made."""
     output = Path(path)
-    if output.is_dir():
-        raise InputError(f"{output}: is a folder; name the file to write")
-    output.parent.mkdir(parents=True, exist_ok=True)
+    with writing(output):
+        if output.is_dir():
+            raise UsageError(f"{output}: is a folder; name the file to write")
+        output.parent.mkdir(parents=True, exist_ok=True)
     return output
 
 
@@ -136,9 +138,9 @@ def check_queries(options: argparse.Namespace, queries: dict[str, str], qids: It
 def check_texts(options: argparse.Namespace) -> None:
     """Refuse options of ``add_texts`` that do not go together."""
     if bool(options.collection) == bool(options.queries or options.corpus):
-        raise InputError("--queries and --corpus, or --collection instead of both: give one or the other")
+        raise UsageError("--queries and --corpus, or --collection instead of both: give one or the other")
     if not options.collection and not (options.queries and options.corpus):
-        raise InputError("--queries and --corpus go together")
+        raise UsageError("--queries and --corpus go together")
 
 
 def read_texts(

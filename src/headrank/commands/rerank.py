@@ -15,7 +15,7 @@ from headrank.commands.inputs import (
     read_candidates,
 )
 from headrank.commands.notes import note_depth, note_queries, note_ties
-from headrank.errors import InputError
+from headrank.errors import UsageError
 from headrank.methods.entry import Asked
 from headrank.methods.request import Request
 from headrank.methods.table import METHODS
@@ -99,7 +99,7 @@ def asked_for(options: argparse.Namespace) -> Request:
     request = Request(**{key: getattr(options, key) for key in keys})
     request.check(spelt)
     if options.answers and not isinstance(METHODS.get(options.method or ""), Asked):
-        raise InputError(f"--method {options.method}: writes no answers; leave --answers out")
+        raise UsageError(f"--method {options.method}: writes no answers; leave --answers out")
     return request
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrank.commands.inputs import add_order_by, add_texts, check_texts, count, read_texts
-from headrank.errors import InputError
+from headrank.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from headrank.data.run_order import OrderBy
@@ -102,7 +102,7 @@ def _runs(given: list[str], order_by: OrderBy | None) -> dict[str, Run]:
         found, tag = read_tagged_run(path, order_by)
         label = label or method_name(tag)
         if label in runs:
-            raise InputError(
+            raise UsageError(
                 f"{path}: a second run with the label {label!r}; give each its own, as LABEL={path}"
             )
         runs[label] = found
@@ -132,7 +132,7 @@ def _chosen(options: argparse.Namespace, known: list[str], ranked: list[str]) ->
     """The queries to show; InputError for a requested one that is not there, or if no query of the runs has a text."""
     for qid in options.only or []:
         if qid not in known:
-            raise InputError(
+            raise UsageError(
                 f"--only {qid}: no run ranks this query" if qid not in ranked else f"query {qid}: has no text"
             )
     if not known:

@@ -33,6 +33,8 @@ def fit_rates(rounds: pd.DataFrame, shapes: Mapping[str, Shape], source: str) ->
         ]
     )
     seconds = medians["seconds"].to_numpy(dtype=float)
+    if not (np.isfinite(seconds) & (seconds > 0)).all():
+        raise InputError(f"{source}: a pass took no time; measure again")
     return solve(counted, seconds, source, _peak(rounds))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from headrank.cost.gguf_sizes import gguf_shape
 from headrank.cost.multiply_adds import Shape
 from headrank.engine.gguf.find import given_gguf, is_gguf
-from headrank.errors import InputError
+from headrank.errors import UsageError
 
 # From the published configurations; "quick" is small enough to be measured on a machine without GPU.
 SHAPES: Mapping[str, Shape] = {
@@ -26,7 +26,7 @@ def known_shape(name: str) -> Shape:
         return SHAPES[name]
     if is_gguf(name):
         return gguf_shape(given_gguf(name))
-    raise InputError(f"shape {name!r} is unknown; known: {', '.join(SHAPES)}, and GGUF files")
+    raise UsageError(f"shape {name!r} is unknown; known: {', '.join(SHAPES)}, and GGUF files")
 
 
 def published_shape(identifier: str) -> Shape | None:

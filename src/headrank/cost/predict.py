@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from headrank.cost.multiply_adds import Shape, deepest_layer_operations, layer_operations
-from headrank.errors import InputError
+from headrank.errors import UsageError
 
 # Dense bfloat16 matrix products, operations per second, as the makers' data sheets state them.
 GPUS: Mapping[str, float] = {
@@ -142,6 +142,6 @@ def layer_parameters(shape: Shape) -> int:
 def assumed_rates(gpu: str) -> Rates:
     """The rates of a GPU by its data sheet; InputError for one that is not among ``GPUS``."""
     if gpu not in GPUS:
-        raise InputError(f"GPU {gpu!r} is unknown; known: {', '.join(GPUS)}")
+        raise UsageError(f"GPU {gpu!r} is unknown; known: {', '.join(GPUS)}")
     rate = ASSUMED * GPUS[gpu]
     return Rates(rate, rate, f"{ASSUMED:.0%} of {gpu}'s data sheet, assumed")

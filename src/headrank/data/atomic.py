@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrank.data.streams import is_stream, open_stream
-from headrank.errors import InputError
+from headrank.errors import RunError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,27 +28,58 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     A link stays and the file that it leads to is replaced. What is no file, such as ``/dev/stdout``, ``/dev/null`` or a
     pipe, stays too and receives the content when the block ends (``headrank.data.streams``).
+
+    Raises RunError, naming the file, where the system refuses to write.
     """
     place = Path(path)
-    if is_stream(place):
+    with writing(place):
+        stream = is_stream(place)
+    if stream:
         with tempfile.TemporaryDirectory(prefix="headrank-") as folder:
-            yield (temporary := Path(folder, f"output{place.suffix}"))
-            with temporary.open("rb") as content, open_stream(place) as stream:
-                shutil.copyfileobj(content, stream)
+            temporary = Path(folder, f"output{place.suffix}")
+            with writing(place, temporary):
+                yield temporary
+            with writing(place), temporary.open("rb") as content, open_stream(place) as target:
+                shutil.copyfileobj(content, target)
         return
-    target = Path(os.path.realpath(place))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=place.suffix, dir=target.parent)
-    os.close(handle)
+    file = Path(os.path.realpath(place))
+    with writing(place):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{file.name}.", suffix=place.suffix, dir=file.parent)
+        os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        with temporary.open("rb") as stream:
-            os.fsync(stream.fileno())
-        open_up(temporary)
-        temporary.replace(target)
+        with writing(place, temporary):
+            yield temporary
+        with writing(place):
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            open_up(temporary)
+            temporary.replace(file)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str], temporary: Path | None = None) -> Iterator[None]:
+    """Turn the system's errors in the block into RunError, which names the file that could not be written.
+
+    temporary: if given, only errors that name this file or none are; others are of files that the block reads. A reader
+    of the output that went away (BrokenPipeError) is no error of writing.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if temporary is not None and error.filename not in (None, str(temporary), temporary):
+            raise
+        # A folder above the file, which could not be made or written to.
+        parents = map(str, Path(path).parents)
+        where = f" ({error.filename})" if error.filename in parents else ""
+        # A file where a folder should be.
+        reason = os.strerror(errno.ENOTDIR) if isinstance(error, FileExistsError) else error.strerror
+        raise RunError(f"{os.fspath(path)}: not written: {reason or error}{where}") from error
 
 
 def open_up(path: Path) -> None:
@@ -71,7 +103,7 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
     try:
         text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     except ValueError:
-        raise InputError(f"{path}: not written, a value in it is NaN or infinite") from None
+        raise RunError(f"{path}: not written, a value in it is NaN or infinite") from None
     write_text(path, f"{text}\n")
 
 

@@ -18,7 +18,7 @@ from headrank.data.atomic import whole_file
 from headrank.data.beir import Document, read_documents, read_queries, whole
 from headrank.data.run_order import by_score
 from headrank.data.trec import Qrels, Run, add_judgement, check_id, read_qrels
-from headrank.errors import InputError
+from headrank.errors import InputError, NotFoundError, UsageError
 
 __all__ = [
     "Collection",
@@ -69,13 +69,13 @@ def open_collection(name: str, spec: Mapping[str, Any]) -> Collection:
         return LocalCollection(name, Path(_required(name, spec, "path")).expanduser())
     if source == "ir_datasets":
         return IrDatasetsCollection(name, _required(name, spec, "id"))
-    raise InputError(f"collection {name}: unknown source {source!r}; known: local, ir_datasets")
+    raise UsageError(f"collection {name}: unknown source {source!r}; known: local, ir_datasets")
 
 
 def _required(name: str, spec: Mapping[str, Any], key: str) -> str:
     value = spec.get(key)
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
-        raise InputError(f"collection {name}: key {key!r} is missing (source: {spec['source']})")
+        raise UsageError(f"collection {name}: key {key!r} is missing (source: {spec['source']})")
     return os.fspath(value)
 
 
@@ -84,7 +84,7 @@ class LocalCollection:
 
     def __init__(self, name: str, path: Path) -> None:
         if not path.is_dir():
-            raise InputError(
+            raise NotFoundError(
                 f"collection {name}: {path} is not a directory; set its path in the configuration"
             )
         self.name = name
@@ -94,7 +94,7 @@ class LocalCollection:
         for path in (self._path / name, self._path / f"{name}.gz"):
             if path.is_file():
                 return path
-        raise InputError(f"collection {self.name}: {self._path / name} does not exist")
+        raise NotFoundError(f"collection {self.name}: {self._path / name} does not exist")
 
     def documents(self) -> Iterator[Document]:
         return read_documents(self._file("corpus.jsonl"))
@@ -113,7 +113,7 @@ class LocalCollection:
         return _in_order(wanted, found, str(path), missing_ok)
 
     def official(self) -> Run:
-        raise InputError(
+        raise UsageError(
             f"collection {self.name}: local files have no official candidates; name a run with run:"
         )
 
@@ -131,7 +131,7 @@ class IrDatasetsCollection:
         except KeyError:
             near = difflib.get_close_matches(identifier, list(ir_datasets.registry), n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise InputError(f"collection {name}: ir_datasets has no {identifier!r}{hint}") from None
+            raise NotFoundError(f"collection {name}: ir_datasets has no {identifier!r}{hint}") from None
 
     def documents(self) -> Iterator[Document]:
         self._needs("docs")
@@ -184,7 +184,7 @@ class IrDatasetsCollection:
 
     def _needs(self, what: str) -> None:
         if not self._dataset.has(what):
-            raise InputError(f"collection {self.name}: {self._id} of ir_datasets has no {what}")
+            raise NotFoundError(f"collection {self.name}: {self._id} of ir_datasets has no {what}")
 
     @contextlib.contextmanager
     def _fetching(self) -> Iterator[None]:
@@ -196,7 +196,7 @@ class IrDatasetsCollection:
         except (OSError, RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())
             kind = type(error).__name__
-            raise InputError(
+            raise NotFoundError(
                 f"{self._id}: ir_datasets could not read it ({kind}: {reason}); missing files are "
                 "downloaded by `snakemake download`, which needs a network"
             ) from error

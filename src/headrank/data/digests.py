@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from headrank.data.files import open_regular
-from headrank.errors import InputError
+from headrank.errors import InputError, NotFoundError
 
 _CHUNK = 1 << 20
 
@@ -35,7 +35,7 @@ def files_under(root: str | os.PathLike[str], skip: Iterable[str] = ()) -> list[
     """
     top = Path(root)
     if not top.is_dir():
-        raise InputError(f"{top}: no such folder")
+        raise NotFoundError(f"{top}: no such folder")
     found: list[str] = []
     skipped = set(skip)
     todo: list[tuple[str, tuple[str, ...]]] = [("", (os.path.realpath(top),))]

@@ -8,7 +8,7 @@ import stat
 from io import BufferedReader
 from pathlib import Path
 
-from headrank.errors import InputError
+from headrank.errors import InputError, NotFoundError
 
 MIB = 1 << 20
 _KINDS = {
@@ -58,7 +58,7 @@ def _check_kind(path: Path, mode: int, pipes: bool) -> None:
         return
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
-    raise InputError(
+    raise NotFoundError(
         f"{path}: is {_KINDS.get(stat.S_IFMT(mode), 'no regular file')}, expected a file; name a file"
     )
 

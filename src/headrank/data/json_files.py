@@ -12,10 +12,12 @@ import os
 from collections import Counter
 from typing import Any
 
-from headrank.data.files import read_whole
-from headrank.errors import InputError, shown
+from headrank.data.files import MIB, read_whole
+from headrank.errors import InputError, shown, unreadable
 
 DEPTH = 64
+# Of a file: what Python makes of it may take twenty times as much.
+MOST_BYTES = 32 * MIB
 # Longer than any 64-bit integer.
 _DIGITS = 20
 
@@ -26,11 +28,11 @@ def read_json(path: str | os.PathLike[str], what: str, nan: bool = False) -> Any
     nan: also accept NaN, which is not JSON.
     """
     try:
-        return parse_json(read_whole(path), nan)
+        return parse_json(read_whole(path, MOST_BYTES), nan)
     except (OSError, ValueError) as error:
         # An InputError of ``read_whole`` names the file already.
         reason = getattr(error, "strerror", None) or str(error).removeprefix(f"{os.fspath(path)}: ")
-        raise InputError(f"{path}: no readable {what} ({reason})") from None
+        raise unreadable(error)(f"{path}: no readable {what} ({reason})") from None
 
 
 def read_object(path: str | os.PathLike[str], what: str) -> dict[str, Any]:
@@ -43,6 +45,9 @@ def read_object(path: str | os.PathLike[str], what: str) -> dict[str, Any]:
 
 def parse_json(text: str | bytes, nan: bool = False) -> Any:
     """The value that a text spells; ValueError with the reason for whatever is not JSON within the bounds."""
+
+    if len(text) > MOST_BYTES:
+        raise ValueError(f"more than {MOST_BYTES // MIB} MiB")
 
     def constant(name: str) -> float:
         if nan and name == "NaN":

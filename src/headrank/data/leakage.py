@@ -20,6 +20,7 @@ from typing import Literal
 from headrank.data.atomic import write_json
 from headrank.data.json_files import read_object
 from headrank.errors import InputError
+from headrank.specs import read_value
 
 Action = Literal["stop", "leave-out", "allow"]
 NAME = "leakage.json"
@@ -113,11 +114,13 @@ def write_leaks(path: str | os.PathLike[str], leaks: Sequence[Leak], action: Act
 
 def read_leaks(path: str | os.PathLike[str]) -> tuple[list[Leak], Action]:
     """What ``write_leaks`` wrote; InputError for anything else."""
+    content = read_object(path, "record of leakage")
     try:
-        content = read_object(path, "record of leakage")
-        return [Leak(**leak) for leak in content["leaks"]], content["action"]
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{path}: no readable record of leakage ({error!r}); make it anew") from None
+        found = read_value(tuple[Leak, ...], content.get("leaks"), "leaks")
+        action: Action = read_value(Action, content.get("action"), "action")
+    except InputError as error:
+        raise InputError(f"{path}: no readable record of leakage ({error}); make it anew") from None
+    return list(found), action
 
 
 def note(leaks: Sequence[Leak], action: Action) -> str:

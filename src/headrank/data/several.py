@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from headrank.errors import InputError
+from headrank.errors import InputError, UsageError
 
 Value = TypeVar("Value")
 
@@ -33,6 +33,6 @@ def check_same_corpus(name: str, corpora: Sequence[object]) -> None:
     """
     for other in corpora[1:]:
         if other != corpora[0]:
-            raise InputError(
+            raise UsageError(
                 f"collections.{name}.corpus: its documents are {corpora[0]}, the other's are {other}"
             )

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from headrank.errors import InputError
+from headrank.errors import RunError, UsageError
 
 _MOST_LINKS = 40
 
@@ -28,7 +28,7 @@ def is_stream(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     if stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
-        raise InputError(f"{path}: is a {'disk' if stat.S_ISBLK(mode) else 'socket'}; name a file to write")
+        raise UsageError(f"{path}: is a {'disk' if stat.S_ISBLK(mode) else 'socket'}; name a file to write")
     return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
 
 
@@ -43,7 +43,7 @@ def open_stream(path: Path) -> Iterator[BinaryIO]:
             yield stream
     except OSError as error:
         if error.errno == errno.ENXIO:
-            raise InputError(f"{path}: nobody reads from this pipe; start its reader first") from None
+            raise RunError(f"{path}: nobody reads from this pipe; start its reader first") from None
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pandas as pd
 
-from headrank.errors import InputError
+from headrank.errors import InputError, UsageError
 from headrank.settings import ListSettings
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def build_lists(
     retrieved). The same seed gives the same lists, whatever other queries there are.
     """
     if settings.size - settings.spread < 2:
-        raise InputError(
+        raise UsageError(
             f"lists.spread: {settings.spread} would make lists of fewer than 2 documents at lists.size {settings.size}"
         )
     excluded = {normalise(text) for text in exclude}
@@ -170,7 +170,7 @@ def subset_queries(lists: pd.DataFrame, queries: int | None, seed: int) -> pd.Da
         return lists
     qids = np.array(sorted(lists["qid"].unique()))
     if queries > len(qids):
-        raise InputError(f"training.queries: {queries} asked for, {len(qids)} queries have training lists")
+        raise UsageError(f"training.queries: {queries} asked for, {len(qids)} queries have training lists")
     kept = np.random.default_rng([seed, 211]).permutation(qids)[:queries]
     return lists[lists["qid"].isin(kept)]
 

@@ -21,13 +21,14 @@ import os
 import re
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
 from headrank.data.atomic import whole_file
-from headrank.data.files import open_regular
+from headrank.data.files import MIB, open_regular
 from headrank.data.run_order import OrderBy, ordered
-from headrank.errors import InputError, shown
+from headrank.errors import InputError, NotFoundError, shown
 
 logger = logging.getLogger(__name__)
 Run = dict[str, list[tuple[str, float]]]
@@ -36,6 +37,8 @@ Run = dict[str, list[tuple[str, float]]]
 Qrels = dict[str, dict[str, int]]
 """qid -> {docid: grade}; a grade of 0 or less means judged and not relevant."""
 
+# Bytes of a line: far more than any passage has, and what a damaged or compressed file may hold without a line end.
+_LONGEST = 16 * MIB
 _GZIP_MAGIC = b"\x1f\x8b"
 _BLANKS = re.compile(r"[ \t\r\f\v]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -54,8 +57,8 @@ _SMALLEST_NORMAL = np.finfo(np.float32).tiny
 def open_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
     """Yield (line number from 1, line with its line feed) of a UTF-8 text file, plain or gzip.
 
-    Raises InputError when the file is missing, is a directory, a named pipe or a device, is cut or damaged gzip, or is
-    not UTF-8.
+    Raises InputError when the file is missing, is a directory, a named pipe or a device, is cut or damaged gzip, has a
+    line of more than 16 MiB, or is not UTF-8.
     """
     number = 0
     try:
@@ -63,13 +66,17 @@ def open_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
             # Only looked at, not read: a pipe cannot be wound back.
             zipped = raw.peek(2).startswith(_GZIP_MAGIC)
             stream = gzip.GzipFile(fileobj=raw) if zipped else raw
-            for number, line in enumerate(stream, start=1):
+            for number, line in enumerate(iter(partial(stream.readline, _LONGEST), b""), start=1):
+                if len(line) == _LONGEST and not line.endswith(b"\n"):
+                    raise InputError(
+                        f"{path}:{number}: a line of more than {_LONGEST // MIB} MiB; check the file"
+                    )
                 text = line.decode("utf-8")
                 yield number, text.removeprefix("\ufeff") if number == 1 else text
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+        raise NotFoundError(f"{path}: no such file") from None
     except IsADirectoryError:
-        raise InputError(f"{path}: is a directory, expected a file") from None
+        raise NotFoundError(f"{path}: is a directory, expected a file") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}:{number}: not UTF-8 text; convert the file to UTF-8") from None
     except EOFError:
@@ -79,7 +86,7 @@ def open_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
     except (gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{path}:{number + 1}: damaged gzip ({error}); fetch or make it again") from None
     except PermissionError:
-        raise InputError(f"{path}: no permission to read") from None
+        raise NotFoundError(f"{path}: no permission to read") from None
 
 
 def check_id(identifier: str, where: str, kind: str) -> str:

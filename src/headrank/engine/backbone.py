@@ -30,7 +30,7 @@ from headrank.engine.lora import for_reading
 from headrank.engine.lora_files import read_lora
 from headrank.engine.places import folder_of
 from headrank.engine.supported import check_config, check_counts, check_model, restore_whole, shorten
-from headrank.errors import InputError
+from headrank.errors import InputError, UsageError, unreadable
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
@@ -93,7 +93,7 @@ def _read_config(path: str, folder: Path) -> Any:
     try:
         given = read_object(folder / "config.json", "model configuration")
     except InputError as error:
-        raise InputError(f"{path}: no usable model configuration ({error})") from error
+        raise unreadable(error)(f"{path}: no usable model configuration ({error})") from error
     check_counts(given, path)
     try:
         config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
@@ -127,13 +127,13 @@ def load_backbone(
     """
     path = str(path)
     if dtype not in DTYPES:
-        raise InputError(f"dtype {dtype!r} is unknown; known: {', '.join(DTYPES)}")
+        raise UsageError(f"dtype {dtype!r} is unknown; known: {', '.join(DTYPES)}")
     folder = folder_of(path, revision)
     config = _read_config(path, folder)
     n_layers, n_heads = config.num_hidden_layers, config.num_attention_heads
     depth = n_layers if depth is None else depth
     if not 1 <= depth <= n_layers:
-        raise InputError(f"{path}: depth {depth} is not within 1..{n_layers}")
+        raise UsageError(f"{path}: depth {depth} is not within 1..{n_layers}")
     whole = copy.deepcopy(config)
     shorten(config, depth)
     model: Any
@@ -169,7 +169,7 @@ def load_backbone(
     try:
         model = model.to(device)
     except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device {device!r} cannot be used ({_first_line(error)})") from error
+        raise UsageError(f"device {device!r} cannot be used ({_first_line(error)})") from error
     check_model(model.eval(), path)
     return Backbone(path, model, tokenizer, n_layers, n_heads, depth, folder, revision)
 

@@ -16,7 +16,7 @@ from headrank.data.files import check_regular
 from headrank.data.json_files import parse_json
 from headrank.engine.identity import Identity
 from headrank.engine.list_scores import list_shares, over_length
-from headrank.errors import InputError
+from headrank.errors import InputError, one_line, shown, unreadable
 from headrank.settings import MassSettings
 from headrank.specs import Count, read_value
 
@@ -125,7 +125,7 @@ class Features:
                 values = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
             found = cls(model, n_layers, n_heads, ids, values, fingerprint)
         except Exception as error:
-            raise InputError(f"{path}: no readable features ({' '.join(str(error).split())})") from error
+            raise unreadable(error)(f"{path}: no readable features ({one_line(error)})") from error
         found.check(str(path))
         return found
 
@@ -134,6 +134,9 @@ class Features:
         padding of short lists are finite.
         """
         self._check_shapes(where)
+        self._check_finite(where)
+
+    def _check_finite(self, where: str) -> None:
         lengths = self.values.get("lengths")
         for name, array in self.values.items():
             finite = np.isfinite(array)
@@ -156,15 +159,16 @@ class Features:
         lengths = self.values.get("lengths")
         for name, array in self.values.items():
             heads = {"icr_layers": self.n_layers}.get(name, every)
-            wrong = array.dtype.kind != "f" or array.ndim not in (2, 3) or len(array) != lists
+            dimensions = (2,) if name == "lengths" else (2, 3)
+            wrong = array.dtype.kind != "f" or array.ndim not in dimensions or len(array) != lists
             # Without lists there are no heads and documents either.
             if not wrong and lists and array.ndim == 3:
                 others = lengths is not None and array.shape[2:] != lengths.shape[1:]
                 wrong = array.shape[1] != heads or others
             if wrong:
                 raise InputError(
-                    f"{where}: {name!r} is {array.dtype} of shape {array.shape}, which does not fit {lists} lists and"
-                    f" {self.n_layers} layers of {self.n_heads} heads; make the features again"
+                    f"{where}: {shown(name)} is {array.dtype} of shape {array.shape}, which does not fit {lists} lists"
+                    f" and {self.n_layers} layers of {self.n_heads} heads; make the features again"
                 )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from headrank.errors import InputError
+from headrank.errors import RunError
 
 if TYPE_CHECKING:
     from headrank.engine.backbone import Backbone
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _EMBEDDINGS = -1
 
 
-class NotFinite(InputError):
+class NotFinite(RunError):
     """A forward pass gave numbers that are NaN or infinite."""
 
 

@@ -21,7 +21,7 @@ from headrank.engine.finite import all_finite, not_finite
 from headrank.engine.layer_entry import LayerEntry, joined
 from headrank.engine.packing import Segment
 from headrank.engine.rotary_lengths import most_positions, one_pass
-from headrank.errors import InputError
+from headrank.errors import InputError, RunError
 from headrank.prompts.builder import Prompt
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ SHORTER = (
 _Begun = tuple[Prompt, LayerEntry | None]
 
 
-class PromptTooLong(InputError):
+class PromptTooLong(RunError):
     """A prompt that does not fit the device's memory, even alone in a pass."""
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from headrank.errors import InputError
+from headrank.errors import InputError, NotFoundError, UsageError
 
 FILES = ["*.json", "*.safetensors", "merges.txt", "vocab.txt", "*.jinja", "tokenizer.model"]
 _CHUNK = 1 << 20
@@ -30,7 +30,9 @@ def fetch_snapshot(identifier: str, revision: str) -> Path:
 
     def check(wanted: Mapping[str, Any], where: str) -> None:
         if not any(name.endswith(".safetensors") for name in wanted):
-            raise InputError(f"{where}: there are no weights as safetensors, and no other format is accepted")
+            raise NotFoundError(
+                f"{where}: there are no weights as safetensors, and no other format is accepted"
+            )
 
     return _fetch(identifier, revision, FILES, check)
 
@@ -48,7 +50,7 @@ def cached_snapshot(identifier: str, revision: str | None = None) -> Path:
         return Path(snapshot_download(identifier, revision=revision, allow_patterns=FILES))
     except (OSError, ValueError, HfHubHTTPError, LocalEntryNotFoundError) as error:
         where = f" at {revision}" if revision else ""
-        raise InputError(
+        raise NotFoundError(
             f"{identifier}: no usable model configuration (no such folder, and the hub{where} gives none:"
             f" {' '.join(str(error).split())[:160]})"
         ) from error
@@ -63,7 +65,7 @@ def fetch_file(identifier: str, revision: str, name: str, sha256: str) -> Path:
 
     def check(wanted: Mapping[str, Any], where: str) -> None:
         if name not in wanted:
-            raise InputError(f"{where}: has no file {name}")
+            raise NotFoundError(f"{where}: has no file {name}")
         stated = wanted[name].lfs.sha256 if wanted[name].lfs else None
         if stated != sha256:
             raise InputError(f"{where}: the hub states SHA-256 {stated} for {name}, but {sha256} is expected")
@@ -81,7 +83,7 @@ def _fetch(
     try:
         info = HfApi().model_info(identifier, revision=revision, files_metadata=True)
         if info.sha != revision:
-            raise InputError(f"{where}: the hub has it as {info.sha}; name the full commit as revision")
+            raise UsageError(f"{where}: the hub has it as {info.sha}; name the full commit as revision")
         wanted = {
             sibling.rfilename: sibling
             for sibling in info.siblings or []
@@ -91,18 +93,20 @@ def _fetch(
         folder = Path(snapshot_download(identifier, revision=revision, allow_patterns=list(patterns)))
     except (OSError, HfHubHTTPError, LocalEntryNotFoundError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise InputError(
+        raise NotFoundError(
             f"{where}: the download from the hub failed ({type(error).__name__}: {reason})"
         ) from error
     for name, sibling in sorted(wanted.items()):
         path = folder / name
         if not path.is_file():
-            raise InputError(f"{where}: {name} was not downloaded; run the download again")
+            raise NotFoundError(f"{where}: {name} was not downloaded; run the download again")
         if not _is_right(path, sibling):
             # In the cache a file is a link to its content.
             path.resolve().unlink()
             path.unlink(missing_ok=True)
-            raise InputError(f"{where}: {name} has a wrong checksum and was removed; run the download again")
+            raise NotFoundError(
+                f"{where}: {name} has a wrong checksum and was removed; run the download again"
+            )
     return folder
 
 

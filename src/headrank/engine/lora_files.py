@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from headrank.data.json_files import read_object
-from headrank.errors import InputError
+from headrank.errors import InputError, NotFoundError, one_line, shown
 
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
+# Letters of a pattern: that of a model of 36 layers has some hundreds.
+_LONGEST = 100_000
 _TENSOR = re.compile(r"base_model\.model\.(.+)\.lora_[AB]\.weight")
 # Variants of LoRA that training does not use; with one of them the same weights would be another adapter.
 _PLAIN: dict[str, Any] = {
@@ -53,21 +55,25 @@ def read_lora(folder: Path) -> Lora:
     path = folder / CONFIG
     given = read_object(path, "adapter configuration")
     if given.get("peft_type") != "LORA":
-        raise InputError(f"{path}: peft_type is {given.get('peft_type')!r}, and only 'LORA' is trained")
+        raise InputError(f"{path}: peft_type is {shown(given.get('peft_type'))}, and only 'LORA' is trained")
     for key, plain in _PLAIN.items():
         if given.get(key, plain) not in (plain, None):
             raise InputError(
-                f"{path}: {key} is {given[key]!r}, which training does not write; restore the file"
+                f"{path}: {key} is {shown(given[key])}, which training does not write; restore the file"
             )
     rank: Any = given.get("r")
     alpha: Any = given.get("lora_alpha")
     if type(rank) is not int or rank < 1:
-        raise InputError(f"{path}: r should be a whole number from 1, not {rank!r}; restore the file")
+        raise InputError(f"{path}: r should be a whole number from 1, not {shown(rank)}; restore the file")
     if type(alpha) not in (int, float) or not 0 < alpha < 1e9:
-        raise InputError(f"{path}: lora_alpha should be a positive number, not {alpha!r}; restore the file")
+        raise InputError(
+            f"{path}: lora_alpha should be a positive number, not {shown(alpha)}; restore the file"
+        )
     for name, shape in shapes.items():
         if len(shape) != 2 or shape[0 if ".lora_A." in name else 1] != rank:
-            raise InputError(f"{folder}: r is {rank} in {CONFIG}, but {name} has shape {shape} in {WEIGHTS}")
+            raise InputError(
+                f"{folder / WEIGHTS}: {shown(name)} has shape {shape}, but r is {rank} in {CONFIG}"
+            )
     modules = sorted({found[1] for found in map(_TENSOR.fullmatch, shapes) if found})
     if not modules:
         raise InputError(f"{folder / WEIGHTS}: holds no weights of LoRA")
@@ -79,12 +85,12 @@ def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
-        raise InputError(f"{path}: no such adapter")
+        raise NotFoundError(f"{path}: no such adapter")
     try:
         with safe_open(path, framework="numpy") as stored:
             return {name: tuple(stored.get_slice(name).get_shape()) for name in stored.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: damaged weights ({error})") from error
+        raise InputError(f"{path}: damaged weights ({one_line(error)})") from error
 
 
 def _check_named(path: Path, named: Any) -> None:
@@ -93,12 +99,12 @@ def _check_named(path: Path, named: Any) -> None:
         return
     if not isinstance(named, str):
         raise InputError(
-            f"{path}: target_modules should be a pattern or names, not {named!r}; restore the file"
+            f"{path}: target_modules should be a pattern or names, not {shown(named)}; restore the file"
         )
+    # What training writes repeats nothing but its beginning; other patterns may take for ever.
+    if re.search(r"[*+{]|(?<!\()\?", named.removeprefix(".*")) or len(named) > _LONGEST:
+        raise InputError(f"{path}: target_modules is not a pattern that training writes; restore the file")
     try:
         re.compile(named)
     except (re.error, RecursionError, OverflowError) as error:
         raise InputError(f"{path}: target_modules is no pattern ({error}); restore the file") from error
-    # What training writes repeats nothing but its beginning; other patterns may take for ever.
-    if re.search(r"[*+{]|(?<!\()\?", named.removeprefix(".*")):
-        raise InputError(f"{path}: target_modules is not a pattern that training writes; restore the file")

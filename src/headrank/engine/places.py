@@ -7,7 +7,7 @@ from pathlib import Path
 from headrank.engine.gguf.cache import checkpoint
 from headrank.engine.gguf.find import is_gguf
 from headrank.engine.hub import cached_snapshot
-from headrank.errors import InputError
+from headrank.errors import UsageError
 
 
 def local_folder(model: str) -> Path | None:
@@ -26,8 +26,8 @@ def folder_of(model: str, revision: str | None = None) -> Path:
     place = Path(model)
     if place.is_dir():
         if revision:
-            raise InputError(f"{model}: a folder has no revision; leave {revision} out")
+            raise UsageError(f"{model}: a folder has no revision; leave {revision} out")
         return place
     if place.exists():
-        raise InputError(f"{model}: a file, but neither GGUF nor a checkpoint's folder; name the folder")
+        raise UsageError(f"{model}: a file, but neither GGUF nor a checkpoint's folder; name the folder")
     return cached_snapshot(model, revision)

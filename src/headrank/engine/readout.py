@@ -7,7 +7,7 @@ from torch import Tensor
 from headrank.engine.forward import Reading
 from headrank.engine.list_scores import list_scores
 from headrank.engine.scoring import Kernel, head_scores
-from headrank.errors import InputError
+from headrank.errors import UsageError
 from headrank.settings import Settings
 
 
@@ -19,11 +19,11 @@ def read_out(settings: Settings) -> Kernel:
     """
     ratio = settings.mass.calibration == "ratio"
     if ratio and settings.loss.score == "mass":
-        raise InputError(
+        raise UsageError(
             "mass.calibration: ratio applies to shares, but loss.score mass ranks by raw masses; set it to none"
         )
     if ratio and (settings.inference.calibrate or settings.inference.outlier_mask):
-        raise InputError(
+        raise UsageError(
             "mass.calibration: ratio takes the place of inference.calibrate and outlier_mask; drop them"
         )
     return Kernel(

@@ -19,7 +19,7 @@ from headrank.engine.capture import Capture, Read
 from headrank.engine.layer_masks import Unreadable
 from headrank.engine.packing import Segment
 from headrank.engine.softmax import Softmax
-from headrank.errors import InputError
+from headrank.errors import InputError, PrerequisiteError, RunError
 from headrank.process.large_imports import uncollected
 
 with uncollected():
@@ -112,7 +112,9 @@ def _check_quantised(config: Any, path: str) -> None:
         AutoHfQuantizer.from_config(given, pre_quantized=True).validate_environment(device_map=None)
     except ImportError as error:
         reason = str(error).strip().split("\n")[0][:200]
-        raise InputError(f"{path}: quantised by {name}, whose library is missing ({reason})") from error
+        raise PrerequisiteError(
+            f"{path}: quantised by {name}, whose library is missing ({reason})"
+        ) from error
     except Exception as error:
         reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
         raise InputError(f"{path}: quantised by {name}, which cannot be read here ({reason})") from error
@@ -184,7 +186,7 @@ def check_model(model: Any, path: str) -> None:
     except Unreadable as error:
         raise InputError(f"{path}: {error}") from error
     except torch.OutOfMemoryError as error:
-        raise InputError(
+        raise RunError(
             f"{path}: the model fits the device's memory, but a pass over a few tokens does not"
         ) from error
     except Exception as error:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from headrank.errors import InputError
+from headrank.errors import InputError, UsageError
 from headrank.evaluation.middle_zone import ZoneSettings, annotate, zone_bounds
 
 Normalisation = Literal["minmax", "share", "zscore"]
@@ -81,7 +81,7 @@ def profile(
         spread = scores.transform(lambda s: s.std(ddof=0))
         scaled = ((value - scores.transform("mean")) / spread.where(spread > 0)).fillna(0.0)
     else:
-        raise InputError(f"normalise: {normalise!r} is not known; use minmax, share or zscore")
+        raise UsageError(f"normalise: {normalise!r} is not known; use minmax, share or zscore")
     frame = frame.assign(scaled=scaled)[frame["group"] != ""]
     result = frame.groupby(["group", "position"])["scaled"].agg(["mean", "sem", "count"]).reset_index()
     margin = 1.96 * result["sem"].fillna(0.0)

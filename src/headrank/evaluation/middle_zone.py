@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 import numpy as np
 import pandas as pd
 
-from headrank.errors import InputError
+from headrank.errors import InputError, UsageError
 
 # The size of one list, or of each row's list.
 Size = TypeVar("Size", int, pd.Series)
@@ -51,7 +51,7 @@ def annotate(
     ``group`` is "relevant", "irrelevant" or, for neither, empty.
     """
     if settings.relevant_from < 1:
-        raise InputError(
+        raise UsageError(
             f"relevant_from: {settings.relevant_from} would make judged-irrelevant documents relevant"
         )
     frame = _checked(ranking, "ranking")

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from headrank.errors import InputError
+from headrank.errors import InputError, UsageError
 
 Alternative = Literal["two-sided", "greater", "less"]
 Floats = npt.NDArray[np.float64]
@@ -134,10 +134,10 @@ def compare(
     """
     settings = settings or Resampling()
     if not pairs:
-        raise InputError("pairs: no comparison given")
+        raise UsageError("pairs: no comparison given")
     for method, baseline in pairs:
         if method == baseline:
-            raise InputError(f"pairs: {method} is compared with itself")
+            raise UsageError(f"pairs: {method} is compared with itself")
     wide = _by_query(values)
     benchmarks = [str(name) for name in dict.fromkeys(values["benchmark"])]
     averages = averages or {}
@@ -217,7 +217,7 @@ def _by_query(values: pd.DataFrame) -> pd.DataFrame:
 def _column(wide: pd.DataFrame, benchmark: str, method: str, other: str) -> Floats:
     for name in (method, other):
         if name not in wide:
-            raise InputError(f"method {name!r} was not evaluated; known: {', '.join(map(str, wide.columns))}")
+            raise UsageError(f"method {name!r} was not evaluated; known: {', '.join(map(str, wide.columns))}")
     both = wide.loc[[benchmark], [method, other]].droplevel("benchmark")
     lacking = [qid for qid, absent in both.isna().any(axis="columns").items() if absent]
     if lacking:

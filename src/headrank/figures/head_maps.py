@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
-from headrank.errors import InputError
+from headrank.errors import InputError, UsageError
 from headrank.figures.heads import ticks
 from headrank.figures.style import BLACK, language, legend_above, panels
 from headrank.tables.names import backbone_name, by_method, method_name
@@ -53,7 +53,7 @@ def head_maps_figure(
     require(selected, keys, "selected heads")
     require_finite(scores, ["layer", "head"], what)
     if scaling not in _SCALED:
-        raise InputError(f"{what}: scaling {scaling!r} is not known; use {', '.join(_SCALED)}")
+        raise UsageError(f"{what}: scaling {scaling!r} is not known; use {', '.join(_SCALED)}")
     shown = in_order(scores["backbone"], backbones, what)
     if len(shown) > 4:
         raise InputError(f"{what}: {len(shown)} backbones, at most 4 fit side by side; choose some")

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from headrank.errors import InputError
+from headrank.errors import InputError, UsageError
 from headrank.evaluation.middle_zone import zone_bounds
 from headrank.figures.style import (
     DASHED,
@@ -73,7 +73,7 @@ def homogenisation_figure(
     require_unique(rows, keys, what)
     require_finite(rows, ["position", "mean"], what)
     if normalise not in _NORMALISED:
-        raise InputError(f"{what}: normalisation {normalise!r} is not known; use {', '.join(_NORMALISED)}")
+        raise UsageError(f"{what}: normalisation {normalise!r} is not known; use {', '.join(_NORMALISED)}")
     title, level, name = _NORMALISED[normalise]
     pale = 0.08 if log else 0.15
     shown = in_order(rows["backbone"], backbones, what)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from headrank.data.atomic import whole_file
-from headrank.data.files import open_regular
 from headrank.data.json_files import parse_json
+from headrank.data.trec import open_lines
 from headrank.errors import InputError
 
 CALL_COLUMNS = [
@@ -35,9 +35,13 @@ def write_calls(path: str | Path, calls: pd.DataFrame) -> None:
 
 def read_calls(path: str | Path) -> pd.DataFrame:
     """What ``write_calls`` wrote; InputError for anything else."""
-    try:
-        with open_regular(path) as raw, gzip.open(raw, "rt", encoding="utf-8") as stream:
-            records = [parse_json(line) for line in stream]
-        return pd.DataFrame(records, columns=CALL_COLUMNS)
-    except (OSError, EOFError, ValueError) as error:
-        raise InputError(f"{path}: no readable calls ({error})") from error
+    records = []
+    for number, line in open_lines(path):
+        try:
+            record = parse_json(line)
+        except ValueError as error:
+            raise InputError(f"{path}:{number}: no readable call ({error})") from error
+        if not isinstance(record, dict):
+            raise InputError(f"{path}:{number}: no readable call (not a JSON object)")
+        records.append(record)
+    return pd.DataFrame(records, columns=CALL_COLUMNS)

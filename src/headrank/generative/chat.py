@@ -12,6 +12,7 @@ from typing import Any
 
 from jinja2.exceptions import TemplateError
 
+from headrank.errors import shown
 from headrank.generative.answers import Ids, part
 from headrank.generative.template import render, unusable
 from headrank.prompts.text_encoder import TextEncoder
@@ -19,6 +20,8 @@ from headrank.prompts.text_encoder import TextEncoder
 Turn = tuple[str, str]
 # Private-use characters, which no template contains; the texts are inserted after the template is rendered.
 _MARK = re.compile("\ue000(\\d+)\ue001")
+# What begins a thought.
+_OPENED = re.compile("<(think(?:ing)?)>")
 # The number of the mark that holds the answer's place.
 _ANSWER = 10**9
 
@@ -108,7 +111,7 @@ class Chat:
         blank = "" if next_text[:1].isspace() or not next_text else " "
         key = (tuple(turns), prefill, blank)
         if key not in self._shapes:
-            rendered = self._render(turns)
+            rendered = self._thought_ended(self._render(turns))
             # The templates of thinking models already end with an empty thought.
             if not (prefill and rendered.rstrip().endswith(prefill.rstrip())):
                 rendered += (self._lead(turns, rendered) if blank else "") + prefill
@@ -122,6 +125,18 @@ class Chat:
                 end = match.end()
             self._shapes[key] = [*pieces, rendered[end:]]
         return self._shapes[key]
+
+    def _thought_ended(self, rendered: str) -> str:
+        """End the thought that a template begins, of a model that always thinks: the answer itself is asked for."""
+        tail = rendered[rendered.rfind("\ue001") + 1 :]
+        opened = list(_OPENED.finditer(tail))
+        if not opened or f"</{opened[-1][1]}>" in tail[opened[-1].end() :]:
+            return rendered
+        if tail[opened[-1].end() :].strip():
+            raise unusable(
+                self._tokenizer, f"begins a thought of its own, {shown(tail[opened[-1].start() :])}"
+            )
+        return f"{rendered.rstrip()}\n\n</{opened[-1][1]}>\n\n"
 
     def _lead(self, turns: Sequence[Turn], rendered: str) -> str:
         """What the template puts between the prompt and an answer: a blank in Mistral's, in most nothing."""

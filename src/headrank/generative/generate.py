@@ -19,6 +19,7 @@ from headrank.engine.finite import NotFinite, not_finite
 from headrank.engine.rotary_lengths import frequencies, most_positions, restore_rotary
 from headrank.errors import InputError
 from headrank.generative.answers import stems
+from headrank.generative.parse import THOUGHT
 
 
 @dataclass(frozen=True)
@@ -174,10 +175,25 @@ def _write(backbone: Backbone, batch: Sequence[Ask]) -> list[Answer]:
         kept = row[: min(end, ask.new_tokens)]
         # The token that ends the answer counts as written.
         tokens = min(end + 1, len(row), ask.new_tokens)
-        answers.append(
-            Answer(backbone.tokenizer.decode(kept, skip_special_tokens=True), tokens, finite=sound)
-        )
+        answers.append(Answer(_answered(backbone.tokenizer, kept), tokens, finite=sound))
     return answers
+
+
+def _answered(tokenizer: Any, ids: Sequence[int]) -> str:
+    """An answer's text without control tokens, but with the marks of a thought, which some tokenizers count as such."""
+    special = set(tokenizer.all_special_ids)
+    known = {tokenizer.convert_tokens_to_ids(mark): mark for mark in THOUGHT}
+    marks = {
+        number: mark
+        for number, mark in known.items()
+        if number in special and number != tokenizer.unk_token_id
+    }
+    text, start = "", 0
+    for place, number in enumerate(ids):
+        if number in marks:
+            text += tokenizer.decode(ids[start:place], skip_special_tokens=True) + marks[number]
+            start = place + 1
+    return text + str(tokenizer.decode(ids[start:], skip_special_tokens=True))
 
 
 def _logits(backbone: Backbone, sequences: Sequence[Sequence[int]], keep: int) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import string
 from collections.abc import Sequence
 
-from headrank.errors import InputError
+from headrank.errors import UsageError
 from headrank.generative.answers import Ids
 from headrank.generative.chat import Turn, mark
 from headrank.generative.generate import Ask
@@ -64,7 +64,7 @@ def first(query: Query) -> Task:
     called: list[Called] = []
     size = query.settings.window
     if size > len(string.ascii_uppercase):
-        raise InputError(f"generative.window: FIRST has letters for 26 passages, not for {size}")
+        raise UsageError(f"generative.window: FIRST has letters for 26 passages, not for {size}")
     for start, stop in windows(len(order), size, query.settings.stride):
         inside = order[start:stop]
         labels = string.ascii_uppercase[: len(inside)]

@@ -11,6 +11,8 @@ _NUMBER = re.compile(r"\d+")
 _WELL_FORMED = re.compile(r"\s*\[\d+\](\s*>\s*\[\d+\])*\s*")
 # A thought ends with its closing tag, whose opening one may be part of the prompt, or not at all.
 _THOUGHT = re.compile(r"^.*</think(ing)?>|<think(ing)?>.*$", re.DOTALL)
+# What begins and ends it, among which some tokenizers have control tokens.
+THOUGHT = ("<think>", "</think>", "<thinking>", "</thinking>")
 # No window has a number of so many digits.
 _DIGITS = 6
 

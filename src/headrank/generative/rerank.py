@@ -11,7 +11,7 @@ import pandas as pd
 
 from headrank.data.rankings import COLUMNS, rank_documents
 from headrank.engine.backbone import Backbone
-from headrank.errors import InputError
+from headrank.errors import InputError, UsageError
 from headrank.generative.calls import CALL_COLUMNS
 from headrank.generative.chat import Chat
 from headrank.generative.settings import GenerativeSettings
@@ -41,7 +41,7 @@ def rerank_generative(
     that are not finite.
     """
     if backbone.depth < backbone.n_layers:
-        raise InputError(
+        raise UsageError(
             f"{backbone.name}: generative methods need the whole model, not {backbone.depth} layers"
         )
     chat = Chat(backbone.tokenizer)

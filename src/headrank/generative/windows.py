@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from headrank.errors import InputError
+from headrank.errors import UsageError
 
 
 def windows(count: int, size: int, stride: int) -> list[tuple[int, int]]:
     """(start, stop) of each window over ``count`` candidates, from the back of the list to its front."""
     if not 1 <= stride <= size:
-        raise InputError(f"generative.stride: {stride} is not within 1..{size}, the window")
+        raise UsageError(f"generative.stride: {stride} is not within 1..{size}, the window")
     stop, found = count, []
     while True:
         start = max(0, stop - size)

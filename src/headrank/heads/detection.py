@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from headrank.errors import InputError
+from headrank.errors import InputError, UsageError
 from headrank.heads.criteria import Array, contrast, ndcg_of_heads
 from headrank.heads.head_set import HeadSet
 from headrank.heads.judged import Judged
@@ -51,11 +51,11 @@ def contrast_of_relevant(name: str, judged: Judged, pruned: bool = False) -> Hea
     allowed = np.arange(features.n_layers * features.n_heads) // features.n_heads < layers
     temperatures = settings.core_temperatures
     if not temperatures:
-        raise InputError("baselines.core_temperatures: names no temperature")
+        raise UsageError("baselines.core_temperatures: names no temperature")
     qids = np.array(sorted(lists["qid"].unique()))
     count = round(settings.core_heldout * len(qids))
     if len(temperatures) > 1 and not 0 < count < len(qids):
-        raise InputError(
+        raise UsageError(
             f"baselines.core_heldout: of {len(qids)} queries {count} would be held out; give one temperature, or a"
             " share that leaves some queries on either side"
         )

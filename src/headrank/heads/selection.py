@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from headrank.data.training_lists import by_list
 from headrank.engine.features import Features
 from headrank.engine.list_scores import list_shares, of_the_sum
-from headrank.errors import InputError
+from headrank.errors import InputError, RunError, UsageError
 from headrank.heads.criteria import Array, adjacent_auc, adjacent_contrast, normalised_entropy
 from headrank.heads.head_set import HeadSet
 from headrank.settings import MassSettings, SelectionSettings
@@ -85,7 +85,7 @@ def select_headrank(
 def check_count(k: int, n_layers: int, n_heads: int, where: str) -> None:
     """Raise InputError if a model does not have as many heads as are asked for."""
     if k > n_layers * n_heads:
-        raise InputError(f"{where}: {k} heads of a model that has {n_layers * n_heads}; ask for fewer")
+        raise UsageError(f"{where}: {k} heads of a model that has {n_layers * n_heads}; ask for fewer")
 
 
 def top_heads(
@@ -99,13 +99,14 @@ def top_heads(
 ) -> HeadSet:
     """The ``k`` best allowed heads by score, a value per head of the model; statistics: for the head map.
 
-    Raises InputError when no head is allowed, or when an allowed one's score is not finite; warns when fewer than ``k``
-    are allowed.
+    Raises InputError when no head is allowed, when an allowed one's score is not finite, or when the model has fewer
+    than ``k`` heads; warns when fewer than ``k`` are allowed.
     """
+    check_count(k, features.n_layers, features.n_heads, f"head selection ({method}) on {features.model}")
     unclear = np.flatnonzero(allowed & ~np.isfinite(score))
     if len(unclear):
         layer, head = divmod(int(unclear[0]), features.n_heads)
-        raise InputError(
+        raise RunError(
             f"head selection ({method}) on {features.model}: the score of head {layer}-{head} and of"
             f" {len(unclear) - 1} others is not finite (NaN or infinite); check the settings of headrank.mass and"
             " headrank.selection"

@@ -17,7 +17,7 @@ from headrank.data.digests import file_digest
 from headrank.data.frames import read_parquet
 from headrank.data.json_files import read_json
 from headrank.engine.features import Features
-from headrank.errors import InputError
+from headrank.errors import InputError, RunError
 from headrank.process.progress import count_as_done
 from headrank.specs import read_value
 
@@ -62,7 +62,7 @@ class Finished:
         results = work(block)
         try:
             self._write(place, results)
-        except OSError as error:
+        except (OSError, RunError) as error:
             logger.warning("block not kept: %s", error)
         return results
 

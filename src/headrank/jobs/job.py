@@ -1,7 +1,7 @@
 """One job of a pipeline: where its messages go, and how it ends when its input is bad.
 
 A job writes its messages to its own log file. On bad input it writes one line there and on the terminal and exits with
-status 5; any other error leaves its traceback in the log.
+the status of its kind (``headrank.errors``); any other error leaves its traceback in the log.
 """
 
 from __future__ import annotations
@@ -19,12 +19,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
-from headrank.errors import InputError
+from headrank.errors import INTERRUPTED, InputError, NotFoundError, RunError, described, is_absent, one_line
 from headrank.jobs.made import check_inputs, record_job
 from headrank.process.heap import keep_freed_memory
 
-BAD_INPUT = 5
-FAILED = 1
 # What moves a terminal's cursor or colours its text.
 _CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _PIECES = re.compile(r"[^\r\n]+(?:\r\n|\r|\n)?|\r\n|\r|\n")
@@ -87,8 +85,9 @@ def job(
     inputs, outputs: the job's files. An input that is not as the job which made it left it is bad input, and what this
     job made is recorded (``headrank.jobs.made``).
 
-    InputError ends the process with status 5 after one line ``error: ...`` in the log and on the real stderr. Any
-    other exception ends it with status 1, its traceback in the log. An interrupt is noted in the log and raised again.
+    InputError ends the process with the status of its kind, after one line ``error: ...`` in the log and on the real
+    stderr. Any other exception ends it with status 4 (a file is not there) or 6, its traceback in the log; an interrupt
+    is noted in the log and ends it with status 130.
     """
     keep_freed_memory()
     # What has been imported stays until the end, so the garbage collector need not scan it, least of all when the
@@ -115,18 +114,17 @@ def job(
                 record_job(log, inputs, outputs)
         except InputError as error:
             stream.finish()
-            _tell(file, terminal, f"error: {' '.join(str(error).split())}")
-            raise SystemExit(BAD_INPUT) from None
+            _tell(file, terminal, f"error: {one_line(error)}")
+            raise SystemExit(error.exit_status) from None
         except KeyboardInterrupt:
             stream.finish()
             file.write("interrupted\n")
-            raise
+            raise SystemExit(INTERRUPTED) from None
         except Exception as error:
             stream.finish()
             traceback.print_exc(file=file)
-            reason = " ".join(str(error).split())[:300]
-            print(f"error: {type(error).__name__}: {reason} (traceback in {path})", file=terminal, flush=True)
-            raise SystemExit(FAILED) from None
+            print(f"error: {described(error)} (traceback in {path})", file=terminal, flush=True)
+            raise SystemExit((NotFoundError if is_absent(error) else RunError).exit_status) from None
         finally:
             stream.finish()
             logging.captureWarnings(False)

@@ -20,7 +20,7 @@ from headrank.data.atomic import write_json, write_text
 from headrank.data.digests import file_digest, files_under
 from headrank.data.json_files import read_object
 from headrank.errors import InputError
-from headrank.specs import read_spec
+from headrank.specs import Natural, read_spec
 
 FOLDER = ".made"
 # Bytes from which on a file takes time to read: a job goes by its state, if that is as when the file was hashed.
@@ -41,7 +41,7 @@ class Made:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     files: Mapping[str, str]
-    ended: int
+    ended: Natural
     states: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
@@ -64,11 +64,15 @@ class Records:
             # Another job is writing it, or was killed while it did.
             if path.name.startswith("."):
                 continue
+            # Records of earlier versions have no states.
+            content = None
             try:
-                # Records of earlier versions have no states.
-                yield read_spec(Made, read_object(path, "job's record"), str(path))
+                content = read_object(path, "job's record")
+                yield read_spec(Made, content, "record")
             except InputError as error:
-                raise InputError(f"{error}; {_AGAIN}") from None
+                # What is wrong within the object; the reader of the file has named it.
+                told = error if content is None else f"{path}: no readable job's record ({error})"
+                raise (type(error) if content is None else InputError)(f"{told}; {_AGAIN}") from None
 
     def digest(self, name: str) -> str | None:
         """What the job that made a file made of it; None for a file of no job."""

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from headrank.engine.features import Features
-from headrank.errors import InputError
+from headrank.errors import PrerequisiteError, UsageError
 
 BLOCK = 16
 Item = TypeVar("Item")
@@ -27,7 +27,7 @@ def blocks_of(items: Sequence[Item], shard: int, shards: int, offset: int = 0) -
     the same shard. Raises InputError for a number out of range.
     """
     if not 0 <= shard < shards:
-        raise InputError(f"shards: number {shard} is not within 0..{shards - 1}")
+        raise UsageError(f"shards: number {shard} is not within 0..{shards - 1}")
     starts = range(0, len(items), BLOCK)
     return [items[start : start + BLOCK] for b, start in enumerate(starts) if (b + offset) % shards == shard]
 
@@ -77,7 +77,7 @@ def _padded(array: np.ndarray, longest: int) -> np.ndarray:
 def _check(wanted: Sequence[str], held: Container[str]) -> None:
     missing = [name for name in wanted if name not in held]
     if missing:
-        raise InputError(
+        raise PrerequisiteError(
             f"shards: {len(missing)} of {len(wanted)} queries are in none of the parts, such as {missing[0]}; "
             "run the missing shards"
         )

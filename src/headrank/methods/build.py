@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from headrank.errors import InputError
+from headrank.errors import UsageError
 from headrank.methods.entry import Released
 from headrank.methods.table import FROZEN, frozen
 from headrank.prompts.builder import PromptBuilder
@@ -57,7 +57,7 @@ def rerank_released(
     frames = {}
     for entry in map(frozen, names):
         if not isinstance(entry, Released):
-            raise InputError(f"methods: {entry.name!r} has no form of its authors' own")
+            raise UsageError(f"methods: {entry.name!r} has no form of its authors' own")
         builder = released_builder(entry, parts, benchmark)
         method = entry.build(parts)
         ranked = rerank_together(parts.backbone, builder, [method], candidates, entry.order, tokens_per_pass)

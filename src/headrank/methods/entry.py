@@ -5,9 +5,9 @@ The modules that a method is built from are imported when it is built, so that r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from headrank.generative.effort import Effort
@@ -38,7 +38,8 @@ RELEASED = "-faithful"
 
 @dataclass(frozen=True)
 class Criterion:
-    """A way to choose heads. settings: the sections of ``headrank`` that the choice depends on.
+    """A way to choose heads. settings: the sections of ``headrank`` that the choice depends on. count: the key that
+    says how many heads are chosen, such as ``selection.k``; None where the model decides.
 
     choose: raises InputError when no list has both relevant and other documents.
     """
@@ -46,6 +47,14 @@ class Criterion:
     name: str
     choose: Callable[[Judged], HeadSet]
     settings: tuple[str, ...] = ("baselines",)
+    count: str | None = None
+
+    def asked(self, settings: Mapping[str, Any]) -> int | None:
+        """How many heads these settings, as nested mappings, ask for."""
+        if self.count is None:
+            return None
+        section, key = self.count.split(".")
+        return int(settings[section][key])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from headrank.engine.backbone import Backbone, identify, load_backbone
-from headrank.errors import InputError
+from headrank.errors import UsageError
 from headrank.generative.settings import GenerativeSettings
 from headrank.heads.head_set import HeadSet
 from headrank.heads.routing.router import Router
@@ -85,7 +85,7 @@ def make_ready(
         return _asked(entry, request, dtype, device, calls)
     if isinstance(entry, Frozen):
         return _frozen(entry, request, dtype, device, benchmark)
-    raise InputError(f"method {entry.name}: needs an adapter")
+    raise UsageError(f"method {entry.name}: needs an adapter")
 
 
 def _trained(request: Request, dtype: str, device: str) -> Ready:
@@ -97,7 +97,7 @@ def _trained(request: Request, dtype: str, device: str) -> Ready:
     kind = trained_as(heads, settings)
     name = saved.name or kind
     if request.method not in (None, name, kind):
-        raise InputError(
+        raise UsageError(
             f"method {request.method}: {request.adapter} was trained as {name}; leave the method out"
         )
     if request.lengths:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from headrank.errors import InputError, suggestion
+from headrank.errors import UsageError, suggestion
 from headrank.methods.entry import NOTHING, RELEASED, Asked, Frozen, Released, Trained
 from headrank.methods.table import METHODS
 
@@ -52,29 +52,29 @@ class Request:
         where = f"{spelt('method')} {name}"
         if entry is None or entry.studies_only:
             known = [known for known, entry in METHODS.items() if not entry.studies_only]
-            raise InputError(f"{where}: unknown; {suggestion(name, known)}; `headrank methods` lists them")
+            raise UsageError(f"{where}: unknown; {suggestion(name, known)}; `headrank methods` lists them")
         trained, writes = isinstance(entry, Trained), isinstance(entry, Asked)
         if trained and not self.adapter:
-            raise InputError(f"{where}: needs {spelt('adapter')}, the folder that training wrote")
+            raise UsageError(f"{where}: needs {spelt('adapter')}, the folder that training wrote")
         if not trained and self.adapter:
-            raise InputError(f"{where}: is not trained; leave {spelt('adapter')} out")
+            raise UsageError(f"{where}: is not trained; leave {spelt('adapter')} out")
         if not trained and not self.backbone:
-            raise InputError(f"{where}: needs {spelt('backbone')}")
+            raise UsageError(f"{where}: needs {spelt('backbone')}")
         if trained and self.family:
-            raise InputError(
+            raise UsageError(
                 f"{spelt('family')}: an adapter keeps the chat frame that it was trained with; leave it out"
             )
         if self.family and writes:
-            raise InputError(f"{where}: has a chat template of its own; leave {spelt('family')} out")
+            raise UsageError(f"{where}: has a chat template of its own; leave {spelt('family')} out")
         if self.order and (writes or isinstance(entry, Released)):
-            raise InputError(f"{where}: has an order of its own; leave {spelt('order')} out")
+            raise UsageError(f"{where}: has an order of its own; leave {spelt('order')} out")
         if self.truncate_words and isinstance(entry, Released):
-            raise InputError(
+            raise UsageError(
                 f"{where}: cuts passages to as many words as its authors do; take {spelt('truncate_tokens')}, or"
                 f" {name.removesuffix(RELEASED)}"
             )
         needs = entry.needs if isinstance(entry, Frozen) else NOTHING
         if needs != NOTHING and not self.heads:
-            raise InputError(f"{where}: needs {spelt('heads')}, {needs}")
+            raise UsageError(f"{where}: needs {spelt('heads')}, {needs}")
         if self.heads and needs == NOTHING:
-            raise InputError(f"{where}: takes no {spelt('heads')}")
+            raise UsageError(f"{where}: takes no {spelt('heads')}")

@@ -10,7 +10,7 @@ import pkgutil
 from collections.abc import Iterable
 from importlib import import_module
 
-from headrank.errors import InputError
+from headrank.errors import UsageError
 from headrank.methods import entries
 from headrank.methods.entry import RELEASED, Asked, Criterion, Entry, Frozen
 
@@ -58,7 +58,7 @@ def kind_of(method: str) -> str:
 def frozen(name: str) -> Frozen:
     """The frozen-backbone method of this name. Raises InputError when there is none."""
     if name not in FROZEN:
-        raise InputError(f"methods: {name!r} is unknown; known: {', '.join(FROZEN)}")
+        raise UsageError(f"methods: {name!r} is unknown; known: {', '.join(FROZEN)}")
     return FROZEN[name]
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from headrank.errors import InputError
+from headrank.errors import UsageError
 from headrank.planted.checkpoint import blank_model, save_checkpoint
 from headrank.planted.embeddings import TokenVectors, token_vectors
 from headrank.planted.specs import BackboneSpec
@@ -59,16 +59,16 @@ def build_backbone(
 
 def _check(spec: BackboneSpec, where: str) -> BackboneSpec:
     if spec.heads % spec.kv_heads:
-        raise InputError(f"{where}.kv_heads: {spec.kv_heads} does not divide heads ({spec.heads})")
+        raise UsageError(f"{where}.kv_heads: {spec.kv_heads} does not divide heads ({spec.heads})")
     if spec.embedding.semantic + spec.embedding.identity + len(EXTRA) > spec.hidden:
-        raise InputError(
+        raise UsageError(
             f"{where}.hidden: {spec.hidden} is too small for the token vectors and {len(EXTRA)} more"
         )
     for layer, head, quality in spec.planted:
         if not (0 <= layer < spec.layers and 0 <= head < spec.heads and 0 < quality <= 1):
-            raise InputError(f"{where}.planted: no such head or quality: [{layer}, {head}, {quality}]")
+            raise UsageError(f"{where}.planted: no such head or quality: [{layer}, {head}, {quality}]")
     if len({p[:2] for p in spec.planted}) < len(spec.planted):
-        raise InputError(f"{where}.planted: a head is named twice")
+        raise UsageError(f"{where}.planted: a head is named twice")
     Pairs.of(spec, where)
     return spec
 
@@ -96,7 +96,7 @@ class Pairs:
         far = int(np.argmin(np.abs(np.log(turn / np.pi))))
         near = tuple(range(2, min(far, 5)))
         if len(slow) < 5 or far in slow or not near:
-            raise InputError(
+            raise UsageError(
                 f"{where}.rope_theta: {spec.rope_theta:g} leaves too few slow pairs; make it larger"
             )
         return cls(tuple(slow[:-1]), far, near, slow[-1], half)

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from headrank.errors import InputError
+from headrank.errors import UsageError
 from headrank.planted.specs import Match
 
 Floats = NDArray[np.float64]
@@ -91,7 +91,7 @@ class Rotary:
         slope = int(np.argmax(turn <= 1.5))
         slow = [i for i in range(slope + 1, half) if turn[i] <= 0.6]
         if turn[-1] > 1.5 or slope < len(PREVIOUS_PAIRS) or len(slow) < 8:
-            raise InputError(f"{where}.rope_theta: {theta:g} leaves too few slow or fast pairs of {half}")
+            raise UsageError(f"{where}.rope_theta: {theta:g} leaves too few slow or fast pairs of {half}")
         *content, one, two = slow
         rows = (*content, *(i + half for i in content))
         return cls(frequency, slope, rows, one, one + half, two, two + half)

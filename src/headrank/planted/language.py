@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from headrank.errors import InputError
+from headrank.errors import UsageError
 from headrank.planted.specs import LanguageSpec
 
 ONSETS = (
@@ -67,7 +67,7 @@ class Language:
 def make_language(spec: LanguageSpec) -> Language:
     """The language of a spec: equal specs give equal languages. Raises InputError if no topic would be left."""
     if not 0 < spec.held_out < spec.topics:
-        raise InputError(f"language.held_out: must lie between 1 and topics - 1, got {spec.held_out}")
+        raise UsageError(f"language.held_out: must lie between 1 and topics - 1, got {spec.held_out}")
     rng = np.random.default_rng(spec.seed)
     per_topic = spec.concepts * spec.synonyms
     words = _words(rng, spec.topics * per_topic + spec.modifiers + spec.general)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headrank.errors import InputError
+from headrank.errors import InputError, UsageError
 from headrank.planted.checkpoint import save_checkpoint
 from headrank.planted.circuits import Rotary
 from headrank.planted.embeddings import token_vectors
@@ -81,29 +81,29 @@ def build_realtext(
 
 def _check(spec: RealTextSpec, where: str) -> RealTextSpec:
     if spec.kv_heads < 1 or spec.heads % spec.kv_heads:
-        raise InputError(f"{where}.kv_heads: {spec.kv_heads} does not divide heads ({spec.heads})")
+        raise UsageError(f"{where}.kv_heads: {spec.kv_heads} does not divide heads ({spec.heads})")
     group = spec.heads // spec.kv_heads
     if layout_of(spec).used > spec.hidden:
-        raise InputError(
+        raise UsageError(
             f"{where}.hidden: {spec.hidden} is too small, the token states take {layout_of(spec).used}"
         )
     for p in spec.planted:
         place = f"{where}.planted: [{p.layer}, {p.head}]"
         if not (0 <= p.layer < spec.layers and 0 <= p.head < spec.heads):
-            raise InputError(f"{place}: no such head")
+            raise UsageError(f"{place}: no such head")
         if p.layer <= 1 and p.head < group:
-            raise InputError(f"{place}: the first key-value head of layers 0 and 1 is taken by a circuit")
+            raise UsageError(f"{place}: the first key-value head of layers 0 and 1 is taken by a circuit")
         if not (0 < p.quality <= 1 and 0 <= p.meaning <= 1 and p.share > 0 and p.repeat >= 0):
-            raise InputError(
+            raise UsageError(
                 f"{place}: quality and meaning must lie in 0..1, share must be above 0 and repeat at least 0"
             )
         if p.sharpness <= 2**0.5 * p.repeat:
-            raise InputError(f"{place}: sharpness {p.sharpness} is too small for repeat {p.repeat}")
+            raise UsageError(f"{place}: sharpness {p.sharpness} is too small for repeat {p.repeat}")
     if len({(p.layer, p.head) for p in spec.planted}) < len(spec.planted):
-        raise InputError(f"{where}.planted: a head is named twice")
+        raise UsageError(f"{where}.planted: a head is named twice")
     content = len(Rotary.of(spec.head_dim, spec.rope_theta, spec.longest, where).content)
     if spec.embedding.identity != content or not 0 < spec.embedding.semantic < content:
-        raise InputError(
+        raise UsageError(
             f"{where}.embedding: head_dim and rope_theta leave {content} dimensions for content; "
             "set identity to that many and semantic to fewer"
         )

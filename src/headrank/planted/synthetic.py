@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from headrank.data.atomic import write_text
-from headrank.errors import InputError
+from headrank.errors import UsageError
 from headrank.planted.language import Language, make_language
 from headrank.planted.specs import CollectionSpec
 from headrank.specs import read_spec
@@ -53,7 +53,7 @@ def generate(spec: Mapping[str, Any], directory: str | os.PathLike[str], where: 
     """
     kind = spec.get("kind")
     if kind not in DOCUMENT_KINDS:
-        raise InputError(f"{where}.kind: unknown kind {kind!r}; known kinds: {', '.join(DOCUMENT_KINDS)}")
+        raise UsageError(f"{where}.kind: unknown kind {kind!r}; known kinds: {', '.join(DOCUMENT_KINDS)}")
     checked = _check(read_spec(CollectionSpec, {**DOCUMENT_KINDS[str(kind)], **spec}, where), where)
     documents, queries, qrels = _Writer(checked, make_language(checked.language)).write()
     folder = Path(directory)
@@ -64,13 +64,13 @@ def generate(spec: Mapping[str, Any], directory: str | os.PathLike[str], where: 
 
 def _check(spec: CollectionSpec, where: str) -> CollectionSpec:
     if spec.queries < 1:
-        raise InputError(f"{where}.queries: must be at least 1, got {spec.queries}")
+        raise UsageError(f"{where}.queries: must be at least 1, got {spec.queries}")
     for key in ("query_concepts", "general_words", "words", "copies"):
         low, high = getattr(spec, key)
         if not 0 <= low <= high:
-            raise InputError(f"{where}.{key}: expected [least, most], got [{low}, {high}]")
+            raise UsageError(f"{where}.{key}: expected [least, most], got [{low}, {high}]")
     if not 2 <= spec.query_concepts[0] <= spec.query_concepts[1] <= spec.language.concepts:
-        raise InputError(f"{where}.query_concepts: must lie between 2 and language.concepts")
+        raise UsageError(f"{where}.query_concepts: must lie between 2 and language.concepts")
     return spec
 
 

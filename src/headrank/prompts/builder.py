@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from headrank.errors import InputError
+from headrank.errors import InputError, UsageError
 from headrank.prompts.passage_length import kept
 from headrank.prompts.stems import stems
 from headrank.prompts.templates import Template
@@ -83,7 +83,7 @@ class Branch:
             "last": (len(self.ids) - 1, len(self.ids)),
         }
         if span not in spans:
-            raise InputError(f"query span {span!r} is unknown; known: {', '.join(spans)}")
+            raise UsageError(f"query span {span!r} is unknown; known: {', '.join(spans)}")
         return spans[span]
 
 
@@ -117,7 +117,7 @@ class Prompt:
             return self.labelled
         if span == "text+next":
             return tuple((start, min(stop + 1, len(self.prefix))) for start, stop in self.text)
-        raise InputError(f"document span {span!r} is unknown; known: text, text+next, labelled")
+        raise UsageError(f"document span {span!r} is unknown; known: text, text+next, labelled")
 
 
 class PromptBuilder:
@@ -148,9 +148,9 @@ class PromptBuilder:
             # Each passage has the label that it would have as the only one.
             self.template = replace(self.template, label=self.template.label.format(1))
         if self.encoding.keep < 1:
-            raise InputError(f"encoding.keep: {self.encoding.keep} is below 1")
+            raise UsageError(f"encoding.keep: {self.encoding.keep} is below 1")
         if self.settings.family not in FAMILIES:
-            raise InputError(
+            raise UsageError(
                 f"prompt.family: unknown family {self.settings.family!r}; known: {', '.join(sorted(FAMILIES))}"
             )
         family = FAMILIES[self.settings.family]
@@ -158,13 +158,13 @@ class PromptBuilder:
         known = set(self._encoder.control.values())
         absent = [t for t in _FRAME_TOKEN.findall(family.opening + family.closing) if t not in known]
         if absent:
-            raise InputError(
+            raise UsageError(
                 f"prompt.family: {self.settings.family!r} needs {absent[0]!r}, which the tokenizer does not have"
             )
         opening = list(self._encoder.frame(family.opening, begins=True))
         if family.bos:
             if tokenizer.bos_token_id is None:
-                raise InputError(
+                raise UsageError(
                     f"prompt.family: {self.settings.family!r} needs a BOS token, the tokenizer has none"
                 )
             opening.insert(0, tokenizer.bos_token_id)

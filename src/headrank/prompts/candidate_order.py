@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 
-from headrank.errors import InputError
+from headrank.errors import UsageError
 
 
 def prompt_order(qid: str, count: int, order: str) -> list[int]:
@@ -21,4 +21,4 @@ def prompt_order(qid: str, count: int, order: str) -> list[int]:
     if order == "shuffled":
         found: list[int] = np.random.default_rng(zlib.crc32(qid.encode())).permutation(count).tolist()
         return found
-    raise InputError(f"candidates.order: unknown order {order!r}; known: best-first, best-last, shuffled")
+    raise UsageError(f"candidates.order: unknown order {order!r}; known: best-first, best-last, shuffled")

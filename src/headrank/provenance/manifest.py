@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from headrank.data.atomic import write_text
 from headrank.data.digests import digest_line, file_digest, files_under
 from headrank.data.trec import open_lines
-from headrank.errors import InputError
+from headrank.errors import InputError, NotFoundError
 from headrank.jobs.made import Records, remake
 from headrank.provenance.record import NAME as PROVENANCE
 from headrank.provenance.time import is_time
@@ -124,14 +124,14 @@ def check_manifest(root: str | os.PathLike[str]) -> Findings:
     """
     place = Path(root)
     if not place.is_dir():
-        raise InputError(f"{place}: no such folder")
+        raise NotFoundError(f"{place}: no such folder")
     records = Records(place)
     try:
         listed = read_manifest(place / NAME)
     except InputError as error:
         if not records:
             raise
-        raise InputError(f"{error}; {_command(records, [NAME])}") from None
+        raise type(error)(f"{error}; {_command(records, [NAME])}") from None
     changed, missing = [], []
     for name, digest in listed.items():
         try:

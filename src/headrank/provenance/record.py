@@ -16,7 +16,7 @@ from headrank.data.json_files import read_json
 from headrank.data.leakage import NAME as LEAKAGE
 from headrank.data.leakage import NEAR, read_leaks
 from headrank.engine.gguf.origin import read_origin
-from headrank.errors import InputError
+from headrank.errors import InputError, NotFoundError, PrerequisiteError
 from headrank.provenance.code import code_version
 from headrank.provenance.machine import energy, machine
 from headrank.provenance.software import software
@@ -80,8 +80,8 @@ def read_provenance(root: str | os.PathLike[str]) -> dict[str, Any]:
     path = Path(root) / NAME
     try:
         content = read_json(path, "provenance")
-    except InputError as error:
-        raise InputError(f"{error}; finish the study first") from None
+    except NotFoundError as error:
+        raise PrerequisiteError(f"{error}; finish the study first") from None
     needed = {"code", "software", "configuration", "models", "collections", "machine", "time"}
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise InputError(f"{path}: not a provenance record of schema {SCHEMA}")

@@ -13,7 +13,7 @@ from headrank.data.rankings import COLUMNS, rank_documents
 from headrank.engine.backbone import Backbone
 from headrank.engine.finite import NotFinite
 from headrank.engine.forward import PromptTooLong, Reading, read_prompts
-from headrank.errors import InputError, naming
+from headrank.errors import RunError, UsageError, naming
 from headrank.heads.head_set import Head
 from headrank.process.progress import counted
 from headrank.prompts.builder import Prompt, PromptBuilder
@@ -42,7 +42,7 @@ def readings_of_candidates(
     sources = [source for method in methods for source in method.sources]
     layers = {method.states_layer for method in methods if method.states_layer is not None}
     if len(layers) > 1:
-        raise InputError(
+        raise UsageError(
             f"methods read the states of different layers ({sorted(layers)}); give them one layer"
         )
     orders = [prompt_order(c.qid, len(c.documents), order) for c in candidates]
@@ -97,7 +97,7 @@ def rank_candidates(
     documents = [c.documents[i] for i in places]
     scores = method_scores(reading, heads, method, c.query, documents)
     if not np.isfinite(scores).all():
-        raise InputError(f"query {c.qid!r}: a score is not finite ({method.name})")
+        raise RunError(f"query {c.qid!r}: a score is not finite ({method.name})")
     prompt = reading.prompt
     branches = {branch for branch, _ in method.sources}
     tokens = len(prompt.prefix) + sum(len(getattr(prompt, branch).ids) for branch in branches)

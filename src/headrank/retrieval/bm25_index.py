@@ -6,7 +6,6 @@ texts nor Python lists of them. A search reads only the postings of its query's 
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from array import array
@@ -18,9 +17,13 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
+from headrank.data.arrays import mapped
 from headrank.data.atomic import write_json
 from headrank.data.collections import Document
-from headrank.errors import InputError
+from headrank.data.files import check_regular
+from headrank.data.json_files import read_object
+from headrank.errors import InputError, UsageError, one_line, unreadable
+from headrank.specs import Natural, read_value
 
 _BATCH = 10_000
 _DOCIDS = "docids.npy"
@@ -38,7 +41,7 @@ def build_index(
     import bm25s
 
     if not (k1 >= 0 and 0 <= b <= 1):
-        raise InputError(f"bm25: k1 = {k1} and b = {b} are out of range (k1 >= 0, 0 <= b <= 1)")
+        raise UsageError(f"bm25: k1 = {k1} and b = {b} are out of range (k1 >= 0, 0 <= b <= 1)")
     target = Path(directory)
     target.mkdir(parents=True, exist_ok=True)
     docids: list[bytes] = []
@@ -59,17 +62,18 @@ class Bm25Index:
     """An index of ``build_index``, memory-mapped."""
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
-        import bm25s
-
-        place = Path(directory)
+        place = self.place = Path(directory)
         try:
-            settings = json.loads((place / _SETTINGS).read_text(encoding="utf-8"))
-            self.docids = np.load(place / _DOCIDS, mmap_mode="r")
-            known = settings["terms"] > 0
-            self._index = bm25s.BM25.load(place, mmap=True, show_progress=False) if known else None
-        except (OSError, EOFError, ValueError, KeyError) as error:
-            raise InputError(f"{place}: no BM25 index, or a damaged one ({error}); build it again") from error
-        if len(self.docids) != settings["documents"]:
+            settings = read_object(place / _SETTINGS, "settings of an index")
+            documents, terms = (read_value(Natural, settings.get(key), key) for key in ("documents", "terms"))
+            self.docids = mapped(place / _DOCIDS, "S", 1)
+            self._index = _postings(place, documents) if terms else None
+        # A damaged file may make numpy and bm25s raise anything.
+        except Exception as error:
+            raise unreadable(error)(
+                f"{place}: no BM25 index, or a damaged one ({one_line(error)}); build it again"
+            ) from error
+        if len(self.docids) != documents:
             raise InputError(
                 f"{place}: the BM25 index and its ids are of different documents; build it again"
             )
@@ -87,12 +91,48 @@ class Bm25Index:
     def search(self, query: str, depth: int) -> list[tuple[str, float]]:
         """The ``depth`` best documents that share a term with the query; ties in the order of the collection."""
         scores = self.scores(query)
-        return [(self.docids[i].decode("utf-8"), float(scores[i])) for i in best(scores, depth)]
+        return [(text_of(self.docids[i], self.place), float(scores[i])) for i in best(scores, depth)]
 
     def _words(self, query: str) -> list[str]:
         tokenizer = self._splitter
         stop = set(tokenizer.stopwords)
         return [tokenizer.stemmer(w) for w in tokenizer.splitter(query.lower()) if w not in stop]
+
+
+def _postings(place: Path, documents: int) -> Any:
+    """bm25s's own index of a folder, mapped into memory; ValueError where its parts do not fit together.
+
+    bm25s trusts its files: numbers of documents or terms that are not there would end in wrong scores or a crash.
+    """
+    import bm25s
+
+    for path in filter(lambda path: not path.is_dir(), place.iterdir()):
+        check_regular(path)
+    # What the file of parameters says besides decides how scores are computed, and which code computes them.
+    own = {
+        "method": "lucene",
+        "dtype": "float32",
+        "int_dtype": "int32",
+        "backend": "numpy",
+        "auto_compile": False,
+    }
+    index = bm25s.BM25.load(place, mmap=True, show_progress=False, override_params=own)
+    data, numbers, ends = (index.scores[name] for name in ("data", "indices", "indptr"))
+    if any(array.ndim != 1 for array in (data, numbers, ends)) or data.dtype.kind != "f":
+        raise ValueError("its postings are no lists of numbers")
+    if any(array.dtype.kind not in "iu" for array in (numbers, ends)) or not len(ends):
+        raise ValueError("its postings are no lists of numbers")
+    vocabulary = index.vocab_dict.values()
+    if not all(type(term) is int and 0 <= term < len(ends) - 1 for term in vocabulary):
+        raise ValueError("a word of its vocabulary has no postings")
+    whole = ends[0] == 0 and ends[-1] == len(numbers) == len(data) and bool((ends[1:] >= ends[:-1]).all())
+    if not whole or index.scores["num_docs"] != documents:
+        raise ValueError("its postings are not those of its vocabulary and documents")
+    if len(numbers) and not (numbers.min() >= 0 and numbers.max() < documents):
+        raise ValueError("its postings name documents that are not there")
+    if len(data) and not (np.isfinite(data.min()) and np.isfinite(data.max())):
+        raise ValueError("its scores are not finite")
+    return index
 
 
 def best(scores: np.ndarray, depth: int) -> np.ndarray:
@@ -106,6 +146,14 @@ def best(scores: np.ndarray, depth: int) -> np.ndarray:
     else:
         candidates = np.flatnonzero(scores > 0)
     return candidates[np.argsort(-scores[candidates], kind="stable")][:depth]
+
+
+def text_of(docid: bytes, place: Path) -> str:
+    """An id of an index; InputError names the index if the id is damaged."""
+    try:
+        return docid.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{place}: a damaged index (an id is no text); build it again") from None
 
 
 def distinct(docids: list[bytes]) -> np.ndarray:

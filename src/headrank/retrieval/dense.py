@@ -6,7 +6,6 @@ first stage, takes the first token's state. Vectors have length 1, so that the s
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -18,11 +17,13 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
+from headrank.data.arrays import mapped
 from headrank.data.atomic import write_json
 from headrank.data.collections import Document
+from headrank.data.json_files import read_object
 from headrank.engine.devices import choose_device
-from headrank.errors import InputError
-from headrank.retrieval.bm25_index import best, distinct
+from headrank.errors import InputError, RunError, one_line, unreadable
+from headrank.retrieval.bm25_index import best, distinct, text_of
 
 _VECTORS, _DOCIDS, _SETTINGS = "vectors.npy", "docids.npy", "dense.json"
 _CHUNK = 100_000
@@ -130,18 +131,21 @@ class DenseIndex:
     """The vectors of ``build_dense_index`` with the encoder of the queries; search is exact, chunk by chunk."""
 
     def __init__(self, directory: str | os.PathLike[str], encoder: Encoder) -> None:
-        place = Path(directory)
+        place = self.place = Path(directory)
         try:
-            settings = json.loads((place / _SETTINGS).read_text(encoding="utf-8"))
-            self.docids = np.load(place / _DOCIDS, mmap_mode="r")
-            self.vectors = np.load(place / _VECTORS, mmap_mode="r")
-        except (OSError, EOFError, ValueError) as error:
-            raise InputError(
-                f"{place}: no dense index, or a damaged one ({error}); build it again"
+            settings = read_object(place / _SETTINGS, "settings of an index")
+            self.docids = mapped(place / _DOCIDS, "S", 1)
+            self.vectors = mapped(place / _VECTORS, "f", 2)
+        # A damaged file may make numpy raise anything.
+        except Exception as error:
+            raise unreadable(error)(
+                f"{place}: no dense index, or a damaged one ({one_line(error)}); build it again"
             ) from error
         if self.vectors.shape != (len(self.docids), encoder.model.config.hidden_size):
             raise InputError(f"{place}: vectors of another encoder or other documents; build it again")
-        if any(settings[key] != value for key, value in asdict(encoder.settings).items() if key != "batch"):
+        if any(
+            settings.get(key) != value for key, value in asdict(encoder.settings).items() if key != "batch"
+        ):
             raise InputError(f"{place}: built with other settings of the encoder; build it again")
         self.encoder = encoder
 
@@ -159,12 +163,12 @@ class DenseIndex:
     def search(self, query: str, depth: int) -> list[tuple[str, float]]:
         """The ``depth`` nearest documents; ties in the order of the collection."""
         scores = self.scores(query)
-        return [(self.docids[i].decode("utf-8"), float(scores[i])) for i in best(scores, depth)]
+        return [(text_of(self.docids[i], self.place), float(scores[i])) for i in best(scores, depth)]
 
 
 def _check_finite(values: np.ndarray, what: str) -> None:
     if not np.isfinite(values).all():
-        raise InputError(
+        raise RunError(
             f"{what} that are not finite (NaN or infinite); use float32 (dtype), or build it again"
         )
 

@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from headrank.data.collections import Document
 from headrank.data.trec import Run, check_candidates
-from headrank.errors import InputError
+from headrank.errors import InputError, UsageError
 from headrank.retrieval.bm25_index import Bm25Index, build_index
 
 logger = logging.getLogger(__name__)
@@ -91,4 +91,4 @@ def given_candidates(run: Run, queries: Collection[str], source: str, drop_same_
 
 def _check_depth(depth: int) -> None:
     if depth < 1:
-        raise InputError(f"depth: {depth} candidates per query are too few; give 1 or more")
+        raise UsageError(f"depth: {depth} candidates per query are too few; give 1 or more")

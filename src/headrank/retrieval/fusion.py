@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from headrank.data.rankings import best_first
 from headrank.data.trec import Run
-from headrank.errors import InputError
+from headrank.errors import UsageError
 
 K = 60
 """The constant of the original, at which it is nearly always used."""
@@ -20,7 +20,7 @@ def reciprocal_rank_fusion(runs: Sequence[Run], k: int = K) -> Run:
     for a negative k.
     """
     if k < 0:
-        raise InputError(f"k: {k} is negative")
+        raise UsageError(f"k: {k} is negative")
     fused: Run = {}
     for qid in dict.fromkeys(qid for run in runs for qid in run):
         sums: dict[str, float] = {}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from headrank.errors import InputError
+from headrank.errors import UsageError
 from headrank.evaluation.published import BY_NAME, PAPER_MODELS, Unit
 from headrank.tables.marks import MEAN
 from headrank.tables.names import average_name, backbone_name, method_name
@@ -64,7 +64,7 @@ def claims_table(
     require_unique(claims, keys, _WHAT)
     unknown = set(claims["claim"]) - set(BY_NAME)
     if unknown:
-        raise InputError(f"{_WHAT}: no claim is named {', '.join(sorted(unknown))}")
+        raise UsageError(f"{_WHAT}: no claim is named {', '.join(sorted(unknown))}")
     shown = in_order((name for name in claims["backbone"] if name), backbones, _WHAT)
     groups = []
     for backbone in ["", *shown]:

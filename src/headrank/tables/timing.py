@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from headrank.errors import InputError
+from headrank.data.frames import read_csv
+from headrank.errors import InputError, PrerequisiteError
 from headrank.tables.table import Cell, Column, Table, count_cell, number_cell, text_cell
 from headrank.tables.tidy import in_order, require, require_finite
 
@@ -27,15 +28,11 @@ def read_benchmarks(directory: str | os.PathLike[str]) -> pd.DataFrame:
     root = Path(directory)
     paths = sorted(root.rglob("*.tsv"), key=lambda path: path.relative_to(root).as_posix())
     if not paths:
-        raise InputError(f"{root}: no benchmark files (RULE/WILDCARDS.tsv); run the workflow first")
+        raise PrerequisiteError(f"{root}: no benchmark files (RULE/WILDCARDS.tsv); run the workflow first")
     frames = []
     for path in paths:
-        try:
-            frame = pd.read_csv(path, sep="\t", na_values=["-", "NA"])
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"{path}: not a benchmark file ({error}); delete it and rerun its rule"
-            ) from None
+        advice = "delete it and rerun its rule"
+        frame = read_csv(path, "benchmark file", advice, sep="\t", na_values=["-", "NA"])
         require(frame, ["s", "max_rss"], str(path))
         place = path.relative_to(root).with_suffix("")
         frame = frame.reindex(columns=_NUMBERS)

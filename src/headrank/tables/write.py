@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from headrank.data.atomic import write_text
-from headrank.errors import InputError
+from headrank.errors import UsageError
 from headrank.tables.table import MISSING, Cell, Column, Table
 
 _LATEX = {
@@ -109,7 +109,7 @@ def to_latex(table: Table) -> str:
     longer than a page becomes several floats with the same number, broken between backbones.
     """
     if not re.fullmatch(r"[A-Za-z0-9:.-]+", table.label):
-        raise InputError(
+        raise UsageError(
             f"table label {table.label!r}: use letters, digits, colon, full stop and hyphen only"
         )
     headings = table.columns[0].key == "backbone"

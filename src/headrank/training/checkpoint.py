@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from headrank.data.atomic import whole_file
+from headrank.errors import RunError
 from headrank.training.early_stopping import Best
 from headrank.training.memory import RandomState
 
@@ -99,7 +100,7 @@ class Checkpoint:
         try:
             with whole_file(self.path) as temporary:
                 save_file(tensors, temporary, {"state": text, "sha256": _checksum(text, tensors)})
-        except (OSError, SafetensorError) as error:
+        except (OSError, RunError, SafetensorError) as error:
             logger.warning("step %d: no checkpoint written: %s", progress.step, error)
 
     def load(self) -> Progress | None:

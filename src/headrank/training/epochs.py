@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from headrank.errors import InputError
+from headrank.errors import UsageError
 from headrank.settings import Settings
 from headrank.training.examples import Example, split_queries
 
@@ -52,9 +52,9 @@ def make_plan(examples: Sequence[Example], settings: Settings) -> Schedule:
     t = settings.training
     trained, held = split_queries(examples, t.heldout_share, t.seed)
     if not trained:
-        raise InputError("training.heldout_share leaves no query to train on")
+        raise UsageError("training.heldout_share leaves no query to train on")
     if t.patience is not None and not held:
-        raise InputError("training.patience needs held-out queries, but training.heldout_share leaves none")
+        raise UsageError("training.patience needs held-out queries, but training.heldout_share leaves none")
     per_epoch = settings.lists.per_query_per_epoch
     samples = 1 + max(e.sample for e in trained)
     shown = [{(epoch * per_epoch + i) % samples for i in range(per_epoch)} for epoch in range(t.epochs)]

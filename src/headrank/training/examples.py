@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from headrank.data.training_lists import by_list
-from headrank.errors import InputError, naming
+from headrank.errors import PrerequisiteError, naming
 from headrank.prompts.builder import Prompt, PromptBuilder
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def make_examples(
     examples = []
     for list_id, group in by_list(lists).items():
         if list_id not in frozen:
-            raise InputError(
+            raise PrerequisiteError(
                 f"training list {list_id} has no frozen scores: mine the pairs on the same lists"
             )
         qid = str(group["qid"].iloc[0])

@@ -21,7 +21,7 @@ import torch
 
 from headrank.engine.backbone import Backbone
 from headrank.engine.readout import read_out
-from headrank.errors import InputError
+from headrank.errors import UsageError
 from headrank.heads.head_set import HeadSet
 from headrank.process.progress import count_as_done, whole_job
 from headrank.settings import Settings
@@ -96,11 +96,11 @@ def train(
 def _check(settings: Settings) -> None:
     needs_base = settings.loss.form == "dpo" or settings.regulariser.form == "base"
     if settings.encoding.documents == "independent" and needs_base:
-        raise InputError(
+        raise UsageError(
             "training: independent passages have no frozen scores, which loss.form dpo and regulariser.form base need"
         )
     if settings.training.patience is not None and settings.training.early_stopping == "none":
-        raise InputError("training.patience waits for a better epoch, but training.early_stopping is none")
+        raise UsageError("training.patience waits for a better epoch, but training.early_stopping is none")
 
 
 class _Run:

@@ -12,11 +12,11 @@ import torch
 
 from headrank.engine.finite import NotFinite
 from headrank.engine.forward import PromptTooLong
-from headrank.errors import InputError
+from headrank.errors import RunError
 from headrank.training.examples import Example
 
 
-class TooLarge(InputError):
+class TooLarge(RunError):
     """A list does not fit the device's memory."""
 
 

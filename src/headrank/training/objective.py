@@ -17,7 +17,7 @@ from headrank.engine.backbone import Backbone
 from headrank.engine.forward import read_prompts
 from headrank.engine.layer_entry import LayerEntry
 from headrank.engine.readout import read_out, trained_scores
-from headrank.errors import InputError
+from headrank.errors import RunError
 from headrank.evaluation.evaluate import evaluate
 from headrank.heads.head_set import HeadSet
 from headrank.process.progress import counted
@@ -141,7 +141,7 @@ def measure_heldout(
     for example, scores in counted(scored, len(examples), "held-out", "list"):
         rows.append(list_loss(scores, example, settings)[1])
         if not math.isfinite(rows[-1]["loss"]):
-            raise InputError(f"training: the loss of held-out list {example.list_id} is not finite")
+            raise RunError(f"training: the loss of held-out list {example.list_id} is not finite")
         values, name = scores.tolist(), str(example.list_id)
         run[name] = run_of(rank_documents([str(i) for i in range(len(values))], values))
         qrels[name] = {str(i): int(g) for i, g in enumerate(example.grades) if g >= 0}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from headrank.data.training_lists import by_list
 from headrank.engine.features import Features
 from headrank.engine.list_scores import list_scores
-from headrank.errors import InputError
+from headrank.errors import InputError, RunError
 from headrank.heads.criteria import adjacent_levels
 from headrank.heads.head_set import HeadSet
 from headrank.settings import MassSettings, PairSettings
@@ -72,7 +72,7 @@ def frozen_scores(
             values = features.shares(at, len(group), mass)
         scores = list_scores(values[rows], form)
         if not np.isfinite(scores).all():
-            raise InputError(
+            raise RunError(
                 f"list {list_id}: a frozen score is not finite; check the settings of headrank.mass and headrank.loss"
             )
         yield list_id, group["grade"].to_numpy(dtype=np.int64), scores

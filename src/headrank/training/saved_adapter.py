@@ -11,7 +11,7 @@ from headrank.data.digests import file_digest
 from headrank.data.json_files import read_object
 from headrank.engine.identity import Identity
 from headrank.engine.lora_files import CONFIG, WEIGHTS, read_lora
-from headrank.errors import InputError
+from headrank.errors import InputError, unreadable
 from headrank.heads.head_set import HeadSet
 from headrank.settings import Settings
 
@@ -91,7 +91,9 @@ def _check_files(folder: Path, told: dict[str, Any], path: Path) -> None:
         try:
             found = file_digest(folder / name)
         except OSError as error:
-            raise InputError(f"{folder / name}: no readable adapter ({error.strerror or error})") from error
+            raise unreadable(error)(
+                f"{folder / name}: no readable adapter ({error.strerror or error})"
+            ) from error
         if found != digest:
             raise InputError(
                 f"{folder / name}: damaged or changed, its checksum is not the one in {path.name}; {_AGAIN}"

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from headrank.engine.backbone import Backbone
-from headrank.errors import InputError
+from headrank.errors import RunError
 from headrank.heads.head_set import HeadSet
 from headrank.process.heap import give_back
 from headrank.settings import Settings
@@ -81,7 +81,7 @@ class Stepper:
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.training.clip)
         if not torch.isfinite(norm):
             lists = ", ".join(str(e.list_id) for e in batch)
-            raise InputError(f"training: the gradient is not finite at step {number}, lists {lists}")
+            raise RunError(f"training: the gradient is not finite at step {number}, lists {lists}")
         self.optimiser.step()
         # Only once per step: the next step maps the pages that it needs again.
         give_back(_FREE)
@@ -121,5 +121,5 @@ class Stepper:
             example = with_pairs(example, scores, self.settings, [self.settings.training.seed, number])
         loss, row = list_loss(scores, example, self.settings)
         if not math.isfinite(row["loss"]):
-            raise InputError(f"training: the loss is not finite at step {number}, list {example.list_id}")
+            raise RunError(f"training: the loss is not finite at step {number}, list {example.list_id}")
         return loss, row

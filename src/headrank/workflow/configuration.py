@@ -12,9 +12,10 @@ from typing import Any
 
 import jsonschema
 
-from headrank.errors import InputError, shown, suggestion
+from headrank.errors import NotFoundError, UsageError, shown, shown_key, suggestion
 from headrank.methods.entries.first_stage import FIRST_STAGE
 from headrank.specs import is_number
+from headrank.workflow.head_counts import faults_of_head_counts
 from headrank.workflow.names import faults_of_names
 from headrank.workflow.places import faults_of_places
 from headrank.workflow.yaml_files import DEPTH, MOST_VALUES, TOO_MUCH, check_file
@@ -39,13 +40,18 @@ def complete(config: Config, files: Sequence[str | Path], schema: Schema) -> Non
             name for name in BASELINES if name in [FIRST_STAGE, *config["methods"]]
         )
     for fault in faults_of_names(config):
-        raise InputError(fault)
+        raise UsageError(fault)
 
 
 def check_places(config: Mapping[str, Any], data: str) -> None:
-    """Raise InputError if local files are not where they should be. data: the folder that they are in."""
+    """Raise InputError if local files are not where they should be, or more heads are asked for than a model has.
+
+    data: the folder that local files are in.
+    """
     for fault in faults_of_places(config, data):
-        raise InputError(fault)
+        raise NotFoundError(fault)
+    for fault in faults_of_head_counts(config, data):
+        raise UsageError(fault)
 
 
 def _check_values(config: Config) -> None:
@@ -60,15 +66,18 @@ def _check_values(config: Config) -> None:
         if isinstance(value, Mapping):
             for key in value:
                 if not isinstance(key, str):
-                    raise InputError(
-                        f"{'.'.join([*place, shown(key)])}: the key is no text; write it in quotes"
-                    )
+                    raise UsageError(f"{_joined(*place, key)}: the key is no text; write it in quotes")
             todo += [((*place, key), inner) for key, inner in value.items()]
         elif isinstance(value, list | tuple):
             todo += [((*place, str(number)), inner) for number, inner in enumerate(value)]
         elif isinstance(value, int | float) and not isinstance(value, bool) and not is_number(value):
-            raise InputError(f"{'.'.join(place)}: expected a finite number, got {shown(value)}")
-    raise InputError(f"configuration: {TOO_MUCH}")
+            raise UsageError(f"{_joined(*place)}: expected a finite number, got {shown(value)}")
+    raise UsageError(f"configuration: {TOO_MUCH}")
+
+
+def _joined(*place: object) -> str:
+    """A place in the configuration: its keys, joined by dots."""
+    return ".".join(map(shown_key, place))
 
 
 def _pattern(validator: Any, pattern: str, value: Any, _: Schema) -> Iterator[jsonschema.ValidationError]:
@@ -99,10 +108,10 @@ def _check_keys(config: Config, schema: Schema) -> None:
         if error in unknown:
             known = error.schema["properties"]
             key = next(key for key in error.instance if key not in known)
-            raise InputError(f"{'.'.join([*place, key])}: unknown key; {suggestion(key, known)}")
+            raise UsageError(f"{_joined(*place, key)}: unknown key; {suggestion(key, known)}")
         reason = " ".join(error.message.split())
         reason = reason if len(reason) <= LONGEST else f"{reason[:LONGEST]}…"
-        raise InputError(f"{'.'.join(place) or 'configuration'}: {reason}")
+        raise UsageError(f"{_joined(*place) or 'configuration'}: {reason}")
 
 
 def _resolved(schema: Schema, definitions: Schema) -> Schema:

@@ -5,7 +5,6 @@ Every function yields faults, each one line that begins with the key.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,7 +14,6 @@ from headrank.methods.entries.first_stage import FIRST_STAGE
 from headrank.methods.entries.headrank import TRAINED, UNTRAINED
 from headrank.methods.entry import Trained
 from headrank.methods.table import FROZEN, METHODS
-from headrank.workflow.settings import headrank_of, overlaid
 
 Config = Mapping[str, Any]
 # Letters that FIRST's prompt has for the passages of a window.
@@ -32,7 +30,6 @@ def faults_of_names(config: Config) -> Iterator[str]:
     yield from _columns(config)
     yield from _metrics(config)
     yield from _overridden(config)
-    yield from _heads(config)
     yield from _windows(config)
 
 
@@ -202,22 +199,6 @@ def _overridden(config: Config) -> Iterator[str]:
         size, spread = lists["size"], lists["spread"]
         if size - spread < 2:
             yield f"{place}.lists.spread: {spread} would make lists of fewer than 2 of {size} passages"
-
-
-def _heads(config: Config) -> Iterator[str]:
-    """More heads than a backbone has that the study builds itself; the job that chooses heads tells of other ones."""
-    changes: list[tuple[str, Config]] = [("headrank", {})]
-    for section in ("variants", "trained_baselines"):
-        changes += [(f"{section}.{name}", over) for name, over in config[section].items()]
-    for backbone, spec in config["backbones"].items():
-        made = spec.get("planted") or {"layers": math.inf, "heads": 1}
-        for place, over in changes:
-            k, most = (
-                overlaid(headrank_of(config, backbone), over)["selection"]["k"],
-                made["layers"] * made["heads"],
-            )
-            if k > most:
-                yield f"{place}.selection.k: {k} heads of backbone {backbone!r}, which has {most}; ask for fewer"
 
 
 def _windows(config: Config) -> Iterator[str]:

@@ -172,5 +172,5 @@ def test_the_command_prints_exponents_and_writes_rounds(tmp_path: Path, capsys: 
 
 
 def test_an_unknown_size_is_one_line(capsys: pytest.CaptureFixture[str]):
-    assert main(["bench", "--growth", "height", "--backbone", "quick"]) == 5
+    assert main(["bench", "--growth", "height", "--backbone", "quick"]) == 2
     assert capsys.readouterr().err == "error: bench: no size 'height'; known: n, words, depth, lists\n"

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from support import checkpoint, passages
 
-from headrank.cli import BAD_INPUT, main
+from headrank.cli import main
 from headrank.data.trec import read_run, write_run
 from headrank.engine.backbone import load_backbone
+from headrank.errors import UsageError
 from headrank.heads.head_set import HeadSet
 from headrank.settings import Settings, TrainingSettings, to_mapping
 from headrank.training.adapter import attach_lora, save_adapter
@@ -66,7 +67,7 @@ def test_candidates_beyond_the_depth_follow_in_their_order(
 def test_a_run_in_the_order_of_its_ranks(files: Path, rerank: Rerank) -> None:
     lines = [f"{qid} Q0 d{i} {i + 1} 0 flat" for qid in QUERIES for i in range(8)]
     (files / "bm25.trec").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    assert rerank("--depth", "2") == BAD_INPUT
+    assert rerank("--depth", "2") == 5
     assert not (files / "out.trec").exists()
     assert rerank("--depth", "2", "--order-by", "rank") == 0
     for found in ranked(files / "out.trec").values():
@@ -86,7 +87,7 @@ def test_every_command_that_reads_runs_knows_what_orders_them(
         ["show", str(run), "--collection", str(files)],
     ]
     for command in commands:
-        assert main(command) == BAD_INPUT
+        assert main(command) == 5
         assert "distances.trec: ranks and scores disagree" in capsys.readouterr().err
         assert main([*command, "--order-by", "rank"]) == 0
     capsys.readouterr()
@@ -110,14 +111,14 @@ def test_long_passages_without_blanks(
     corpus = [json.dumps({"_id": f"d{i}", "text": texts[i % 2]}) for i in range(8)]
     (files / "corpus.jsonl").write_text("\n".join(corpus) + "\n", encoding="utf-8")
     assert rerank() == 0
-    assert rerank("--truncate-tokens", "600") == BAD_INPUT
+    assert rerank("--truncate-tokens", "600") == 5
     told = capsys.readouterr().err.splitlines()[-1]
     assert told.startswith("error: query 'q0': a prompt of ")
     assert "truncate_tokens" in told
     for method in ("icr", "icr-faithful", "yes-no"):
         assert rerank("--truncate-tokens", "100", method=method) == 0
     assert rerank("--truncate-words", "100") == 0
-    assert rerank("--truncate-words", "100", method="icr-faithful") == BAD_INPUT
+    assert rerank("--truncate-words", "100", method="icr-faithful") == 2
     assert "as many words as its authors do" in capsys.readouterr().err
 
 
@@ -128,7 +129,7 @@ def test_a_query_without_text_is_named_before_the_model_is_read(
         '{"_id": "q0", "text": "oak"}\n{"_id": "q1", "text": " \\u200b"}\n', encoding="utf-8"
     )
     fixed = ("--collection", str(files), "--run", str(files / "bm25.trec"), "--output", str(files / "out"))
-    assert main(["rerank", "--method", "icr", "--backbone", "none", *fixed]) == BAD_INPUT
+    assert main(["rerank", "--method", "icr", "--backbone", "none", *fixed]) == 5
     assert capsys.readouterr().err.splitlines()[-1].startswith(f"error: {files}: query 'q1' has no text")
 
 
@@ -138,7 +139,7 @@ def test_the_long_query_is_named_and_not_the_first(
     queries = [json.dumps({"_id": qid, "text": "oak " * times}) for qid, times in (("q0", 1), ("q1", 1200))]
     (files / "queries.jsonl").write_text("\n".join(queries) + "\n", encoding="utf-8")
     for method in ("icr", "rankgpt"):
-        assert rerank(method=method) == BAD_INPUT
+        assert rerank(method=method) == 5
         assert capsys.readouterr().err.splitlines()[-1].startswith("error: query 'q1': a prompt of ")
 
 
@@ -175,6 +176,7 @@ def test_an_adapter_is_asked_for_by_the_name_that_it_was_trained_as(
         assert (files / "out.trec").read_text().split()[5] == "k-2"
     for asked, told in ((["qrranker"], "was trained as k-2"), (["k-3"], "was trained as k-2")):
         assert (
-            main(["rerank", "--method", *asked, *fixed, "--output", str(files / "other.trec")]) == BAD_INPUT
+            main(["rerank", "--method", *asked, *fixed, "--output", str(files / "other.trec")])
+            == UsageError.exit_status
         )
         assert told in capsys.readouterr().err

@@ -112,16 +112,18 @@ def test_the_command_measures_where_nothing_is_given(capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "message", "status"),
     [
-        (["--gpu", "abacus"], "GPU 'abacus' is unknown"),
-        (["--backbone", "qwen9"], "shape 'qwen9' is unknown"),
-        (["--n", "10001", "--words", "1"], "10001 passages of 1 words: at most 10000 passages"),
-        (["--n", "10000", "--words", "101"], "at most 10000 passages and 1000000 words"),
-        (["--rates", "nowhere.csv"], "nowhere.csv"),
-        (["--rates", __file__], "not a measurement of `headrank bench`"),
+        (["--gpu", "abacus"], "GPU 'abacus' is unknown", 2),
+        (["--backbone", "qwen9"], "shape 'qwen9' is unknown", 2),
+        (["--n", "10001", "--words", "1"], "10001 passages of 1 words: at most 10000 passages", 2),
+        (["--n", "10000", "--words", "101"], "at most 10000 passages and 1000000 words", 2),
+        (["--rates", "nowhere.csv"], "nowhere.csv", 4),
+        (["--rates", __file__], "no readable measurement", 5),
     ],
 )
-def test_bad_options_end_in_one_line(options: list[str], message: str, capsys: pytest.CaptureFixture[str]):
-    assert main(["cost", *options]) == 5
+def test_bad_options_end_in_one_line(
+    options: list[str], message: str, status: int, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["cost", *options]) == status
     assert message in capsys.readouterr().err

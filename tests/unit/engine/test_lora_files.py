@@ -51,7 +51,7 @@ def test_projections_are_those_that_have_weights(tmp_path: Path) -> None:
         ({**GIVEN, "r": "a"}, "r should be a whole number from 1, not 'a'"),
         ({**GIVEN, "r": True}, "r should be a whole number from 1, not True"),
         ({**GIVEN, "r": 0}, "r should be a whole number from 1, not 0"),
-        ({**GIVEN, "r": 3}, f"r is 3 in {CONFIG}, but {PREFIX}.lora_A.weight has shape (2, 6)"),
+        ({**GIVEN, "r": 3}, f"{WEIGHTS}: '{PREFIX}.lora_A.weight' has shape (2, 6), but r is 3 in {CONFIG}"),
         ({**GIVEN, "lora_alpha": None}, "lora_alpha should be a positive number, not None"),
         (json.dumps(GIVEN).replace("8", "NaN"), "no readable adapter configuration (NaN is no number)"),
         (json.dumps(GIVEN).replace("8", "1e999"), "the number '1e999' is out of range"),

@@ -330,5 +330,5 @@ def test_calls_come_back_from_their_file(tmp_path: Path) -> None:
     assert (tmp_path / "a.jsonl.gz").read_bytes() == (tmp_path / "b.jsonl.gz").read_bytes()
     assert read_calls(tmp_path / "a.jsonl.gz").equals(calls)
     (tmp_path / "a.jsonl.gz").write_bytes(b"nothing")
-    with pytest.raises(InputError, match="no readable calls"):
+    with pytest.raises(InputError, match="no readable call"):
         read_calls(tmp_path / "a.jsonl.gz")

@@ -12,6 +12,8 @@ from support import byte_tokenizer
 from headrank.errors import InputError
 from headrank.generative import template
 from headrank.generative.chat import Chat, mark
+from headrank.generative.generate import _answered
+from headrank.generative.parse import read_order
 
 GOOD = "{% for m in messages %}<|im_start|>{{ m.role }} {{ m.content }}<|im_end|>{% endfor %}"
 LOOPS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
@@ -81,3 +83,35 @@ def test_a_template_without_a_system_turn_gets_it_with_the_user_s() -> None:
     assert "You rank." in whole
     # Where there is no such turn, the refusal is the template's last word.
     assert "refuses the conversation: never" in refused("{{ raise_exception('never') }}", system=False)
+
+
+@pytest.mark.parametrize("tag", ["think", "thinking"])
+@pytest.mark.parametrize("end", ["", "\n", "\n\n"])
+def test_a_thought_that_the_template_begins_is_ended(tag: str, end: str) -> None:
+    """As templates of models that always think begin one: what follows is the answer, not a thought."""
+    whole = byte_tokenizer().decode(prompt(GOOD + f"<|im_start|>assistant<{tag}>{end}"))
+    assert whole.endswith(f"<|im_start|>assistant<{tag}>\n\n</{tag}>\n\n")
+    assert whole.count(f"</{tag}>") == 1
+
+
+def test_a_thought_that_is_ended_stays_as_it_is() -> None:
+    ended = "<|im_start|>assistant<think>\n\n</think>\n\n"
+    # Jinja drops a template's last line end.
+    assert byte_tokenizer().decode(prompt(f"{GOOD}{ended}\n")).endswith(ended)
+    # What a passage or an instruction says of thoughts opens none.
+    assert "</think>" not in byte_tokenizer().decode(prompt("<think>" + GOOD))
+
+
+def test_a_thought_with_words_in_it_is_refused() -> None:
+    message = refused(GOOD + "<|im_start|>assistant<think>Okay, so")
+    assert "begins a thought of its own, '<think>Okay, so'" in message
+
+
+@pytest.mark.parametrize("special", [True, False])
+def test_thoughts_are_told_from_answers_whether_their_marks_are_special_or_not(special: bool) -> None:
+    tokenizer = copy.deepcopy(byte_tokenizer())
+    if special:
+        tokenizer.add_special_tokens({"additional_special_tokens": ["<think>", "</think>"]})
+    ids = tokenizer("<think>[2]</think>[1]<|im_end|>", add_special_tokens=False)["input_ids"]
+    assert _answered(tokenizer, ids) == "<think>[2]</think>[1]"
+    assert read_order(_answered(tokenizer, ids), 2).order == (0, 1)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from support import choose_heads, lists_frame, made_up_features
 
-from headrank.errors import InputError
+from headrank.errors import InputError, UsageError
 from headrank.heads.criteria import (
     adjacent_auc,
     adjacent_contrast,
@@ -283,20 +283,13 @@ def test_length_normalisation_changes_the_order():
 
 def test_the_number_and_the_depth_of_heads_are_restricted():
     features, lists = planted()
-    wide = select(features, lists, k=100, min_discrimination=-1.0)
+    wide = select(features, lists, k=12, min_discrimination=-1.0)
     assert len(wide.heads) == len(set(wide.heads)) == 12
     assert select(features, lists, k=3, min_discrimination=-1.0).heads == wide.heads[:3]
-    shallow = select(features, lists, layers=1, k=100, min_discrimination=-1.0)
+    shallow = select(features, lists, layers=1, k=12, min_discrimination=-1.0)
     assert sorted(shallow.heads) == [(0, 0), (0, 1), (0, 2), (0, 3)]
     assert len(shallow.statistics["selection"]) == 12
 
-
-def test_fewer_heads_than_are_asked_for_are_told(caplog: pytest.LogCaptureFixture):
-    features, lists = planted()
-    select(features, lists, k=12, min_discrimination=-1.0)
-    assert caplog.messages == []
-    select(features, lists, k=13, min_discrimination=-1.0)
-    assert "only 12 heads instead of 13" in caplog.text
     check_count(12, 3, 4, "-k")
     with pytest.raises(InputError, match="-k: 13 heads of a model that has 12; ask for fewer"):
         check_count(13, 3, 4, "-k")
@@ -361,3 +354,17 @@ def test_no_head_worth_choosing_is_an_error():
         select(features, lists)
     with pytest.raises(InputError, match="1 lists are missing, such as '1'"):
         select(features, lists_frame([[1, 0], [1, 0]]))
+
+
+def test_fewer_heads_than_are_asked_for_are_told(caplog: pytest.LogCaptureFixture):
+    features, lists = planted()
+    select(features, lists, k=12, min_discrimination=-1.0)
+    assert caplog.messages == []
+    select(features, lists, layers=1, k=12, min_discrimination=-1.0)
+    assert "only 4 heads instead of 12" in caplog.text
+
+
+def test_more_heads_than_the_model_has_are_refused():
+    features, lists = planted()
+    with pytest.raises(UsageError, match="13 heads of a model that has 12; ask for fewer"):
+        select(features, lists, k=13, min_discrimination=-1.0)

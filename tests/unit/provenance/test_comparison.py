@@ -209,11 +209,11 @@ def test_dotted_keys_with_both_values() -> None:
     ]
 
 
-def test_bad_input_is_one_line_and_status_5(
+def test_bad_input_is_one_line_and_the_status_of_its_kind(
     pair: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refused(one: Path, other: Path) -> str:
-        assert main(["diff", str(one), str(other)]) == 5
+        assert main(["diff", str(one), str(other)]) in (3, 4, 5)
         lines = capsys.readouterr().err.strip().splitlines()
         assert len(lines) == 1
         return lines[0]
@@ -234,4 +234,4 @@ def test_help_says_what_the_exit_status_means(capsys: pytest.CaptureFixture[str]
         main(["diff", "--help"])
     assert caught.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "0 when the results are the same, 1 when they differ, 5 on bad input" in text
+    assert "0 when the results are the same, 1 when they differ, from 2 on an error" in text

@@ -223,5 +223,5 @@ def test_timing_names_a_missing_or_broken_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"train/small\.tsv: .*delete it and rerun"):
         read_benchmarks(tmp_path)
     broken.write_text("", encoding="utf-8")
-    with pytest.raises(InputError, match=r"train/small\.tsv: not a benchmark file"):
+    with pytest.raises(InputError, match=r"train/small\.tsv: no readable benchmark file"):
         read_benchmarks(tmp_path)

@@ -96,6 +96,11 @@ def test_the_configurations_of_the_repository_pass(path: Path) -> None:
 NAN, INF = float("nan"), float("inf")
 
 
+def completed(config: dict[str, Any]) -> None:
+    complete(config, [], SCHEMA)
+    check_places(config, ".")
+
+
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
@@ -137,7 +142,7 @@ def test_a_value_out_of_range_is_refused_by_its_place(place: str, value: Any, me
         part = part.setdefault(parent, {})
     part[key] = deepcopy(value)
     with pytest.raises(InputError) as told:
-        complete(config, [], SCHEMA)
+        completed(config)
     assert str(told.value).startswith(message)
     assert "\n" not in str(told.value)
     assert len(str(told.value)) < 600

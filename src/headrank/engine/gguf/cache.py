@@ -13,7 +13,7 @@ from headrank.data.digests import file_digest
 from headrank.engine.gguf.find import given_gguf, is_gguf
 from headrank.engine.gguf.origin import ORIGIN
 from headrank.engine.gguf.unpack import FORMAT, unpack_gguf
-from headrank.errors import InputError
+from headrank.errors import UsageError
 
 logger = logging.getLogger(__name__)
 VARIABLE = "HEADRANK_CACHE"
@@ -27,7 +27,7 @@ def checkpoint(model: str, revision: str | None = None) -> str:
     if not is_gguf(model):
         return model
     if revision:
-        raise InputError(f"{model}: a file has no revision; leave {revision} out")
+        raise UsageError(f"{model}: a file has no revision; leave {revision} out")
     return str(unpacked(given_gguf(model)))
 
 

@@ -6,7 +6,7 @@ import importlib.util
 import os
 from pathlib import Path
 
-from headrank.errors import InputError
+from headrank.errors import NotFoundError
 
 VARIABLE = "HEADRANK_MODELS"
 SUFFIX = ".gguf"
@@ -42,7 +42,7 @@ def given_gguf(name: str) -> Path:
     here = Path(name)
     found = here if here.is_file() else find_gguf(name)
     if found is None:
-        raise InputError(f"{name}: no such file, {absent(name)}")
+        raise NotFoundError(f"{name}: no such file, {absent(name)}")
     return found
 
 

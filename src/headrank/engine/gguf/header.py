@@ -14,11 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from headrank.errors import InputError
+from headrank.data.files import open_regular
+from headrank.errors import InputError, shown, unreadable
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 ALIGNMENT = 32
+# What no model comes near: keys or tensors, dimensions of a tensor, values of a list (a vocabulary has 300,000), bytes
+# of a text (a chat template has 20,000). A sparse file may claim any number.
+MOST_ENTRIES, MOST_DIMENSIONS, MOST_VALUES, MOST_BYTES = 1 << 17, 8, 1 << 22, 1 << 24
 TOKENS = "tokenizer.ggml.tokens"
 STRING, ARRAY = 8, 9
 # Types of fixed width by number: u8, i8, u16, i16, u32, i32, f32, bool, u64, i64, f64.
@@ -71,7 +75,12 @@ class Header:
 def vocabulary(header: Header) -> int:
     """How many tokens the model knows: as stated, or else as many as the file lists (0 if none)."""
     listed = header.metadata.get(TOKENS, 0)
-    return int(header.own("vocab_size", len(listed) if isinstance(listed, tuple) else listed))
+    found = header.own("vocab_size", len(listed) if isinstance(listed, tuple) else listed)
+    if type(found) is not int or found < 0:
+        raise InputError(
+            f"{header.path}: {header.architecture}.vocab_size is {shown(found)}, not a number of tokens"
+        )
+    return found
 
 
 def read_header(path: str | Path, strings: tuple[str, ...] = ()) -> Header:
@@ -82,14 +91,17 @@ def read_header(path: str | Path, strings: tuple[str, ...] = ()) -> Header:
     """
     file = Path(path)
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             if stream.read(len(MAGIC)) != MAGIC:
                 raise InputError(f"{file}: not a GGUF file (it does not begin with {MAGIC.decode()})")
             with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 return _read(file, content, strings)
     except OSError as error:
-        raise InputError(f"{file}: cannot be read ({error.strerror or error})") from error
-    except (struct.error, LookupError, UnicodeDecodeError, ArithmeticError, TypeError, MemoryError) as error:
+        raise unreadable(error)(f"{file}: cannot be read ({error.strerror or error})") from error
+    except InputError:
+        raise
+    # Counts and lengths of a damaged header may be anything.
+    except (struct.error, LookupError, ValueError, ArithmeticError, TypeError, MemoryError) as error:
         raise InputError(f"{file}: cut off or damaged; its header cannot be read to the end") from error
 
 
@@ -102,10 +114,14 @@ def _read(file: Path, content: mmap.mmap, strings: tuple[str, ...]) -> Header:
     metadata: dict[str, Any] = {}
     places: dict[str, tuple[int, int]] = {}
     arrays = set()
+    if max(count, tensor_count) > MOST_ENTRIES:
+        raise ValueError("more entries than any model has")
     for _ in range(count):
         start = place
         key, place = _string(content, place)
         (kind,) = struct.unpack_from("<I", content, place)
+        if key in metadata:
+            raise InputError(f"{file}: the key {shown(key)} is given twice")
         metadata[key], place = _value(content, place + 4, kind, key in strings)
         places[key] = start, place
         if kind == ARRAY:
@@ -113,14 +129,18 @@ def _read(file: Path, content: mmap.mmap, strings: tuple[str, ...]) -> Header:
     if not isinstance(metadata.get("general.architecture"), str):
         raise InputError(f"{file}: does not say what kind of model it holds (general.architecture)")
     parts = metadata.get("split.count", 1)
-    if parts > 1:
-        raise InputError(f"{file}: one of {parts} parts of a model; join them with llama-gguf-split --merge")
+    if type(parts) is not int or parts > 1:
+        raise InputError(
+            f"{file}: one of {shown(parts)} parts of a model; join them with llama-gguf-split --merge"
+        )
     table = place
     tensors = []
     for _ in range(tensor_count):
         tensor, place = _tensor(content, place)
         tensors.append(tensor)
     alignment = metadata.get("general.alignment", ALIGNMENT)
+    if type(alignment) is not int or alignment < 1:
+        raise ValueError("no alignment")
     data = -(-place // alignment) * alignment
     return Header(file, version, metadata, places, frozenset(arrays), tuple(tensors), (table, place), data)
 
@@ -128,6 +148,8 @@ def _read(file: Path, content: mmap.mmap, strings: tuple[str, ...]) -> Header:
 def _tensor(content: mmap.mmap, place: int) -> tuple[Tensor, int]:
     name, place = _string(content, place)
     (dimensions,) = struct.unpack_from("<I", content, place)
+    if dimensions > MOST_DIMENSIONS:
+        raise ValueError("more dimensions than a tensor has")
     # ggml lists the dimension that runs fastest first, PyTorch lists it last.
     shape = struct.unpack_from(f"<{dimensions}Q", content, place + 4)[::-1]
     place += 4 + 8 * dimensions
@@ -143,6 +165,8 @@ def _value(content: mmap.mmap, place: int, kind: int, whole: bool) -> tuple[Any,
         return value, place + struct.calcsize(f"<{_FIXED[kind]}")
     inner, length = struct.unpack_from("<IQ", content, place)
     place += 12
+    if length > MOST_VALUES:
+        raise ValueError("a longer list than any model has")
     if inner != STRING:
         form = f"<{length}{_FIXED[inner]}"
         return struct.unpack_from(form, content, place), place + struct.calcsize(form)
@@ -157,6 +181,8 @@ def _value(content: mmap.mmap, place: int, kind: int, whole: bool) -> tuple[Any,
 
 def _string(content: mmap.mmap, place: int) -> tuple[str, int]:
     (size,) = struct.unpack_from("<Q", content, place)
+    if size > MOST_BYTES:
+        raise ValueError("a longer text than any model has")
     stop = place + 8 + size
     if stop > len(content):
         raise IndexError(place)

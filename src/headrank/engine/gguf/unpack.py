@@ -20,7 +20,7 @@ from headrank.engine.gguf.header import Header, read_header
 from headrank.engine.gguf.origin import ORIGIN
 from headrank.engine.gguf.slim import write_slim
 from headrank.engine.gguf.tokenizer import read_tokenizer
-from headrank.errors import InputError
+from headrank.errors import InputError, PrerequisiteError
 
 # Increased when the same file would give a different folder.
 FORMAT = 1
@@ -81,7 +81,7 @@ def _need_package() -> None:
     try:
         import gguf  # noqa: F401
     except ImportError as error:
-        raise InputError(
+        raise PrerequisiteError(
             "GGUF files are read with the package gguf, which is missing: pip install gguf"
         ) from error
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
-from headrank.errors import InputError, shown
+from headrank.errors import UsageError, shown
 from headrank.evaluation.metric import Kind, Metric
 
 MetricEntry = str | Mapping[str, Any] | Metric
@@ -43,11 +43,11 @@ def read_metrics(entries: Iterable[MetricEntry], where: str = "metrics") -> tupl
     """
     metrics = [_read(entry, where) for entry in entries]
     if not metrics:
-        raise InputError(f"{where}: none given, nothing to evaluate")
+        raise UsageError(f"{where}: none given, nothing to evaluate")
     names = [metric.name for metric in metrics]
     for name in names:
         if names.count(name) > 1:
-            raise InputError(f"{where}: {name!r} is given twice; keep one")
+            raise UsageError(f"{where}: {name!r} is given twice; keep one")
     return tuple(metrics)
 
 
@@ -82,15 +82,15 @@ def _read(entry: MetricEntry, where: str) -> Metric:
     match = _NAME.fullmatch(name)
     known = kinds()
     if not match or match[1] not in known or not _takes(known[match[1]], match[3]):
-        raise InputError(f"{where}: {shown(name)} is unknown; known: {', '.join(spellings())}")
+        raise UsageError(f"{where}: {shown(name)} is unknown; known: {', '.join(spellings())}")
     kind = known[match[1]]
     if match[2] is not None and level is not None:
-        raise InputError(f"{where}: {name!r} has two relevance levels; keep one")
+        raise UsageError(f"{where}: {name!r} has two relevance levels; keep one")
     level = int(match[2]) if match[2] is not None else level
     if kind.graded and level is not None:
-        raise InputError(f"{where}: {name!r} counts every grade and takes no relevance level; leave it out")
+        raise UsageError(f"{where}: {name!r} counts every grade and takes no relevance level; leave it out")
     if level is not None and level < 1:
-        raise InputError(
+        raise UsageError(
             f"{where}: {name!r} with relevance level {level} would make judged-irrelevant documents relevant"
         )
     return Metric(match[1], kind, int(match[3]) if match[3] else None, level or 1)

@@ -34,7 +34,9 @@ def candidate_heads(
         raise InputError("head selection (routehead): no training list has a relevant document")
     score = np.nanmean(means, axis=0)
     allowed = np.isfinite(score)
-    return top_heads("routehead", features, score, allowed, count, {"selection": score}, provenance)
+    # A router may choose among all heads of a small model.
+    most = min(count, features.n_layers * features.n_heads)
+    return top_heads("routehead", features, score, allowed, most, {"selection": score}, provenance)
 
 
 def label_lists(

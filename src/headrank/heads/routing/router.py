@@ -17,7 +17,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from headrank.data.atomic import whole_file
 from headrank.data.files import check_regular
 from headrank.data.json_files import parse_json
-from headrank.errors import InputError
+from headrank.errors import InputError, RunError, UsageError, one_line, unreadable
 from headrank.heads.head_set import HeadSet
 from headrank.settings import RouteSettings
 from headrank.specs import Count, Natural, Share, read_value
@@ -87,7 +87,7 @@ class Router:
                 threshold = read_value(Share, threshold, "threshold")
                 tensors = {name: stored.get_tensor(name) for name in _TENSORS}
         except Exception as error:
-            raise InputError(f"{path}: no readable router ({' '.join(str(error).split())})") from error
+            raise unreadable(error)(f"{path}: no readable router ({one_line(error)})") from error
         router = cls(HeadSet.read(described, str(path)), layer, budget, threshold, **tensors)
         router._check(str(path))
         return router
@@ -140,7 +140,7 @@ def train_router(
     InputError for a layer that no pass reaches and for a loss that is not finite.
     """
     if layer > heads.deepest:
-        raise InputError(
+        raise UsageError(
             f"routehead.layer: {layer} lies above the deepest candidate head (layer {heads.deepest}),"
             " where the pass ends"
         )
@@ -175,7 +175,7 @@ def train_router(
             loss = (entropy + settings.sparsity * logits.sigmoid().sum(dim=1)).mean()
             optimiser.zero_grad(set_to_none=True)
             if not loss.isfinite():
-                raise InputError(
+                raise RunError(
                     f"routehead: the loss is not finite in epoch {epoch}; check the settings of headrank.routehead"
                 )
             loss.backward()

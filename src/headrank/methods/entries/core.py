@@ -39,7 +39,7 @@ CORE = Frozen(
     title="CoRe",
     about="heads by contrast with irrelevant passages (2510.02219)",
     cost=CUT_BRANCHES,
-    criterion=Criterion("core", partial(_contrast, "core")),
+    criterion=Criterion("core", partial(_contrast, "core"), count="baselines.core_k"),
     head_set="core",
     build=partial(_core, "core"),
 )
@@ -61,7 +61,7 @@ METHODS = (
         title="CoRe, pruned layers",
         about="CoRe's choice among the first layers only",
         cost=CUT_BRANCHES,
-        criterion=Criterion("core-pruned", partial(_contrast, "core-pruned")),
+        criterion=Criterion("core-pruned", partial(_contrast, "core-pruned"), count="baselines.core_k"),
         head_set="core-pruned",
         build=partial(_core, "core-pruned"),
     ),

@@ -37,7 +37,7 @@ METHODS = (
         title="HeadRank (untrained)",
         about="HeadRank's heads before training (2604.17237)",
         cost=CUT_PASS,
-        criterion=Criterion(TRAINED, _entropy_regularised, ("selection", "mass")),
+        criterion=Criterion(TRAINED, _entropy_regularised, ("selection", "mass"), "selection.k"),
         head_set=TRAINED,
         build=_untrained,
     ),

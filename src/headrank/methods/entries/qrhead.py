@@ -42,7 +42,7 @@ QRHEAD = Frozen(
     title="QRHead",
     about="heads by their mass on relevant passages (2506.09944)",
     cost=CUT_BRANCHES,
-    criterion=Criterion("qrhead", _relevant_mass),
+    criterion=Criterion("qrhead", _relevant_mass, count="baselines.qrhead_k"),
     head_set="qrhead",
     build=partial(_qrhead, "qrhead"),
 )
@@ -51,7 +51,7 @@ QRHEAD_NDCG = Frozen(
     title="QRHead (solo nDCG)",
     about="heads by their own nDCG@10 (released detection)",
     cost=CUT_BRANCHES,
-    criterion=Criterion("qrhead-ndcg", _own_ndcg),
+    criterion=Criterion("qrhead-ndcg", _own_ndcg, count="baselines.qrhead_k"),
     head_set="qrhead-ndcg",
     build=partial(_qrhead, "qrhead-ndcg"),
 )

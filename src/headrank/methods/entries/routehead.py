@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from headrank.errors import InputError
+from headrank.errors import PrerequisiteError
 from headrank.methods.entry import CUT_PASS, Frozen
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ def _routehead(parts: Parts) -> Method:
     from headrank.rerankers.routehead import routehead
 
     if parts.router is None:
-        raise InputError("methods: 'routehead' needs a trained router")
+        raise PrerequisiteError("methods: 'routehead' needs a trained router")
     parts.router.heads.check(parts.backbone.depth, parts.backbone.n_heads, "routehead's router")
     return routehead(parts.router, parts.settings)
 

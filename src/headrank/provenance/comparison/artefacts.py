@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from headrank.data.files import check_regular
-from headrank.data.frames import read_parquet
+from headrank.data.frames import read_csv, read_parquet
 from headrank.data.trec import read_run
-from headrank.errors import InputError
 from headrank.heads.head_set import HeadSet
 
 # Columns that tell the rows of a table or frame apart; all others are compared.
@@ -59,8 +57,9 @@ def metric_difference(one: Path, other: Path) -> str:
     """Of two files of metrics per query: how many queries differ, and the mean difference over those in both."""
     left, right = read_parquet(one), read_parquet(other)
     needed = {*_KEYS, "value"}
-    if not (needed <= set(left.columns) and needed <= set(right.columns)):
+    if not all(_per_query(frame, needed) for frame in (left, right)):
         return frame_difference(left, right)
+    left, right = (frame.astype(dict.fromkeys(_KEYS, str)) for frame in (left, right))
     both = left.merge(right, on=_KEYS, how="outer", suffixes=("_one", "_other"), indicator=True)
     alone = both["_merge"].value_counts()
     told = []
@@ -139,13 +138,16 @@ TOLD = {
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        check_regular(path)
-        return pd.read_csv(path)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: no readable table ({error}); run headrank check on its folder") from None
+    return read_csv(path, "table", "run headrank check on its folder")
 
 
 def artefact_kinds() -> Sequence[str]:
     """Kinds of artefacts, those that matter most first."""
     return [*TOLD, "other files"]
+
+
+def _per_query(frame: pd.DataFrame, needed: set[str]) -> bool:
+    """Whether a frame is one of metrics: a number for each combination of the keys, once."""
+    if not needed <= set(frame.columns) or not pd.api.types.is_numeric_dtype(frame["value"]):
+        return False
+    return not frame[_KEYS].astype(str).duplicated().any()
