@@ -6,12 +6,11 @@ texts nor Python lists of them. A search reads only the postings of its query's 
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,9 @@ from tqdm.auto import tqdm
 
 from headrank.data.atomic import write_json
 from headrank.data.collections import Document
+from headrank.data.json_files import read_object
 from headrank.errors import InputError
+from headrank.specs import Natural, read_spec
 
 _BATCH = 10_000
 _DOCIDS = "docids.npy"
@@ -52,7 +53,17 @@ def build_index(
         if len(tokens.flat):
             index.index(tokens, create_empty_token=False, show_progress=False)
             index.save(target, show_progress=False)
-    write_json(target / _SETTINGS, {"k1": k1, "b": b, "documents": len(tokens), "terms": len(tokens.vocab)})
+    write_json(target / _SETTINGS, asdict(_Described(k1, b, len(tokens), len(tokens.vocab))))
+
+
+@dataclass(frozen=True)
+class _Described:
+    """What stands beside an index: its settings, and how many documents and terms it has."""
+
+    k1: float
+    b: float
+    documents: Natural
+    terms: Natural
 
 
 class Bm25Index:
@@ -63,13 +74,12 @@ class Bm25Index:
 
         place = Path(directory)
         try:
-            settings = json.loads((place / _SETTINGS).read_text(encoding="utf-8"))
+            told = read_spec(_Described, read_object(place / _SETTINGS, "description"), _SETTINGS)
             self.docids = np.load(place / _DOCIDS, mmap_mode="r")
-            known = settings["terms"] > 0
-            self._index = bm25s.BM25.load(place, mmap=True, show_progress=False) if known else None
+            self._index = bm25s.BM25.load(place, mmap=True, show_progress=False) if told.terms else None
         except (OSError, EOFError, ValueError, KeyError) as error:
             raise InputError(f"{place}: no BM25 index, or a damaged one ({error}); build it again") from error
-        if len(self.docids) != settings["documents"]:
+        if len(self.docids) != told.documents:
             raise InputError(
                 f"{place}: the BM25 index and its ids are of different documents; build it again"
             )

@@ -6,7 +6,6 @@ first stage, takes the first token's state. Vectors have length 1, so that the s
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from tqdm.auto import tqdm
 
 from headrank.data.atomic import write_json
 from headrank.data.collections import Document
+from headrank.data.json_files import read_object
 from headrank.engine.devices import choose_device
 from headrank.errors import InputError
 from headrank.retrieval.bm25_index import best, distinct
@@ -132,7 +132,7 @@ class DenseIndex:
     def __init__(self, directory: str | os.PathLike[str], encoder: Encoder) -> None:
         place = Path(directory)
         try:
-            settings = json.loads((place / _SETTINGS).read_text(encoding="utf-8"))
+            told = read_object(place / _SETTINGS, "description")
             self.docids = np.load(place / _DOCIDS, mmap_mode="r")
             self.vectors = np.load(place / _VECTORS, mmap_mode="r")
         except (OSError, EOFError, ValueError) as error:
@@ -141,7 +141,8 @@ class DenseIndex:
             ) from error
         if self.vectors.shape != (len(self.docids), encoder.model.config.hidden_size):
             raise InputError(f"{place}: vectors of another encoder or other documents; build it again")
-        if any(settings[key] != value for key, value in asdict(encoder.settings).items() if key != "batch"):
+        given = asdict(encoder.settings)
+        if any(told.get(key) != value for key, value in given.items() if key != "batch"):
             raise InputError(f"{place}: built with other settings of the encoder; build it again")
         self.encoder = encoder
 
