@@ -11,8 +11,9 @@ from headrank.data.beir import check_query
 from headrank.data.collections import Document
 from headrank.engine.backbone import Backbone, identify, load_backbone
 from headrank.errors import InputError, shown
+from headrank.methods.table import trained_as
 from headrank.prompts.builder import PromptBuilder
-from headrank.rerankers import Method, rerank_together, trained, trained_as
+from headrank.rerankers import Method, rerank_together, trained
 from headrank.rerankers.candidates import Candidates
 from headrank.settings import PromptSettings, Settings, to_mapping
 from headrank.specs import read_spec
