@@ -88,7 +88,9 @@ def run(options: argparse.Namespace) -> None:
     note_depth(candidates_run, depth, options.only_reranked)
     candidates = gather_candidates(queries, candidates_run, passages, depth)
     ranking = rank(candidates)
-    note_ties(ranking)
+    # A generative method says so itself, with its answers.
+    if not isinstance(METHODS.get(options.method), Asked):
+        note_ties(ranking)
     reranked = as_run(ranking)
     whole = reranked if options.only_reranked else with_rest(reranked, candidates_run)
     write_run(output, whole, tag)

@@ -151,3 +151,20 @@ def test_queries_without_candidates_and_scores_that_say_nothing_are_told(
     told = capsys.readouterr().err.splitlines()
     assert "note: 7 of 9 queries have no candidates and are left out: n0, n1, n2, n3, n4 and 2 more" in told
     assert "note: all scores are equal for 2 of 2 queries, which stay as given: q0, q1" in told
+
+
+def test_a_generative_method_s_ties_are_told_once(
+    rerank: Rerank,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import headrank.generative.rerank as module
+
+    real = module.hold
+    monkeypatch.setattr(module, "hold", lambda *a: [([0.0] * len(s), called) for s, called in real(*a)])
+    assert rerank(method="yes-no") == 0
+    told = [*capsys.readouterr().err.splitlines(), *(record.getMessage() for record in caplog.records)]
+    told = [line for line in dict.fromkeys(told) if "tied" in line or "equal" in line]
+    assert len({line.partition("yes-no: ")[2] for line in told}) == 1, told
+    assert "of 2 queries, 2 have all candidates tied" in told[0]
