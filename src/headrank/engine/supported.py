@@ -78,7 +78,8 @@ def check_config(config: Any, path: str) -> None:
         raise InputError(f"{path}: model type {kind!r} is not a decoder (causal language model)")
     if kind in _SHOWN_BY_A_PASS:
         raise InputError(f"{path}: model type {kind!r} {_SHOWN_BY_A_PASS[kind]}, which is not supported")
-    if getattr(config, "use_bidirectional_attention", None):
+    # Gemma's; "vision" is of pictures alone.
+    if getattr(config, "use_bidirectional_attention", None) in (True, "all"):
         raise InputError(f"{path}: model type {kind!r} has attention that is not causal")
     if config.sub_configs:
         within = ", ".join(config.sub_configs)
