@@ -53,7 +53,11 @@ SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
         ("NemotronConfig", SMALL, "model type 'nemotron' has layers that pass nothing on to their attention"),
         ("DogeConfig", SMALL, "model type 'doge' has attention masks of its own making"),
         ("HrmTextConfig", SMALL, "model type 'hrm_text' is not built of a list of layers"),
-        ("Gemma3TextConfig", {**SMALL, "use_bidirectional_attention": True}, "has attention that is not causal"),
+        (
+            "Gemma3TextConfig",
+            {**SMALL, "use_bidirectional_attention": True},
+            "has attention that is not causal",
+        ),
     ],
 )
 def test_models_that_the_engine_cannot_read(tmp_path: Path, name: str, sizes: dict[str, Any], reason: str):

@@ -59,7 +59,8 @@ class Shape:
         draw = torch.Generator().manual_seed(self.heads * 1000 + self.rows + self.keys + self.width)
         shapes = [(self.heads, self.rows), *[(self.heads // self.shared, self.keys)] * 2]
         query, key, value = (
-            torch.randn(1, count, heads, self.width, generator=draw).transpose(1, 2) for heads, count in shapes
+            torch.randn(1, count, heads, self.width, generator=draw).transpose(1, 2)
+            for heads, count in shapes
         )
         return query * size, key, value
 
@@ -196,12 +197,16 @@ def test_rows_in_blocks_and_their_gradients(
 @pytest.mark.parametrize("cap", [None, 1.5])
 @pytest.mark.parametrize("sunk", [False, True], ids=["", "sinks"])
 @pytest.mark.parametrize("shape", [s for s in SHAPES if s.keys > s.rows], ids=str)
-def test_rows_that_are_read_and_their_gradients(shape: Shape, mask: str, cap: float | None, sunk: bool) -> None:
+def test_rows_that_are_read_and_their_gradients(
+    shape: Shape, mask: str, cap: float | None, sunk: bool
+) -> None:
     """The rows of a branch behind a prefix, and what they say of the prefix on average."""
     draw = torch.Generator().manual_seed(1)
     sinks = torch.randn(shape.heads, generator=draw).mul(2).requires_grad_() if sunk else None
     states = tuple(part.requires_grad_() for part in shape.states())
-    whole = torch.cat([states[0].new_zeros(1, shape.heads, shape.keys - shape.rows, shape.width), states[0]], 2)
+    whole = torch.cat(
+        [states[0].new_zeros(1, shape.heads, shape.keys - shape.rows, shape.width), states[0]], 2
+    )
     prefix = shape.keys - shape.rows
     chosen = list(range(shape.heads))[::-2]
     capture = Capture(

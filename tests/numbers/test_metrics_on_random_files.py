@@ -144,7 +144,9 @@ def test_every_metric_of_random_files_is_pytrec_eval_s_and_the_definition_s(
                 for q, part_ in grades.items()
             }
             assert own == pytest.approx(expected, abs=1e-12), (number, metric.name)
-            assert average[metric.name] == pytest.approx(math.fsum(expected.values()) / len(grades), abs=1e-12)
+            assert average[metric.name] == pytest.approx(
+                math.fsum(expected.values()) / len(grades), abs=1e-12
+            )
             if metric.measure and not (metric.stem == "rr" and metric.cutoff):
                 theirs = by_trec_eval(scores, grades, metric.measure, metric.level)
                 # To the last bit; queries that the run lacks count as 0.

@@ -1,4 +1,4 @@
-"""Ids of queries and documents: what can stand in a run file, where blanks separate columns and ``#`` begins comments."""
+"""Ids of queries and documents: what can stand in a run file, where blanks part columns and ``#`` begins comments."""
 
 from __future__ import annotations
 
