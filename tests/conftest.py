@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,20 @@ def shared_data() -> Path:
     if not (directory / "dl19" / "qrels.trec").is_file():
         pytest.skip(f"no real collections in {directory}: set HEADRANK_DATA to their directory")
     return directory
+
+
+@pytest.fixture
+def no_waiting() -> Iterator[None]:
+    """What waits or does not end fails, rather than stopping all tests."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError("it does not end")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

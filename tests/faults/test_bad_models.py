@@ -12,9 +12,12 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 from support import byte_tokenizer, checkpoint, passages, tiny_backbone, tiny_config, write_checkpoint
+from transformers import AutoModelForCausalLM
 
+from headrank.engine.attention import IMPLEMENTATION
 from headrank.engine.backbone import load_backbone, read_config
 from headrank.engine.forward import read_prompts
+from headrank.engine.supported import check_model
 from headrank.errors import InputError
 from headrank.prompts.builder import PromptBuilder, TextEncoder
 
@@ -47,6 +50,14 @@ SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
         ("FalconConfig", SMALL, "model type 'falcon' computes attention in a way of its own"),
         ("Gemma3Config", {}, "model type 'gemma3' is composed of parts (text_config, vision_config)"),
         ("Lfm2Config", {**SMALL, "layer_types": ["conv"] * 2}, "model type 'lfm2' has layers of conv"),
+        ("NemotronConfig", SMALL, "model type 'nemotron' has layers that pass nothing on to their attention"),
+        ("DogeConfig", SMALL, "model type 'doge' has attention masks of its own making"),
+        ("HrmTextConfig", SMALL, "model type 'hrm_text' is not built of a list of layers"),
+        (
+            "Gemma3TextConfig",
+            {**SMALL, "use_bidirectional_attention": True},
+            "has attention that is not causal",
+        ),
     ],
 )
 def test_models_that_the_engine_cannot_read(tmp_path: Path, name: str, sizes: dict[str, Any], reason: str):
@@ -58,7 +69,7 @@ def test_models_that_the_engine_cannot_read(tmp_path: Path, name: str, sizes: di
 @pytest.mark.parametrize(
     ("name", "changes", "reason"),
     [
-        # Attention that transformers' interface does not see.
+        # Attention that is not told what to read.
         (
             "NemotronConfig",
             {"num_key_value_heads": 2, "head_dim": 16},
@@ -74,13 +85,13 @@ def test_models_that_the_engine_cannot_read(tmp_path: Path, name: str, sizes: di
         ("HrmTextConfig", {}, "model type 'hrm_text' is not built of a list of layers"),
     ],
 )
-def test_models_that_show_what_they_are_in_a_pass_only(
-    tmp_path: Path, name: str, changes: dict[str, Any], reason: str
-):
+def test_a_pass_shows_what_the_configuration_does_not_say(name: str, changes: dict[str, Any], reason: str):
+    """For types that nobody has named yet."""
     config = getattr(transformers, name)(
         **{**SMALL, "vocab_size": len(byte_tokenizer()), "intermediate_size": 32, **changes}
     )
-    assert reason in refused(load_backbone, write_checkpoint(tmp_path / "model", config))
+    model = AutoModelForCausalLM.from_config(config, attn_implementation=IMPLEMENTATION).float().eval()
+    assert reason in refused(check_model, model, "model")
 
 
 @pytest.mark.parametrize("content", [None, "{", "[]", '{"hidden_size": 4}', '{"model_type": "headless"}'])

@@ -87,7 +87,9 @@ def run(options: argparse.Namespace) -> None:
         calls=(lambda calls: write_calls(output_file(options.answers), calls)) if options.answers else None,
     )
     ranking = ready.rank(candidates)
-    note_ties(ranking)
+    # A generative method says so itself, with its answers.
+    if not isinstance(METHODS.get(ready.kind), Asked):
+        note_ties(ranking)
     reranked = as_run(ranking)
     whole = reranked if options.only_reranked else with_rest(reranked, candidates_run)
     write_run(output, whole, ready.name)

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from headrank.data.atomic import write_text
-from headrank.data.trec import check_id, check_qid, open_lines
+from headrank.data.identifiers import check_id, check_qid
+from headrank.data.json_files import parse_json
+from headrank.data.lines import open_lines
 from headrank.errors import InputError, shown
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -96,8 +98,8 @@ def _records(path: Path, *layouts: Fields) -> Iterator[tuple[str, dict[str, Any]
     for number, line in lines:
         where = f"{path}:{number}"
         try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            record = parse_json(line)
+        except ValueError as error:
             raise InputError(
                 f"{where}: not valid JSON ({error}); fix or remove the line (or write columns between tabs)"
             ) from None

@@ -16,8 +16,9 @@ from typing import Any, Protocol
 
 from headrank.data.atomic import whole_file
 from headrank.data.beir import Document, read_documents, read_queries, whole
+from headrank.data.identifiers import check_id
 from headrank.data.run_order import by_score
-from headrank.data.trec import Qrels, Run, add_judgement, check_id, read_qrels
+from headrank.data.trec import Qrels, Run, add_judgement, read_qrels
 from headrank.errors import InputError, NotFoundError, UsageError
 
 __all__ = [

@@ -45,19 +45,10 @@ def read_object(path: str | os.PathLike[str], what: str) -> dict[str, Any]:
 
 def parse_json(text: str | bytes, nan: bool = False) -> Any:
     """The value that a text spells; ValueError with the reason for whatever is not JSON within the bounds."""
-
     if len(text) > MOST_BYTES:
         raise ValueError(f"more than {MOST_BYTES // MIB} MiB")
-
-    def constant(name: str) -> float:
-        if nan and name == "NaN":
-            return math.nan
-        raise ValueError(f"{name} is no number")
-
     try:
-        value = json.loads(
-            text, object_pairs_hook=_object, parse_constant=constant, parse_float=_float, parse_int=_int
-        )
+        value = _DECODERS[nan].decode(text if isinstance(text, str) else text.decode("utf-8-sig"))
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
     except UnicodeDecodeError:
@@ -88,6 +79,23 @@ def _int(text: str) -> int:
     if len(text) > _DIGITS:
         raise ValueError(f"the number {shown(text)} is out of range")
     return int(text)
+
+
+def _constant(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _constant_or_nan(name: str) -> float:
+    return math.nan if name == "NaN" else _constant(name)
+
+
+# Made once: a file of a collection has a text in each of millions of lines.
+_DECODERS = {
+    nan: json.JSONDecoder(
+        object_pairs_hook=_object, parse_constant=constant, parse_float=_float, parse_int=_int
+    )
+    for nan, constant in ((False, _constant), (True, _constant_or_nan))
+}
 
 
 def _check_depth(value: Any) -> None:

@@ -21,6 +21,7 @@ from headrank.data.atomic import write_json
 from headrank.data.json_files import read_object
 from headrank.errors import InputError
 from headrank.specs import read_value
+from headrank.writing_systems import UNDIVIDED
 
 Action = Literal["stop", "leave-out", "allow"]
 NAME = "leakage.json"
@@ -32,11 +33,6 @@ _INVISIBLE = {
     *map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0)),
     *map(chr, range(0xFE00, 0xFE10)),
 }
-# Scripts without blanks between words: Thai and Lao, Burmese, Khmer, kana, Han.
-_UNDIVIDED = (
-    *((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF), (0x31F0, 0x31FF)),
-    *((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF)),
-)
 
 
 @dataclass(frozen=True)
@@ -148,7 +144,7 @@ def _character(one: str) -> str:
         return ""
     if kind[0] not in "LMN":
         return " "
-    return f" {one} " if any(low <= ord(one) <= high for low, high in _UNDIVIDED) else one
+    return f" {one} " if UNDIVIDED.match(one) else one
 
 
 class _Known:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from headrank.data.json_files import read_object
 from headrank.engine.gguf.origin import read_origin
 from headrank.engine.places import local_folder
+from headrank.errors import InputError
 
 _SAMPLES = 64
 _SAMPLE = 1 << 16
@@ -42,9 +43,9 @@ def _loaded(folder: Path) -> set[str]:
     if (folder / _WHOLE).is_file():
         return {_WHOLE}
     try:
-        named = json.loads((folder / _INDEX).read_text(encoding="utf-8"))["weight_map"]
+        named = read_object(folder / _INDEX, "index of weights")["weight_map"]
         return {str(name) for name in named.values()}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (InputError, KeyError, AttributeError):
         # Whatever is wrong with the index, loading the model says it.
         return set()
 

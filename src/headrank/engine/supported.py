@@ -33,6 +33,18 @@ _BETWEEN_LAYERS = {
     "num_kv_shared_layers": "layers without keys of their own",
     "hidden_size_per_layer_input": "embeddings of their own for each layer",
 }
+# Types that a pass shows to be unreadable, whatever their sizes: named here, they are refused before any weights are
+# read. tests/unit/engine/test_decoders.py walks through all types of the installed transformers.
+_SHOWN_BY_A_PASS = {
+    "diffllama": "has layers with more than one attention",
+    "doge": "has attention masks of its own making",
+    "gemma3n_text": "has several streams of states in each layer",
+    "hrm_text": "is not built of a list of layers",
+    "llama4_text": "is not built of a list of layers",
+    "longcat_flash": "is not built of a list of layers",
+    "modernbert-decoder": "is not built of a list of layers",
+    "nemotron": "has layers that pass nothing on to their attention",
+}
 # More layers, or heads in one, than any model has: such a number is damage, and building them would take for ever.
 _MOST = 10_000
 _COUNTS = {
@@ -64,6 +76,11 @@ def check_config(config: Any, path: str) -> None:
     kind = config.model_type
     if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or getattr(config, "is_encoder_decoder", False):
         raise InputError(f"{path}: model type {kind!r} is not a decoder (causal language model)")
+    if kind in _SHOWN_BY_A_PASS:
+        raise InputError(f"{path}: model type {kind!r} {_SHOWN_BY_A_PASS[kind]}, which is not supported")
+    # Gemma's; "vision" is of pictures alone.
+    if getattr(config, "use_bidirectional_attention", None) in (True, "all"):
+        raise InputError(f"{path}: model type {kind!r} has attention that is not causal")
     if config.sub_configs:
         within = ", ".join(config.sub_configs)
         raise InputError(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from headrank.prompts.templates import Template
     from headrank.rerankers.method import Method
     from headrank.rerankers.parts import Parts
+    from headrank.settings import Settings
 
 # What a method needs besides a backbone, queries and passages.
 NOTHING = "nothing more"
@@ -131,8 +132,13 @@ class Released(Frozen):
 
 @dataclass(frozen=True, kw_only=True)
 class Trained(Entry):
-    """A method whose heads were trained; the settings saved with its adapter say how."""
+    """A method whose heads were trained; the settings saved with its adapter say how.
 
+    fits: whether an adapter of these heads and settings is this method; without it, the settings do not tell it from
+    HeadRank.
+    """
+
+    fits: Callable[[HeadSet, Settings], bool] | None = None
     kind: str = "trained"
 
     @property

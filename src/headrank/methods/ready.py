@@ -15,11 +15,11 @@ from headrank.methods.ask import rerank_asked
 from headrank.methods.build import build, released_builder, rerank_released
 from headrank.methods.entry import Asked, Frozen, Released
 from headrank.methods.request import Request
-from headrank.methods.table import METHODS
+from headrank.methods.table import METHODS, trained_as
 from headrank.prompts.builder import PromptBuilder
 from headrank.rerankers.parts import Parts
 from headrank.rerankers.together import rerank_together
-from headrank.rerankers.trained import trained, trained_as
+from headrank.rerankers.trained import trained
 from headrank.settings import CandidateSettings, PromptSettings, Settings, to_mapping
 from headrank.specs import read_spec
 from headrank.training.saved_adapter import read_adapter

@@ -9,10 +9,15 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Iterable
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from headrank.errors import UsageError
 from headrank.methods import entries
-from headrank.methods.entry import RELEASED, Asked, Criterion, Entry, Frozen
+from headrank.methods.entry import RELEASED, Asked, Criterion, Entry, Frozen, Trained
+
+if TYPE_CHECKING:
+    from headrank.heads.head_set import HeadSet
+    from headrank.settings import Settings
 
 KINDS = {
     "lexical": "First stage",
@@ -35,6 +40,7 @@ def _discovered() -> list[tuple[Entry, str]]:
 _FOUND = _discovered()
 METHODS: dict[str, Entry] = {entry.name: entry for entry, _ in _FOUND}
 FROZEN: dict[str, Frozen] = {name: entry for name, entry in METHODS.items() if isinstance(entry, Frozen)}
+TRAINED: dict[str, Trained] = {name: entry for name, entry in METHODS.items() if isinstance(entry, Trained)}
 ASKED: dict[str, Asked] = {name: entry for name, entry in METHODS.items() if isinstance(entry, Asked)}
 # Those whose answer is a text that a program must read.
 WRITING = tuple(name for name, entry in ASKED.items() if entry.writes)
@@ -53,6 +59,12 @@ def kind_of(method: str) -> str:
     """The kind of a method; for ``X-faithful`` that of X, and for any other name ``trained``: a variant of HeadRank."""
     entry = METHODS.get(method) or METHODS.get(method.removesuffix(RELEASED))
     return entry.kind if entry else "trained"
+
+
+def trained_as(heads: HeadSet, settings: Settings) -> str:
+    """The trained method that an adapter is: the first whose heads and settings it has, or else HeadRank."""
+    fitting = (name for name, entry in TRAINED.items() if entry.fits and entry.fits(heads, settings))
+    return next(fitting, "headrank")
 
 
 def frozen(name: str) -> Frozen:

@@ -7,15 +7,11 @@ are cut to words.
 
 from __future__ import annotations
 
-import re
+from headrank.writing_systems import WITHOUT_BLANKS
 
 # No language that puts blanks between words has words of so many characters on average, but tables, addresses and the
 # remains of programs may have them: the script decides as well.
 _LONGEST_MEAN = 20
-# Thai, Lao, Tibetan, Burmese, Khmer; Han, kana and their punctuation.
-_UNSPACED = re.compile(
-    "[\u0e00-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\uff61-\uff9f\U00020000-\U0003ffff]"
-)
 
 
 def truncate(text: str, words: int) -> str:
@@ -26,7 +22,7 @@ def truncate(text: str, words: int) -> str:
 
 def without_blanks(text: str) -> bool:
     """Whether a text is mostly in scripts without blanks between words, and has hardly any."""
-    return len(text) > _LONGEST_MEAN * len(text.split()) and 2 * len(_UNSPACED.findall(text)) > len(text)
+    return len(text) > _LONGEST_MEAN * len(text.split()) and 2 * len(WITHOUT_BLANKS.findall(text)) > len(text)
 
 
 def kept(text: str, words: int, tokens: int | None) -> tuple[str, int | None]:

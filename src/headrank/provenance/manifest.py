@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from headrank.data.atomic import write_text
 from headrank.data.digests import digest_line, file_digest, files_under
-from headrank.data.trec import open_lines
+from headrank.data.lines import open_lines
 from headrank.errors import InputError, NotFoundError
 from headrank.jobs.made import Records, remake
 from headrank.provenance.record import NAME as PROVENANCE

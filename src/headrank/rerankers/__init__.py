@@ -16,7 +16,7 @@ from headrank.rerankers.method import Method
 from headrank.rerankers.qrhead import qrhead
 from headrank.rerankers.qrranker import qrranker
 from headrank.rerankers.together import rerank_together
-from headrank.rerankers.trained import trained, trained_as
+from headrank.rerankers.trained import trained
 
 __all__ = [
     "Candidates",
@@ -34,5 +34,4 @@ __all__ = [
     "rerank_together",
     "shard_of_candidates",
     "trained",
-    "trained_as",
 ]

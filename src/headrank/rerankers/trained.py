@@ -1,4 +1,4 @@
-"""Which method a trained adapter is, by the settings of its training."""
+"""How a trained adapter ranks, by the settings of its training."""
 
 from __future__ import annotations
 
@@ -8,15 +8,6 @@ from headrank.rerankers.headrank import headrank
 from headrank.rerankers.method import Method
 from headrank.rerankers.qrranker import qrranker
 from headrank.settings import Settings
-
-
-def trained_as(heads: HeadSet, settings: Settings) -> str:
-    """The method that an adapter is, by the table of methods: the one whose settings it was trained with."""
-    if settings.loss.score == "mass":
-        return "qrranker"
-    if settings.encoding.documents == "independent":
-        return "comprank"
-    return "core-trained" if heads.method == "core" else "headrank"
 
 
 def trained(heads: HeadSet, settings: Settings, name: str = "headrank") -> Method:

@@ -10,7 +10,7 @@ import os
 import tempfile
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from headrank.data.collections import Document
 from headrank.data.files import check_regular
 from headrank.data.json_files import read_object
 from headrank.errors import InputError, UsageError, one_line, unreadable
-from headrank.specs import Natural, read_value
+from headrank.specs import Natural, read_spec
 
 _BATCH = 10_000
 _DOCIDS = "docids.npy"
@@ -55,7 +55,17 @@ def build_index(
         if len(tokens.flat):
             index.index(tokens, create_empty_token=False, show_progress=False)
             index.save(target, show_progress=False)
-    write_json(target / _SETTINGS, {"k1": k1, "b": b, "documents": len(tokens), "terms": len(tokens.vocab)})
+    write_json(target / _SETTINGS, asdict(_Described(k1, b, len(tokens), len(tokens.vocab))))
+
+
+@dataclass(frozen=True)
+class _Described:
+    """What stands beside an index: its settings, and how many documents and terms it has."""
+
+    k1: float
+    b: float
+    documents: Natural
+    terms: Natural
 
 
 class Bm25Index:
@@ -64,16 +74,15 @@ class Bm25Index:
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         place = self.place = Path(directory)
         try:
-            settings = read_object(place / _SETTINGS, "settings of an index")
-            documents, terms = (read_value(Natural, settings.get(key), key) for key in ("documents", "terms"))
+            told = read_spec(_Described, read_object(place / _SETTINGS, "settings of an index"), _SETTINGS)
             self.docids = mapped(place / _DOCIDS, "S", 1)
-            self._index = _postings(place, documents) if terms else None
+            self._index = _postings(place, told.documents) if told.terms else None
         # A damaged file may make numpy and bm25s raise anything.
         except Exception as error:
             raise unreadable(error)(
                 f"{place}: no BM25 index, or a damaged one ({one_line(error)}); build it again"
             ) from error
-        if len(self.docids) != documents:
+        if len(self.docids) != told.documents:
             raise InputError(
                 f"{place}: the BM25 index and its ids are of different documents; build it again"
             )

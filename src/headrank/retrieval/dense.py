@@ -133,7 +133,7 @@ class DenseIndex:
     def __init__(self, directory: str | os.PathLike[str], encoder: Encoder) -> None:
         place = self.place = Path(directory)
         try:
-            settings = read_object(place / _SETTINGS, "settings of an index")
+            told = read_object(place / _SETTINGS, "settings of an index")
             self.docids = mapped(place / _DOCIDS, "S", 1)
             self.vectors = mapped(place / _VECTORS, "f", 2)
         # A damaged file may make numpy raise anything.
@@ -143,9 +143,8 @@ class DenseIndex:
             ) from error
         if self.vectors.shape != (len(self.docids), encoder.model.config.hidden_size):
             raise InputError(f"{place}: vectors of another encoder or other documents; build it again")
-        if any(
-            settings.get(key) != value for key, value in asdict(encoder.settings).items() if key != "batch"
-        ):
+        given = asdict(encoder.settings)
+        if any(told.get(key) != value for key, value in given.items() if key != "batch"):
             raise InputError(f"{place}: built with other settings of the encoder; build it again")
         self.encoder = encoder
 

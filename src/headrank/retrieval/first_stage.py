@@ -15,7 +15,7 @@ from typing import Protocol
 from tqdm.auto import tqdm
 
 from headrank.data.collections import Document
-from headrank.data.trec import Run, check_candidates
+from headrank.data.trec import Run
 from headrank.errors import InputError, UsageError
 from headrank.retrieval.bm25_index import Bm25Index, build_index
 
@@ -85,8 +85,19 @@ def given_candidates(run: Run, queries: Collection[str], source: str, drop_same_
     """
     known = {qid: ranked for qid, ranked in run.items() if qid in queries}
     known = without_same_id(known) if drop_same_id else known
-    check_candidates(known, queries, source)
+    without = [qid for qid in queries if not known.get(qid)]
+    if without:
+        raise InputError(
+            f"{source}: no candidates for {_some(without)}; add them to the run or leave these queries out"
+        )
     return known
+
+
+def _some(qids: Sequence[str]) -> str:
+    if len(qids) == 1:
+        return f"query {qids[0]}"
+    more = f" and {len(qids) - 5} more" if len(qids) > 5 else ""
+    return f"{len(qids)} queries ({', '.join(qids[:5])}{more})"
 
 
 def _check_depth(depth: int) -> None:

@@ -119,6 +119,8 @@ class Checkpoint:
         if not intact:
             logger.warning("%s: damaged, training starts over", self.path)
             return None
+        # Not the common reader: a generator's state has integers of 128 bits, and a curve may have NaN. The checksum
+        # vouches for the text.
         state = json.loads(text)
         other = [name for name, digest in self.owner.items() if state["owner"].get(name) != digest]
         if state["version"] != VERSION or other:

@@ -180,3 +180,20 @@ def test_an_adapter_is_asked_for_by_the_name_that_it_was_trained_as(
             == UsageError.exit_status
         )
         assert told in capsys.readouterr().err
+
+
+def test_a_generative_method_s_ties_are_told_once(
+    rerank: Rerank,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import headrank.generative.rerank as module
+
+    real = module.hold
+    monkeypatch.setattr(module, "hold", lambda *a: [([0.0] * len(s), called) for s, called in real(*a)])
+    assert rerank(method="yes-no") == 0
+    told = [*capsys.readouterr().err.splitlines(), *(record.getMessage() for record in caplog.records)]
+    told = [line for line in dict.fromkeys(told) if "tied" in line or "equal" in line]
+    assert len({line.partition("yes-no: ")[2] for line in told}) == 1, told
+    assert "of 2 queries, 2 have all candidates tied" in told[0]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,8 @@ from headrank.heads.routing.router import Router
 from headrank.provenance.manifest import NAME, check_manifest
 from headrank.workflow.yaml_files import check_file
 
+pytestmark = pytest.mark.usefixtures("no_waiting")
+
 READERS: list[Callable[[Path], Any]] = [
     open_regular,
     check_regular,
@@ -43,20 +44,6 @@ READERS: list[Callable[[Path], Any]] = [
     read_calls,
     check_file,
 ]
-
-
-@pytest.fixture(autouse=True)
-def no_waiting() -> Iterator[None]:
-    """A reader that waits fails, rather than stopping all tests."""
-
-    def stop(*_: object) -> None:
-        raise TimeoutError("the reader waits")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(60)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.mark.parametrize("reader", READERS)

@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headrank.data.trec import (
-    check_candidates,
     read_qrels,
     read_run,
     strictly_decreasing,
@@ -163,16 +162,3 @@ def test_a_judgement_may_be_repeated_but_not_contradicted(tmp_path: Path):
     assert read_qrels(put(tmp_path, "q 0 d 1\nq 0 d 1\n")) == {"q": {"d": 1}}
     with pytest.raises(InputError, match=r"a\.trec:2: document d of query q has two grades, 1 and 2"):
         read_qrels(put(tmp_path, "q 0 d 1\nq 0 d 2\n"))
-
-
-def test_every_query_needs_candidates():
-    run = {"a": [("d", 1.0)], "b": [("d", 1.0)]}
-    check_candidates(run, {"a": "text", "b": "text"})
-    with pytest.raises(InputError, match=r"my\.trec: no candidates for query c"):
-        check_candidates(run, {"a", "b", "c"}, "my.trec")
-    with pytest.raises(InputError, match="no candidates for query b"):
-        check_candidates({**run, "b": []}, {"a", "b"})
-    with pytest.raises(InputError, match="query b not among the 1 queries"):
-        check_candidates(run, {"a"})
-    with pytest.raises(InputError, match=r"8 queries \(0, 1, 2, 3, 4 and 3 more\)"):
-        check_candidates({"x": [("d", 1.0)]}, ["x", *map(str, range(8))])

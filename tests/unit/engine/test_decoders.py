@@ -83,11 +83,8 @@ def test_a_decoder_is_read_right_or_refused_by_name(kind: str, monkeypatch: pyte
         model = small_decoder(config)
     except Exception as error:
         pytest.skip(f"{kind}: transformers cannot build it small ({type(error).__name__}: {error})")
-    try:
-        check_model(model, "checkpoint")
-    except InputError as error:
-        named(error, config)
-        return
+    # What only a pass shows of a type belongs among those that are refused by their configuration.
+    check_model(model, "checkpoint")
     decoder, heads, depth = model.get_decoder(), config.num_attention_heads, config.num_hidden_layers
     whole = rows(decoder, range(depth), heads)
     expected = eager_rows(model)

@@ -99,3 +99,13 @@ def test_an_index_without_its_documents_is_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "docids.npy", np.array([b"d0", b"d1"]))
     with pytest.raises(InputError, match="its ids are of different documents"):
         Bm25Index(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"terms": "a"}', "[]", '{"k1": NaN}', '{"k1": 1, "b": 1, "documents": 1, "terms": []}']
+)
+def test_a_description_of_the_wrong_types_is_refused(tmp_path: Path, text: str) -> None:
+    build_index(documents(20), tmp_path)
+    (tmp_path / "bm25.json").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"damaged one .*build it again"):
+        Bm25Index(tmp_path)

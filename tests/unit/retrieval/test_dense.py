@@ -90,6 +90,13 @@ def test_what_does_not_fit_together_is_refused(encoder_path: Path, tmp_path: Pat
     build_dense_index(DOCUMENTS, model, tmp_path / "index")
     with pytest.raises(InputError, match="other settings of the encoder"):
         DenseIndex(tmp_path / "index", encoder(encoder_path, pooling="mean"))
+    told = tmp_path / "index" / "dense.json"
+    for text, reason in (("{}", "other settings of the encoder"), ("[" * 100_000, "damaged")):
+        kept = told.read_text(encoding="utf-8")
+        told.write_text(text, encoding="utf-8")
+        with pytest.raises(InputError, match=reason):
+            DenseIndex(tmp_path / "index", model)
+        told.write_text(kept, encoding="utf-8")
     (tmp_path / "index" / "vectors.npy").write_bytes(b"")
     with pytest.raises(InputError, match="damaged"):
         DenseIndex(tmp_path / "index", model)

@@ -157,3 +157,9 @@ def test_candidates_from_elsewhere_are_those_of_the_queries_at_hand():
         given_candidates(run, {"q": "text", "p": "more"}, "run.trec")
     with pytest.raises(InputError, match=r"no candidates for query foreign"):
         given_candidates({"foreign": [("foreign", 1.0)]}, ["foreign"], "run.trec", drop_same_id=True)
+    with pytest.raises(InputError, match="no candidates for query p"):
+        given_candidates({**run, "p": []}, ["q", "p"], "run.trec")
+    with pytest.raises(
+        InputError, match=r"no candidates for 8 queries \(0, 1, 2, 3, 4 and 3 more\); add them"
+    ):
+        given_candidates(run, ["q", *map(str, range(8))], "run.trec")

@@ -138,7 +138,10 @@ def _read_model(header: Header, target: Path, dtype: Any) -> Any:
                     output_loading_info=True,
                     **named,
                 )
-        except (ValueError, NotImplementedError, RuntimeError, KeyError, TypeError, OSError) as error:
+        except InputError:
+            raise
+        # The file's numbers reach transformers and gguf unchecked, and what these raise depends on the number.
+        except Exception as error:
             raise InputError(f"{header.path}: transformers cannot read it ({_first_line(error)})") from error
     _check_weights(header, model, info)
     return model

@@ -24,6 +24,7 @@ METHODS = (
         title="CompRank",
         about="independent, compressed passages (2606.11700)",
         cost=CUT_PASS,
+        fits=lambda heads, settings: settings.encoding.documents == "independent",
         criterion=Criterion("best-layer", _best_layer),
     ),
 )

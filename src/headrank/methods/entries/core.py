@@ -72,5 +72,6 @@ METHODS = (
         title="CoRe heads, preference-trained",
         about="HeadRank's training on CoRe's heads",
         cost=CUT_PASS,
+        fits=lambda heads, settings: heads.method == "core",
     ),
 )

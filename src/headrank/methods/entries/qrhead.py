@@ -75,5 +75,6 @@ METHODS = (
         title="QRRanker",
         about="QRHead's heads, group contrast (2602.12192)",
         cost=CUT_PASS,
+        fits=lambda heads, settings: settings.loss.score == "mass",
     ),
 )
