@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from families import family_tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import ADDED, SCHEMES, SPECIAL, byte_tokenizer, control_ids, marking_tokenizer
+from transformers import AutoTokenizer
 
 from headrank.data.collections import Document
 from headrank.generative.chat import Chat
@@ -25,7 +28,10 @@ from headrank.prompts.builder import FAMILIES, PromptBuilder
 from headrank.settings import EncodingSettings, PromptSettings
 
 FRAMED = [name for name in FAMILIES if name != "plain"]
-TOKENIZERS = ["bytes", "planted", *FRAMED, *SCHEMES]
+# Of real collections comes a real tokenizer.
+DATA = Path(os.environ.get("HEADRANK_DATA") or Path(__file__).parents[2] / ".." / "shared" / "data")
+REAL = ["qwen3-tokenizer"] if (DATA / "qwen3-tokenizer").is_dir() else []
+TOKENIZERS = ["bytes", "planted", *REAL, *FRAMED, *SCHEMES]
 GENERATIVE = GenerativeSettings(window=3, stride=2, top_k=2)
 # What tokenizers have as control tokens, and what prompts have around passages.
 PIECES = st.sampled_from(
@@ -45,6 +51,8 @@ def tokenizer_of(name: str) -> Any:
         return copy.deepcopy(byte_tokenizer())
     if name == "planted":
         return make_tokenizer(["red", "oak"])
+    if name in REAL:
+        return AutoTokenizer.from_pretrained(str(DATA / name))
     return family_tokenizer(name) if name in FRAMED else copy.deepcopy(marking_tokenizer(name))
 
 
@@ -57,7 +65,7 @@ def family_of(name: str) -> str:
 def chat_of(name: str) -> Chat:
     tokenizer = tokenizer_of(name)
     frame = FAMILIES[family_of(name)]
-    if frame.opening:
+    if frame.opening and name not in REAL:
         turn = f"{{{{ {frame.opening!r} + m.content + {frame.closing!r} }}}}"
         tokenizer.chat_template = f"{{% for m in messages %}}{turn}{{% endfor %}}"
     if name == "planted":

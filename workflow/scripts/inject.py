@@ -52,7 +52,9 @@ def main(inputs, name, params, tokens_per_pass, output):
     note = partial(attacked_ranks, finished, lists, passages)
     faithful = len(released(params.frozen))
     # The fair methods share one pass, each of the others has its own.
-    kinds = faithful + (len(params.frozen) > faithful) + len(params.generative["methods"]) + len(params.trained)
+    kinds = (
+        faithful + (len(params.frozen) > faithful) + len(params.generative["methods"]) + len(params.trained)
+    )
     with whole_job(kinds * sum(map(len, lists.values())), "inject", "list"):
         parts = on_backbone(inputs, params, tokens_per_pass, settings, backbone, builder, note)
         # Each adapter is read onto a backbone of its own.
