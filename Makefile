@@ -5,6 +5,7 @@
 # make test-slurm  the mini run through a real Slurm, killed and resumed (as root on Debian)
 # make bench-quick  checks the ratios of docs/performance.md on a small shape, with wide margins
 # make lint       only the linters
+# make audit      known vulnerabilities of the pinned versions (needs a network)
 # make real-text  the same pipeline on real collections (config/README.md says where to put them)
 # make pretrained-quick  SmolLM2 135M and Qwen2.5-Coder 0.5B on TREC DL 2019 (config/README.md says where to put data and models)
 # make pretrained  three real models on all of the real collections: takes many hours, can be run in parts
@@ -27,7 +28,7 @@ RANKED := results/demo/runs/smollm2-135m/questions
 SHOWN := results/demo/tables/main.md results/demo/figures/head_maps.png
 
 .DELETE_ON_ERROR:
-.PHONY: demo demo-model test test-fast test-slurm bench-quick lint real-text pretrained pretrained-quick keys smollm2 clean
+.PHONY: demo demo-model test test-fast test-slurm bench-quick lint audit real-text pretrained pretrained-quick keys smollm2 clean
 
 demo: .venv/installed
 	$(SNAKEMAKE) --configfile config/mini.yaml
@@ -72,6 +73,10 @@ lint: .venv/installed
 	    $(RUN) snakemake --lint --configfile config/$$config.yaml || exit 1; \
 	done
 
+# Only the pinned versions are looked up, in PyPI's own database. Strict: a version that cannot be looked up is a failure.
+audit: .venv/installed-audit
+	$(RUN) pip_audit --strict --requirement constraints.txt --no-deps --disable-pip --progress-spinner off
+
 keys: .venv/installed
 	$(BIN)/python workflow/schemas/document.py
 
@@ -100,6 +105,10 @@ smollm2:
 .venv/installed-slurm: .venv/installed
 	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[slurm]'
 	touch .venv/installed-slurm
+
+.venv/installed-audit: .venv/installed
+	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[audit]'
+	touch .venv/installed-audit
 
 clean:
 	rm -rf .venv .snakemake logs .pytest_cache .mypy_cache .ruff_cache .hypothesis

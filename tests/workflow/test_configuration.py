@@ -168,6 +168,8 @@ REALTEXT = {"source": "realtext", "tokenizer": "none", "realtext": {"planted": [
         ({"clock__average": "dl"}, "clock.average: 'dl' is not among the averages", ""),
         ({"clock__benchmark": "dl"}, "clock.benchmark: 'dl' is not among the benchmarks", ""),
         ({"clock__leave_out": ["icrr"]}, "clock.leave_out: 'icrr' is not among the methods", "'icr'"),
+        ({"injection__benchmark": "dl"}, "injection.benchmark: 'dl' is not among the benchmarks", ""),
+        ({"injection__leave_out": ["icrr"]}, "injection.leave_out: 'icrr' is not among the methods", "'icr'"),
         ({"backbones__small": REALTEXT}, "backbones.small.tokenizer: no ", "none/tokenizer.json; set the key data"),
     ],
 )  # fmt: skip

@@ -71,16 +71,24 @@ def test_heads_are_detected_without_training(tmp_path: Path, shared: int) -> Non
 
 
 def test_a_study_of_one_method_runs(tmp_path: Path) -> None:
-    path = written(tmp_path, clock={"queries": 1, "threads": 1})
+    path = written(
+        tmp_path,
+        clock={"queries": 1, "threads": 1},
+        injection={"queries": 2},
+        generative={"methods": ["yes-no"], "queries": 1},
+    )
     done = snakemake("--cores", "2", "--configfile", path, directory=tmp_path)
     assert done.code == 0, done.err[-4000:]
     results = tmp_path / "results" / "mini"
     shown = {file.stem for file in (results / "tables").glob("*.csv")}
-    assert shown == {*TABLES, "frontier"}
+    assert shown == {*TABLES, "frontier", "injection"}
     assert {file.stem for file in (results / "figures").glob("*.pdf")} == {"frontier"}
     with (results / "tables" / "main.csv").open(encoding="utf-8", newline="") as file:
         methods = [row["method"] for row in csv.DictReader(file)]
     assert {"bm25", "icr"} <= set(methods)
+    with (results / "tables" / "injection.csv").open(encoding="utf-8", newline="") as file:
+        attacked = {row["method"]: row["lists"] for row in csv.DictReader(file)}
+    assert attacked == {"icr": "2", "yes-no": "2"}
     tests = pd.read_parquet(results / "metrics" / "significance-main.parquet")
     assert set(zip(tests["method"], tests["baseline"], strict=True)) == {("icr", "bm25")}
     cost = pd.read_parquet(results / "metrics" / "cost.parquet").set_index("method")

@@ -38,6 +38,7 @@ def expected_jobs(name: str) -> dict[str, int]:
     generative = config.get("generative", {}).get("methods", [])
     pools = 1 + bool(config.get("detect_on"))
     clocked = bool(config.get("clock", {}).get("queries"))
+    injected = bool(config.get("injection", {}).get("queries"))
     panels = [set(spec.get("panel", config["panel"])) for spec in config["backbones"].values()]
     moved = len(set.intersection(*panels)) > 1
     extra = bool(ablation.get("variants")), bool(ablation.get("queries"))
@@ -81,7 +82,8 @@ def expected_jobs(name: str) -> dict[str, int]:
         "timing": 1,
         "claims": 1,
         "clock": clocked * len(backbones),
-        "table": 11 + moved + extra[0] + bool(seeds) + clocked,
+        "inject": injected * len(backbones),
+        "table": 11 + moved + extra[0] + bool(seeds) + clocked + injected,
         "figure": 8 + extra[1] + routed + bool(generative) + clocked,
         "provenance": 1,
         "sidecars": 1,

@@ -13,6 +13,7 @@ import yaml
 from conftest import configuration, snakemake
 
 from headrank.data.trec import read_qrels, read_run
+from headrank.evaluation.attacks import ATTACKS, UNTOUCHED
 from headrank.generative.calls import read_calls
 from headrank.heads.head_set import HeadSet
 
@@ -34,6 +35,7 @@ TABLES = (
     "cost",
     "timing",
     "frontier",
+    "injection",
 )
 FIGURES = (
     *("homogenisation", "selectivity", "heads", "head_maps", "overlap", "routes", "controls", "depth"),
@@ -74,6 +76,24 @@ def test_every_method_is_timed_by_itself(mini_run: Path) -> None:
         assert all(1 <= int(row["layers"]) <= deepest for row in found.values())
         assert int(found["icr"]["layers"]) == deepest
     assert "yes" in {row["best"] for row in rows}
+
+
+def test_attacks_are_counted_for_every_method_that_reads_the_changed_lists(mini_run: Path) -> None:
+    rows = table(mini_run, "injection")
+    given = CONFIG["injection"]
+    asked = [name for name in GENERATIVE if name not in given["leave_out"]]
+    for backbone in BACKBONES:
+        found = {row["method"]: row for row in rows if row["backbone"] == backbone}
+        assert set(found) == {*COMPARED, *asked}
+        # As SECURITY.md says.
+        assert (float(found["headrank"]["query-words"]), float(found["headrank"][UNTOUCHED])) == (1, 0)
+        for row in found.values():
+            assert int(row["lists"]) == given["queries"] == 10
+            shares = [float(row[attack]) for attack in ATTACKS]
+            assert all(0 <= share <= 1 for share in shares)
+            added = sum(shares) / len(shares) - float(row[UNTOUCHED])
+            assert float(row["added"]) == pytest.approx(added)
+            assert float(row["low"]) <= added <= float(row["high"])
 
 
 def test_a_second_run_has_nothing_to_do(mini_run: Path) -> None:

@@ -264,3 +264,47 @@ rule clock:
         model=MODEL,
     script:
         "../scripts/clock.py"
+
+
+rule inject:
+    input:
+        backbone=built("backbones/{backbone}"),
+        queries=built(f"collections/{study.injected}/queries.jsonl"),
+        candidates=built(f"collections/{study.injected}/candidates.trec"),
+        passages=built(f"collections/{study.injected}/passages.jsonl"),
+        # An irrelevant passage is attacked; the result is a measurement, and no rule chooses by it.
+        qrels=built(f"collections/{study.injected}/qrels.trec"),
+        heads=expand(built("heads/{{backbone}}/{m}.json"), m=study.head_sets),
+        router=built("routers/{backbone}/router.safetensors") if study.routed else [],
+        adapters=of_backbone(cells.adapter_files),
+    output:
+        ranks=built("metrics/injection/{backbone}.parquet"),
+    log:
+        logged("inject/{backbone}.log"),
+    benchmark:
+        built("benchmarks/inject/{backbone}.tsv")
+    wildcard_constraints:
+        backbone=one_of(config["backbones"]),
+    conda:
+        "../../envs/model.yaml"
+    threads: config["threads"]
+    resources:
+        mem_mb=memory("generate"),
+        runtime=minutes("inject"),
+        gpu=GPU,
+        tokens_per_pass=tokens_per_pass,
+    params:
+        library=library("inject", [*study.attacked(study.frozen), *study.attacked(study.written)]),
+        frozen=study.attacked(study.frozen),
+        generative={"methods": study.attacked(study.written), "settings": study.generative_settings},
+        trained=lambda wildcards: {
+            v: settings_of(study, RANKED_BY, wildcards.backbone, v)
+            for v in cells.adapters_of(wildcards.backbone)
+        },
+        settings=settings(*RANKED_BY, "baselines"),
+        queries=config["injection"]["queries"],
+        benchmark=[study.injected, config["collections"][study.injected]["id"]],
+        model=MODEL,
+        unfinished=built("metrics/injection/.unfinished-{backbone}"),
+    script:
+        "../scripts/inject.py"

@@ -10,6 +10,7 @@ import fnmatch
 import glob
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,20 +41,32 @@ def fetch_snapshot(identifier: str, revision: str) -> Path:
 def cached_snapshot(identifier: str, revision: str | None = None) -> Path:
     """The folder of a model of the hub for a command line: from the cache, after downloading what is not yet there.
 
-    revision: a commit, tag or branch; by default what the hub has now. Without a network the cached files are used.
-    Raises InputError naming the model when it cannot be had.
+    revision: a commit, tag or branch; by default what the hub has now. Files that come anew are compared with the
+    digests that the hub states. Without a network the cached files are used. Raises InputError naming the model when it
+    cannot be had, and the file when it is wrong.
     """
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
+    where = f" at {revision}" if revision else ""
+    fresh: dict[str, Any] = {}
     try:
-        return Path(snapshot_download(identifier, revision=revision, allow_patterns=FILES))
+        # Where the hub does not answer, the download says why, or does without it.
+        with suppress(OSError, HfHubHTTPError):
+            info = HfApi().model_info(identifier, revision=revision, files_metadata=True)
+            fresh = {
+                name: sibling
+                for name, sibling in _wanted(info, FILES).items()
+                if not isinstance(try_to_load_from_cache(identifier, name, revision=info.sha), str)
+            }
+        folder = Path(snapshot_download(identifier, revision=revision, allow_patterns=FILES))
     except (OSError, ValueError, HfHubHTTPError, LocalEntryNotFoundError) as error:
-        where = f" at {revision}" if revision else ""
         raise NotFoundError(
             f"{identifier}: no usable model configuration (no such folder, and the hub{where} gives none:"
             f" {' '.join(str(error).split())[:160]})"
         ) from error
+    _compare(folder, fresh, f"{identifier}{where}")
+    return folder
 
 
 def fetch_file(identifier: str, revision: str, name: str, sha256: str) -> Path:
@@ -84,11 +97,7 @@ def _fetch(
         info = HfApi().model_info(identifier, revision=revision, files_metadata=True)
         if info.sha != revision:
             raise UsageError(f"{where}: the hub has it as {info.sha}; name the full commit as revision")
-        wanted = {
-            sibling.rfilename: sibling
-            for sibling in info.siblings or []
-            if any(fnmatch.fnmatch(sibling.rfilename, pattern) for pattern in patterns)
-        }
+        wanted = _wanted(info, patterns)
         check(wanted, where)
         folder = Path(snapshot_download(identifier, revision=revision, allow_patterns=list(patterns)))
     except (OSError, HfHubHTTPError, LocalEntryNotFoundError) as error:
@@ -96,6 +105,21 @@ def _fetch(
         raise NotFoundError(
             f"{where}: the download from the hub failed ({type(error).__name__}: {reason})"
         ) from error
+    _compare(folder, wanted, where)
+    return folder
+
+
+def _wanted(info: Any, patterns: Sequence[str]) -> dict[str, Any]:
+    """The files of a model that fit the patterns: name -> what the hub says about it."""
+    return {
+        sibling.rfilename: sibling
+        for sibling in info.siblings or []
+        if any(fnmatch.fnmatch(sibling.rfilename, pattern) for pattern in patterns)
+    }
+
+
+def _compare(folder: Path, wanted: Mapping[str, Any], where: str) -> None:
+    """Raise InputError, and remove the file, where one is not what the hub says."""
     for name, sibling in sorted(wanted.items()):
         path = folder / name
         if not path.is_file():
@@ -107,7 +131,6 @@ def _fetch(
             raise NotFoundError(
                 f"{where}: {name} has a wrong checksum and was removed; run the download again"
             )
-    return folder
 
 
 def _is_right(path: Path, sibling: Any) -> bool:

@@ -101,6 +101,7 @@ class Artefacts:
             "training": study.trains,
             "head_sets": bool(self.cells.criteria),
             "clock": bool(config["clock"]["queries"]),
+            "injection": bool(config["injection"]["queries"]),
             **{scope: scope in self.cells.scopes for scope in ("ablation", "seeds", "fused", "queries")},
             # With a single benchmark there is none to transfer to.
             "several_benchmarks": len(study.common) > 1,
@@ -125,6 +126,11 @@ class Artefacts:
             "metric": main_metric(config["evaluation"]["metrics"]).title,
             "baseline": config["evaluation"]["baseline"],
             "alpha": config["evaluation"]["alpha"],
+            "resampling": {
+                "n_resamples": config["evaluation"]["resamples"],
+                "alpha": config["evaluation"]["alpha"],
+                "seed": config["seed"],
+            },
             "fusion": config["evaluation"]["fusion"],
             "backbones": study.backbones,
             # As many as fit into one figure.

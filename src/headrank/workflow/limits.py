@@ -17,6 +17,7 @@ from headrank.cost.model_shapes import published_shape
 from headrank.cost.multiply_adds import Shape
 from headrank.data.json_files import read_object
 from headrank.errors import InputError
+from headrank.evaluation.attacks import ATTACKS
 from headrank.generative.effort import query_seconds
 from headrank.generative.settings import GenerativeSettings
 from headrank.methods.entries.pointwise import JUDGE
@@ -66,14 +67,9 @@ class Limits:
         shape = self.shape_of(model)
         if shape is None:
             return len(served) * UNKNOWN_MINUTES
-        seconds = sum(
-            self._asking_seconds(stage, shape, backbone)
-            if stage in ASKING
-            else self._reading_seconds(stage, shape, backbone, name)
-            for name in served
-        )
-        # A training run is not cut into shards.
-        seconds /= 1 if stage == "train" else self.study.shards
+        seconds = sum(self._seconds(stage, shape, backbone, name) for name in served)
+        # A training run is not cut into shards, nor is an injection benchmark.
+        seconds /= 1 if stage in ("train", "inject") else self.study.shards
         return START_MINUTES + math.ceil(MARGIN * seconds / 60)
 
     def memory(self, stage: str, backbone: str, names: Iterable[str] = ()) -> int:
@@ -165,28 +161,54 @@ class Limits:
         whole = [benchmark for benchmark, few in study.ranked(backbone, name).items() if few is None]
         return self._queries(whole) * each
 
-    def _reading_seconds(self, stage: str, shape: Shape, backbone: str, name: str) -> float:
-        """Time that all shards of a job take to read their prompts, as if all layers ran."""
+    def _seconds(self, stage: str, shape: Shape, backbone: str, name: str) -> float:
+        """Time that all shards of a job take for one adapter or pool."""
+        if stage == "inject":
+            return self._injection_seconds(shape, backbone)
+        if stage in ASKING:
+            return self._asking_seconds(stage, shape, backbone)
+        return self._reading_seconds(stage, shape, backbone, name)
+
+    def _pass_seconds(self, stage: str, shape: Shape) -> float:
+        """Time of one of the stage's passes, as if all layers ran."""
         tokens = self._prompt_tokens(MEAN_WORDS, self._passages(stage))
         # One layer more than there are, because the last layer of a pass is not run to its end.
-        each = predict.pass_seconds(shape, shape.layers + 1, tokens, self.rates)
-        return self._passes(stage, backbone, name) * each
+        return predict.pass_seconds(shape, shape.layers + 1, tokens, self.rates)
+
+    def _reading_seconds(self, stage: str, shape: Shape, backbone: str, name: str) -> float:
+        """Time that all shards of a job take to read their prompts."""
+        return self._passes(stage, backbone, name) * self._pass_seconds(stage, shape)
 
     def _asking_seconds(self, stage: str, shape: Shape, backbone: str) -> float:
         """Time that all shards of a job of generative references take to ask their questions."""
         study = self.study
         most = {name: math.inf if count is None else count for name, count in study.asked(backbone).items()}
         queries = sum(min(most[name], self._queries([name])) for name in study.panel)
-        given = GenerativeSettings(**study.generative_settings)
+        return queries * self._question_seconds(shape, [JUDGE] if stage == "judge" else study.written)
+
+    def _question_seconds(self, shape: Shape, methods: Iterable[str]) -> float:
+        """Time that generative references take for one query."""
+        given = GenerativeSettings(**self.study.generative_settings)
         passage_tokens = min(MEAN_WORDS * TOKENS_PER_WORD, given.tokens or given.words * TOKENS_PER_WORD)
-        count = study.config["headrank"]["candidates"]["depth"]
+        count = self.study.config["headrank"]["candidates"]["depth"]
         device = "gpu" if self.gpu else "cpu"
-        return queries * sum(
+        return sum(
             query_seconds(
                 ASKED[name].effort(count, given), given, shape, self.rates, passage_tokens, self.width, device
             )
-            for name in ([JUDGE] if stage == "judge" else study.written)
+            for name in methods
         )
+
+    def _injection_seconds(self, shape: Shape, backbone: str) -> float:
+        """Time of the injection benchmark: each method ranks each list untouched and under each attack."""
+        study = self.study
+        released = sum(isinstance(FROZEN[method], Released) for method in study.attacked(study.frozen))
+        adapters = [name for name in study.config["trained_baselines"] if study.has_baseline(name, backbone)]
+        passes = 1 + released + study.trains * (1 + len(adapters))
+        reading = passes * self._pass_seconds("frozen", shape)
+        asking = self._question_seconds(shape, study.attacked(study.written))
+        lists: int = study.config["injection"]["queries"] * (1 + len(ATTACKS))
+        return lists * (reading + asking)
 
     def _pass_bytes(self, stage: str, shape: Shape, backbone: str, name: str) -> float:
         """What the longest pass takes beyond the weights."""

@@ -38,7 +38,11 @@ def _undefined(config: Config) -> Iterator[str]:
     backbones = config["backbones"]
     uses = [("train_on", config["train_on"], "collections")]
     uses += [("detect_on", config["detect_on"], "collections"), ("panel", config["panel"], "collections")]
-    uses += [(f"clock.{key}", [config["clock"][key]], where) for key, where in _CLOCK if config["clock"][key]]
+    uses += [
+        (f"{section}.{key}", [config[section][key]], where)
+        for section, key, where in _CHOSEN
+        if config[section][key]
+    ]
     uses.append(("generative.whole", config["generative"]["whole"], "panel"))
     uses += [(f"backbones.{b}.panel", spec["panel"] or [], "panel") for b, spec in backbones.items()]
     uses.append(("baselines_panel", config["baselines_panel"] or [], "panel"))
@@ -58,7 +62,12 @@ def _undefined(config: Config) -> Iterator[str]:
 
 # Of the marks beside a backbone's curve over depths (rule depth).
 _MARKS = "-marks"
-_CLOCK = (("average", "averages"), ("benchmark", "panel"))
+# Keys that name one of something, or nothing.
+_CHOSEN = (
+    ("clock", "average", "averages"),
+    ("clock", "benchmark", "panel"),
+    ("injection", "benchmark", "panel"),
+)
 
 
 # Stems of files beside rankings and head sets that are no method's: RouteHead's routes, and what a rule without any
@@ -69,9 +78,12 @@ _KNOWN = [name for name, entry in METHODS.items() if name == TRAINED or not isin
 
 
 def _methods(config: Config) -> Iterator[str]:
-    for name in config["clock"]["leave_out"]:
+    left_out = [
+        (section, name) for section in ("clock", "injection") for name in config[section]["leave_out"]
+    ]
+    for section, name in left_out:
         if name not in _KNOWN:
-            yield f"clock.leave_out: {name!r} is not among the methods; {suggestion(name, _KNOWN)}"
+            yield f"{section}.leave_out: {name!r} is not among the methods; {suggestion(name, _KNOWN)}"
     trained = [key for key in ("trained_baselines", "variants", "seeds") if config[key]]
     if UNTRAINED not in config["methods"] and trained:
         yield f"methods: {UNTRAINED!r} is missing, but training is compared with it; add it, or drop {trained[0]}"

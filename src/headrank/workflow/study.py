@@ -5,7 +5,7 @@ Everything here is derived from a configuration that was checked and completed (
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -174,6 +174,19 @@ class Study:
         """Means over some benchmarks, by name; one over the whole panel is the mean that every table has anyway."""
         every = set(self.panel)
         return {name: members for name, members in self.config["averages"].items() if set(members) != every}
+
+    # The injection benchmark
+
+    @property
+    def injected(self) -> str:
+        """The benchmark whose lists are attacked, if any are."""
+        chosen: str | None = self.config["injection"]["benchmark"]
+        return chosen or self.common[0]
+
+    def attacked(self, methods: Iterable[str]) -> list[str]:
+        """Those of the methods whose lists are attacked; trained ones all are."""
+        left_out = self.config["injection"]["leave_out"]
+        return [name for name in methods if name not in left_out]
 
     # Which method runs where
 

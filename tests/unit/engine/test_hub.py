@@ -140,7 +140,7 @@ def test_one_file_comes_alone_and_is_checked(hub: Served, tmp_path: Path) -> Non
     assert "has no file c.gguf" in failure(fetch_one(hub, tmp_path / "home", "c.gguf", digest))
 
 
-def test_a_model_named_on_a_command_line_is_fetched_once_and_then_found_without_a_network(
+def test_a_model_named_on_a_command_line_is_fetched_once_checked_and_then_found_without_a_network(
     hub: Served, tmp_path: Path
 ) -> None:
     def find(offline: str) -> subprocess.CompletedProcess[str]:
@@ -154,6 +154,10 @@ def test_a_model_named_on_a_command_line_is_fetched_once_and_then_found_without_
         return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
 
     assert f"{MODEL}: no usable model configuration" in failure(find("1"))
+    wrong = hub.files[WEIGHTS][:-1] + bytes([hub.files[WEIGHTS][-1] ^ 1])
+    right, hub.files[WEIGHTS] = hub.files[WEIGHTS], wrong
+    assert f"{MODEL} at {REVISION}: model.safetensors has a wrong checksum" in failure(find("0"))
+    hub.files[WEIGHTS] = right
     place = folder(find("0"))
     assert (place / "model.safetensors").read_bytes() == hub.files[WEIGHTS]
     assert folder(find("1")) == place

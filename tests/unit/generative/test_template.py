@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-import sys
+import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from headrank.generative.parse import read_order
 
 GOOD = "{% for m in messages %}<|im_start|>{{ m.role }} {{ m.content }}<|im_end|>{% endfor %}"
 LOOPS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+LONG = "{% set text = 'a' * 1000 %}{% for a in range(9999) %}{{ text }}{% endfor %}"
 
 
 def prompt(chat_template: Any, system: bool = True) -> tuple[int, ...]:
@@ -36,6 +38,11 @@ def refused(chat_template: Any, **named: bool) -> str:
     return str(caught.value)
 
 
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(template, "BOUNDS", replace(template.BOUNDS, seconds=0.3))
+
+
 @pytest.mark.parametrize(
     ("chat_template", "message"),
     [
@@ -49,6 +56,7 @@ def refused(chat_template: Any, **named: bool) -> str:
         ("{% for %}", "refuses the conversation: "),
         ("{{ messages[9].content.x }}", "refuses the conversation: "),
         ("{{ raise_exception('no\\nway') }}", "refuses the conversation: no way"),
+        ("{{ ''.__class__.__mro__[1].__subclasses__() }}", "refuses the conversation: "),
         ("hello", "leaves out what it is given"),
         ("{{ messages[0].content }}", "leaves out what it is given"),
     ],
@@ -57,24 +65,49 @@ def test_a_template_that_fails_is_named(chat_template: Any, message: str) -> Non
     assert message in refused(chat_template)
 
 
-@pytest.mark.parametrize("chat_template", [LOOPS, LOOPS.replace("{% endfor %}", "{{ b }}{% endfor %}", 1)])
-def test_a_template_without_end_is_stopped(chat_template: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(template, "MOST_STEPS", 10_000)
-    assert "does not end within 10000 steps" in refused(chat_template)
+@pytest.mark.parametrize(
+    "chat_template",
+    [
+        LOOPS,
+        LOOPS.replace("{% endfor %}", "{{ b }}{% endfor %}", 1),
+        "{% for a in range(99999) %}{{ range(99999) | sum }}{% endfor %}",
+        # A single call, which nothing within the process interrupts.
+        "{% set n = messages | length %}{{ (n + 9) ** (10 ** 9) }}",
+        "{{ 10 ** (10 ** 9) }}",
+    ],
+)
+def test_a_template_without_end_is_stopped(chat_template: str, hurried: None) -> None:
+    assert "does not end within 0.3 seconds or 4 MiB" in refused(chat_template)
 
 
-def test_a_template_that_computes_for_long_in_few_steps_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(template, "MOST_SECONDS", 0.05)
-    message = refused("{% for a in range(99999) %}{{ range(99999) | sum }}{% endfor %}")
-    assert "or 0.05 seconds" in message
+def test_a_template_that_writes_without_end_is_stopped() -> None:
+    assert "does not end within 20 seconds or 4 MiB" in refused(LONG)
 
 
-def test_an_ordinary_template_is_far_below_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(template, "MOST_STEPS", template.MOST_STEPS // 100)
-    before = sys.gettrace()
+@pytest.mark.parametrize("chat_template", ["{{ 'a' * 10 ** 10 }}", "{{ 'a' | center(10 ** 10) }}"])
+def test_a_template_that_fills_the_memory_is_stopped(chat_template: str) -> None:
+    assert "takes more than 256 MiB of memory" in refused(chat_template)
+
+
+def test_an_ordinary_template_is_far_below_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    bounds = template.BOUNDS
+    few = replace(bounds, seconds=bounds.seconds / 20, memory=bounds.memory // 4, answer=bounds.answer // 100)
+    monkeypatch.setattr(template, "BOUNDS", few)
     found = prompt(GOOD)
-    assert sys.gettrace() is before
     assert found.count(65) == found.count(66) == 1
+
+
+def test_other_threads_do_not_matter() -> None:
+    busy = threading.Event()
+    others = [threading.Thread(target=busy.wait) for _ in range(4)]
+    for other in others:
+        other.start()
+    try:
+        assert prompt(GOOD).count(65) == 1
+    finally:
+        busy.set()
+        for other in others:
+            other.join()
 
 
 def test_a_template_without_a_system_turn_gets_it_with_the_user_s() -> None:
