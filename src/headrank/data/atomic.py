@@ -1,12 +1,14 @@
-"""Files that are written whole or not at all; devices, pipes and open descriptors are written into."""
+"""Files and folders that are written whole or not at all; devices, pipes and open descriptors are written into."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +19,22 @@ from headrank.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+# What is being written next to NAME is called .NAME.new-XXXXXXXX, so that it can be told from all other files.
+_MARK = ".new-"
+# Errors of writing that the system reports without a file's name.
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# What is written in Rust, as safetensors is, has errors of its own; NumPy tells of a write that stopped half-way.
+_FROM_RUST = re.compile(r"\(os error (\d+)\)")
+_FROM_NUMPY = re.compile(r"\d+ requested and \d+ written")
+
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path next to ``path`` that replaces it when the block ends without an error.
 
     The content is flushed to disk before the rename, so that a reader (or a rerun after a crash) sees the
-    old file or the new one and never a part. On an error the temporary file is removed and ``path`` is as before.
+    old file or the new one and never a part. On an error the temporary file is removed and ``path`` is as before; an
+    OSError, such as that of a full disk, names ``path``.
 
     A link stays and the file that it leads to is replaced. What is no file, such as ``/dev/stdout``, ``/dev/null`` or a
     pipe, stays too and receives the content when the block ends (``headrank.data.streams``).
@@ -37,17 +48,62 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         return
     target = Path(os.path.realpath(place))
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=place.suffix, dir=target.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        with temporary.open("rb") as stream:
-            os.fsync(stream.fileno())
-        open_up(temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _naming(target):
+        handle, name = tempfile.mkstemp(prefix=_prefix(target), suffix=place.suffix, dir=target.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            _flush(temporary)
+            open_up(temporary)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield an empty folder next to ``path`` that replaces it, file or folder, when the block ends without an error.
+
+    As ``whole_file``: all files are flushed to disk first, and on an error ``path`` is as before. What was there is
+    moved aside, not removed, until the new folder is in its place.
+    """
+    target = Path(os.path.realpath(path))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _naming(target):
+        temporary = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))
+        made, aside = temporary / target.name, temporary.with_name(f"{temporary.name}.old")
+        try:
+            made.mkdir()
+            yield made
+            for file in made.rglob("*"):
+                if file.is_file() and not file.is_symlink():
+                    _flush(file)
+            if os.path.lexists(target):
+                target.rename(aside)
+            try:
+                made.rename(target)
+            except OSError:
+                if os.path.lexists(aside):
+                    aside.rename(target)
+                raise
+            if os.path.lexists(aside):
+                _remove(aside)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def clear_unfinished(paths: Iterable[str | os.PathLike[str]]) -> None:
+    """Remove what a killed process left of these files and folders; nobody else may be writing them now."""
+    wanted = {(target.parent, target.name) for target in map(Path, paths)}
+    for parent in {parent for parent, _ in wanted}:
+        if not parent.is_dir():
+            continue
+        for entry in os.scandir(parent):
+            found = re.fullmatch(rf"\.(.+){re.escape(_MARK)}[a-z0-9_]{{8}}(\.[^.]*)?", entry.name)
+            if not found or (parent, found[1]) not in wanted:
+                continue
+            _remove(Path(entry.path))
 
 
 def open_up(path: Path) -> None:
@@ -79,3 +135,47 @@ def write_parquet(path: str | os.PathLike[str], frame: pd.DataFrame) -> None:
     """Write a data frame as parquet without its index."""
     with whole_file(path) as temporary:
         frame.to_parquet(temporary, index=False)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _prefix(target: Path) -> str:
+    return f".{target.name}{_MARK}"
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+@contextmanager
+def _naming(target: Path) -> Iterator[None]:
+    """Let an error of writing that names no file, or only the temporary one, name the file that was to be written."""
+    try:
+        yield
+    except Exception as error:
+        number = _reason(error, str(target.with_name(_prefix(target))))
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number), str(target)) from error
+
+
+def _reason(error: Exception, own: str) -> int | None:
+    """The system's number of an error of writing that does not name a file of the user's; None for all others.
+
+    own: how the temporary file's path begins.
+    """
+    if (told := _FROM_RUST.search(str(error))) and int(told[1]) in _NO_ROOM:
+        return int(told[1])
+    if not isinstance(error, OSError):
+        return None
+    if isinstance(error.filename, str | bytes):
+        return error.errno if os.fsdecode(error.filename).startswith(own) else None
+    if _FROM_NUMPY.search(str(error)):
+        return errno.ENOSPC
+    return error.errno if error.errno in _NO_ROOM else None
