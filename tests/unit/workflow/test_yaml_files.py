@@ -146,9 +146,7 @@ def test_a_value_out_of_range_is_refused_by_its_place(place: str, value: Any, me
 def test_a_variant_of_another_seed_is_not_that_of_a_variant() -> None:
     config = deepcopy(MINI) | {"seeds": [1]}
     config["variants"]["headrank-seed-1"] = {}
-    with pytest.raises(
-        InputError, match=r"variants.headrank-seed-1: the name belongs to one of seeds"
-    ):
+    with pytest.raises(InputError, match=r"variants.headrank-seed-1: the name belongs to one of seeds"):
         complete(config, [], SCHEMA)
 
 
