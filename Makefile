@@ -2,6 +2,8 @@
 # make demo-model only the real model
 # make test       all tests, including one whole mini run, and the linters
 # make test-fast  the linters and the fast tests
+# make test-faults  kills, full disks and damaged files in every stage (HEADRANK_MOMENTS=10: as many kills of each)
+# make soak       kills the mini run at random for an hour (MINUTES=60) and compares its results
 # make test-slurm  the mini run through a real Slurm, killed and resumed (as root on Debian)
 # make bench-quick  checks the ratios of docs/performance.md on a small shape, with wide margins
 # make lint       only the linters
@@ -15,6 +17,8 @@
 # Python 3.11 or newer; choose another one with `make demo PYTHON=/path/to/python`.
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 CORES ?= all
+# How long `make soak` disturbs the mini run.
+MINUTES ?= 60
 BIN := .venv/bin
 # Relative paths and `python -m` everywhere: they work in directories with blanks in their names.
 RUN := $(BIN)/python -m
@@ -28,7 +32,8 @@ RANKED := results/demo/runs/smollm2-135m/questions
 SHOWN := results/demo/tables/main.md results/demo/figures/head_maps.png
 
 .DELETE_ON_ERROR:
-.PHONY: demo demo-model test test-fast test-slurm bench-quick lint audit real-text pretrained pretrained-quick keys smollm2 clean
+.PHONY: demo demo-model test test-fast test-faults soak test-slurm bench-quick lint audit real-text pretrained \
+    pretrained-quick keys smollm2 clean
 
 demo: .venv/installed
 	$(SNAKEMAKE) --configfile config/mini.yaml
@@ -51,7 +56,13 @@ test: .venv/installed lint
 	$(RUN) pytest
 
 test-fast: .venv/installed lint
-	$(RUN) pytest -m "not slow and not mini"
+	$(RUN) pytest -m "not slow and not mini and not faults"
+
+test-faults: .venv/installed
+	$(RUN) pytest -m faults tests/faults
+
+soak: .venv/installed
+	$(BIN)/python tests/faults/soak.py --minutes $(MINUTES)
 
 test-slurm: .venv/installed .venv/installed-slurm
 	tests/slurm/run.sh

@@ -9,18 +9,15 @@ import os
 # The study is offline except for its downloads; the hub's client reads this when it is imported.
 os.environ["HF_HUB_OFFLINE"] = "0"
 
-from pathlib import Path
-
+from headrank.data.atomic import whole_folder
 from headrank.engine.hub import fetch_snapshot
 from headrank.jobs.job import job
 
 
 def main(identifier, revision, directory):
-    target = Path(directory)
     folder = fetch_snapshot(identifier, revision)
-    target.mkdir(parents=True, exist_ok=True)
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
+    with whole_folder(directory) as target:
+        for path in (path for path in sorted(folder.rglob("*")) if path.is_file()):
             link = target / path.relative_to(folder)
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(path.resolve())

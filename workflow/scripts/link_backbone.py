@@ -5,6 +5,7 @@ from pathlib import Path
 from headrank.process.large_imports import uncollected
 
 with uncollected(for_good=True):
+    from headrank.data.atomic import whole_folder
     from headrank.engine.backbone import read_config
     from headrank.jobs.job import job
 
@@ -13,10 +14,8 @@ def main(config, decoder, directory):
     source = Path(config).resolve().parent
     if decoder:
         read_config(str(source))
-    target = Path(directory)
-    target.mkdir(parents=True, exist_ok=True)
-    for path in sorted(source.iterdir()):
-        if path.is_file():
+    with whole_folder(directory) as target:
+        for path in (path for path in sorted(source.iterdir()) if path.is_file()):
             (target / path.name).symlink_to(path)
 
 

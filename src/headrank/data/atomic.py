@@ -1,13 +1,14 @@
-"""Files that are written whole or not at all; devices, pipes and open descriptors are written into."""
+"""Files and folders that are written whole or not at all; devices, pipes and open descriptors are written into."""
 
 from __future__ import annotations
 
 import errno
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,14 @@ from headrank.errors import RunError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# What is being written next to NAME is called .NAME.new-XXXXXXXX, so that it can be told from all other files.
+_MARK = ".new-"
+# Errors of writing that the system reports without a file's name.
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# What is written in Rust, as safetensors is, has errors of its own; NumPy tells of a write that stopped half-way.
+_FROM_RUST = re.compile(r"\(os error (\d+)\)")
+_FROM_NUMPY = re.compile(r"\d+ requested and \d+ written")
 
 
 @contextmanager
@@ -45,15 +54,14 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     file = Path(os.path.realpath(place))
     with writing(place):
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{file.name}.", suffix=place.suffix, dir=file.parent)
+        handle, name = tempfile.mkstemp(prefix=_prefix(file), suffix=place.suffix, dir=file.parent)
         os.close(handle)
     temporary = Path(name)
     try:
         with writing(place, temporary):
             yield temporary
         with writing(place):
-            with temporary.open("rb") as written:
-                os.fsync(written.fileno())
+            _flush(temporary)
             open_up(temporary)
             temporary.replace(file)
     finally:
@@ -61,25 +69,93 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextmanager
-def writing(path: str | os.PathLike[str], temporary: Path | None = None) -> Iterator[None]:
-    """Turn the system's errors in the block into RunError, which names the file that could not be written.
+def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield an empty folder next to ``path`` that replaces it, file or folder, when the block ends without an error.
 
-    temporary: if given, only errors that name this file or none are; others are of files that the block reads. A reader
-    of the output that went away (BrokenPipeError) is no error of writing.
+    As ``whole_file``: all files are flushed to disk first, and on an error ``path`` is as before. What was there is
+    moved aside, not removed, until the new folder is in its place.
+    """
+    target = Path(os.path.realpath(path))
+    with writing(path):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))
+    made = temporary / target.name
+    try:
+        with writing(path):
+            made.mkdir()
+        with writing(path, temporary):
+            yield made
+        with writing(path):
+            for file in made.rglob("*"):
+                if file.is_file() and not file.is_symlink():
+                    _flush(file)
+            _put_in_place(made, target, temporary.with_name(f"{temporary.name}.old"))
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _put_in_place(made: Path, target: Path, aside: Path) -> None:
+    if os.path.lexists(target):
+        target.rename(aside)
+    try:
+        made.rename(target)
+    except OSError:
+        if os.path.lexists(aside):
+            aside.rename(target)
+        raise
+    if os.path.lexists(aside):
+        _remove(aside)
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str], temporary: Path | None = None) -> Iterator[None]:
+    """Turn the system's errors in the block into RunError, which names the file or folder that could not be written.
+
+    temporary: if given, only errors that name this file, a file in this folder, or none are; others are of files that
+    the block reads. A reader of the output that went away (BrokenPipeError) is no error of writing.
     """
     try:
         yield
     except BrokenPipeError:
         raise
-    except OSError as error:
-        if temporary is not None and error.filename not in (None, str(temporary), temporary):
+    except Exception as error:
+        reason = _reason(error, temporary)
+        if reason is None:
             raise
         # A folder above the file, which could not be made or written to.
-        parents = map(str, Path(path).parents)
-        where = f" ({error.filename})" if error.filename in parents else ""
-        # A file where a folder should be.
-        reason = os.strerror(errno.ENOTDIR) if isinstance(error, FileExistsError) else error.strerror
-        raise RunError(f"{os.fspath(path)}: not written: {reason or error}{where}") from error
+        name = getattr(error, "filename", None)
+        where = f" ({name})" if name in map(str, Path(path).parents) else ""
+        raise RunError(f"{os.fspath(path)}: not written: {reason}{where}") from error
+
+
+def _reason(error: Exception, temporary: Path | None) -> str | None:
+    """Why the system refused to write; None for all other errors."""
+    if (told := _FROM_RUST.search(str(error))) and int(told[1]) in _NO_ROOM:
+        return os.strerror(int(told[1]))
+    if not isinstance(error, OSError):
+        return None
+    if _FROM_NUMPY.search(str(error)):
+        return os.strerror(errno.ENOSPC)
+    if temporary is not None:
+        if error.filename is None and error.errno is None:
+            return None
+        if error.filename is not None and not os.fsdecode(error.filename).startswith(str(temporary)):
+            return None
+    # A file where a folder should be.
+    return os.strerror(errno.ENOTDIR) if isinstance(error, FileExistsError) else error.strerror or str(error)
+
+
+def clear_unfinished(paths: Iterable[str | os.PathLike[str]]) -> None:
+    """Remove what a killed process left of these files and folders; nobody else may be writing them now."""
+    wanted = {(target.parent, target.name) for target in map(Path, paths)}
+    for parent in {parent for parent, _ in wanted}:
+        if not parent.is_dir():
+            continue
+        for entry in os.scandir(parent):
+            found = re.fullmatch(rf"\.(.+){re.escape(_MARK)}[a-z0-9_]{{8}}(\.[^.]*)?", entry.name)
+            if not found or (parent, found[1]) not in wanted:
+                continue
+            _remove(Path(entry.path))
 
 
 def open_up(path: Path) -> None:
@@ -98,7 +174,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Write ``value`` as indented JSON with sorted keys, so that equal values give equal bytes.
 
-    Raises InputError for numbers that JSON does not have, NaN and infinities; nothing is written then.
+    Raises RunError for numbers that JSON does not have, NaN and infinities; nothing is written then.
     """
     try:
         text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
@@ -111,3 +187,19 @@ def write_parquet(path: str | os.PathLike[str], frame: pd.DataFrame) -> None:
     """Write a data frame as parquet without its index."""
     with whole_file(path) as temporary:
         frame.to_parquet(temporary, index=False)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _prefix(target: Path) -> str:
+    return f".{target.name}{_MARK}"
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())

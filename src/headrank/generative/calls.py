@@ -10,7 +10,7 @@ import pandas as pd
 
 from headrank.data.atomic import whole_file
 from headrank.data.json_files import parse_json
-from headrank.data.trec import open_lines
+from headrank.data.lines import open_lines
 from headrank.errors import InputError
 
 CALL_COLUMNS = [

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
+from headrank.data.atomic import clear_unfinished
 from headrank.errors import INTERRUPTED, InputError, NotFoundError, RunError, described, is_absent, one_line
 from headrank.jobs.made import check_inputs, record_job
 from headrank.process.heap import keep_freed_memory
@@ -59,16 +60,38 @@ class LogStream(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        self._file.flush()
+        write_if_possible(self._file, "")
 
     def finish(self) -> None:
         """Write the current line, if it is not empty, and begin another."""
         line = _CODES.sub("", self._line).rstrip()
         if line:
-            self._file.write(f"{line}\n")
-            self._file.flush()
+            write_if_possible(self._file, f"{line}\n")
             self._shown = time.monotonic()
         self._line, self._bar = "", False
+
+
+def write_if_possible(file: TextIO, text: str) -> None:
+    """Write and flush; on a full disk the job's own error is what has to be told, not that of its log."""
+    with contextlib.suppress(OSError):
+        file.write(text)
+        file.flush()
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    """The log file; one line on the terminal and status 6 if it cannot be opened."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w", encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        print(f"error: {path}: {error.strerror or error}", file=sys.stderr, flush=True)
+        raise SystemExit(RunError.exit_status) from None
+    try:
+        yield file
+    finally:
+        with contextlib.suppress(OSError):
+            file.close()
 
 
 @contextlib.contextmanager
@@ -96,9 +119,9 @@ def job(
     if threads is not None:
         sys.modules["torch"].set_num_threads(threads)
     path = Path(log)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    read, made = list(inputs), list(outputs)
     terminal = sys.stderr
-    with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
+    with _opened(path) as file:
         stream = LogStream(file)
         handler = logging.StreamHandler(stream)
         handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
@@ -109,20 +132,22 @@ def job(
         logging.captureWarnings(True)
         try:
             with contextlib.redirect_stderr(stream):
-                check_inputs(inputs, outputs)
+                # Of an earlier try that was killed. No other process makes these files: Snakemake locks its directory.
+                clear_unfinished([*made, *(Path(output).parent for output in made)])
+                last = check_inputs(read, made)
                 yield
-                record_job(log, inputs, outputs)
+                record_job(log, read, made, last)
         except InputError as error:
             stream.finish()
             _tell(file, terminal, f"error: {one_line(error)}")
             raise SystemExit(error.exit_status) from None
         except KeyboardInterrupt:
             stream.finish()
-            file.write("interrupted\n")
+            write_if_possible(file, "interrupted\n")
             raise SystemExit(INTERRUPTED) from None
         except Exception as error:
             stream.finish()
-            traceback.print_exc(file=file)
+            write_if_possible(file, traceback.format_exc())
             print(f"error: {described(error)} (traceback in {path})", file=terminal, flush=True)
             raise SystemExit((NotFoundError if is_absent(error) else RunError).exit_status) from None
         finally:
@@ -133,5 +158,5 @@ def job(
 
 
 def _tell(file: TextIO, terminal: TextIO, line: str) -> None:
-    for target in (file, terminal):
-        print(line, file=target, flush=True)
+    write_if_possible(file, f"{line}\n")
+    print(line, file=terminal, flush=True)

@@ -7,6 +7,7 @@ from one that was edited, and does not see a byte that changed under the same da
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shlex
@@ -16,17 +17,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from headrank.data.atomic import write_json, write_text
+from headrank.data.atomic import clear_unfinished, write_json, write_text
 from headrank.data.digests import file_digest, files_under
 from headrank.data.json_files import read_object
-from headrank.errors import InputError
+from headrank.errors import InputError, naming
 from headrank.specs import Natural, read_spec
 
 FOLDER = ".made"
+CONFIGURATION = f"{FOLDER}/configuration.yaml"
+# First line of the kept configuration: what the lines below it must hash to.
+_VOUCHED = "# sha256: "
 # Bytes from which on a file takes time to read: a job goes by its state, if that is as when the file was hashed.
 _LARGE = 64 << 20
-_CONFIGURATION = "configuration.yaml"
-_AGAIN = "remove it and run the study again"
 
 
 @dataclass(frozen=True)
@@ -46,33 +48,45 @@ class Made:
 
 
 class Records:
-    """The records of a results folder; for each file, that of the job which made it last."""
+    """The records of a results folder; for each file, that of the job which made it last.
+
+    unreadable: records that are damaged, by their paths relative to the folder, and why.
+    """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = Path(root)
+        self.unreadable: dict[str, str] = {}
+        self.last = 0
+        self._read_by_others: set[str] = set()
         self.of_file: dict[str, Made] = {}
         self.of_output: dict[str, Made] = {}
         for made in sorted(self._read(), key=lambda made: made.ended):
             self.of_file |= dict.fromkeys(made.files, made)
             self.of_output |= dict.fromkeys(made.outputs, made)
+            self._read_by_others |= {*made.inputs}
+            self.last = made.ended
 
     def __bool__(self) -> bool:
-        return bool(self.of_file)
+        return bool(self.of_file or self.unreadable)
 
     def _read(self) -> Iterator[Made]:
         for path in sorted((self.root / FOLDER).rglob("*.json")):
             # Another job is writing it, or was killed while it did.
             if path.name.startswith("."):
                 continue
-            # Records of earlier versions have no states.
-            content = None
             try:
                 content = read_object(path, "job's record")
-                yield read_spec(Made, content, "record")
+                with naming(f"{path}: no readable job's record"):
+                    # Records of earlier versions have no states.
+                    made = read_spec(Made, content, "record")
             except InputError as error:
-                # What is wrong within the object; the reader of the file has named it.
-                told = error if content is None else f"{path}: no readable job's record ({error})"
-                raise (type(error) if content is None else InputError)(f"{told}; {_AGAIN}") from None
+                self.unreadable[path.relative_to(self.root).as_posix()] = str(error)
+            else:
+                yield made
+
+    def lost(self, names: Iterable[str]) -> list[str]:
+        """Those of the files that no record covers, where one is damaged that may have been theirs."""
+        return [name for name in names if name not in self.of_file] if self.unreadable else []
 
     def digest(self, name: str) -> str | None:
         """What the job that made a file made of it; None for a file of no job."""
@@ -125,15 +139,21 @@ class Records:
                 (self.of_output[parent] for parent in above if parent in self.of_output), None
             )
             if made is None:
-                found[name] = name
+                # Where a record is damaged, those of later jobs still say which folder theirs was.
+                found[name] = next((part for part in above if part in self._read_by_others), name)
                 continue
             own = next(output for output in made.outputs if output == name or output in above)
             found.setdefault(id(made), own)
-        return list(found.values())
+        return list(dict.fromkeys(found.values()))
 
 
-def record_job(log: str | os.PathLike[str], inputs: Iterable[str], outputs: Iterable[str]) -> None:
-    """Write the record of a job that has ended; nothing for one that writes no results."""
+def record_job(
+    log: str | os.PathLike[str], inputs: Iterable[str], outputs: Iterable[str], last: int = 0
+) -> None:
+    """Write the record of a job that has ended; nothing for one that writes no results.
+
+    last: end of the newest job when this one began, which is never later, whatever the clock says.
+    """
     made = [str(output) for output in outputs]
     root = results_of(made)
     if root is None:
@@ -150,21 +170,33 @@ def record_job(log: str | os.PathLike[str], inputs: Iterable[str], outputs: Iter
             files[file] = file_digest(root / file)
             if state and state[0] >= _LARGE:
                 states[file] = state
-    record = Made(tuple(_inside(root, inputs)), tuple(own), files, time.time_ns(), states)
-    write_json(_place(root, Path(log)), asdict(record))
+    record = Made(tuple(_inside(root, inputs)), tuple(own), files, max(time.time_ns(), last + 1), states)
+    place = _place(root, Path(log))
+    clear_unfinished([place])
+    write_json(place, asdict(record))
 
 
-def check_inputs(inputs: Iterable[str], outputs: Iterable[str]) -> None:
-    """Raise InputError if a file that a job is about to read is not as the job that made it left it."""
+def check_inputs(inputs: Iterable[str], outputs: Iterable[str]) -> int:
+    """Raise InputError if a file that a job is about to read is not as the job that made it left it.
+
+    Returns when the newest job ended (nanoseconds since 1970, 0 if there is none).
+    """
     root = results_of(map(str, outputs))
     if root is None or not (root / FOLDER).is_dir():
-        return
+        return 0
     records = Records(root)
-    if changed := records.changed(_inside(root, inputs), quick=True):
+    read = _inside(root, inputs)
+    if lost := records.lost(name for name in read if name not in records.of_output):
+        raise InputError(
+            f"{next(iter(records.unreadable.values()))}, so nobody knows how {root / lost[0]} was made; make it anew:"
+            f" {remake(records, lost)}"
+        )
+    if changed := records.changed(read, quick=True):
         more = f" (nor are {len(changed) - 1} more)" if len(changed) > 1 else ""
         raise InputError(
             f"{root / changed[0]}: not as its job made it{more}; make it anew: {remake(records, changed)}"
         )
+    return records.last
 
 
 def results_of(outputs: Iterable[str]) -> Path | None:
@@ -179,16 +211,30 @@ def keep_configuration(root: str | os.PathLike[str], config: Mapping[str, Any]) 
     import yaml
 
     plain = json.loads(json.dumps(config))
-    write_text(
-        Path(root) / FOLDER / _CONFIGURATION, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
-    )
+    text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+    write_text(Path(root) / CONFIGURATION, f"{_VOUCHED}{_sha256(text)}\n{text}")
+
+
+def configuration_is_whole(root: str | os.PathLike[str]) -> bool:
+    """Whether the kept configuration is as it was written; true where there is none, as in earlier versions."""
+    place = Path(root) / CONFIGURATION
+    try:
+        first, _, rest = place.read_bytes().decode("utf-8", "replace").partition("\n")
+    except FileNotFoundError:
+        return True
+    # Earlier versions wrote no digest.
+    return first == f"{_VOUCHED}{_sha256(rest)}" if first.startswith(_VOUCHED) else bool(rest)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def remake(records: Records, names: Iterable[str]) -> str:
     """The command that makes the jobs of these files run again, and no others that have nothing to do."""
     root = records.root.resolve()
     base = root.parents[1]
-    kept = root / FOLDER / _CONFIGURATION
+    kept = root / CONFIGURATION
     words = ["snakemake", "--cores", "all"]
     if base == Path.cwd() and (base / "Snakefile").is_file():
         kept = kept.relative_to(base)

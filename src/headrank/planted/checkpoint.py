@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from headrank.data.atomic import write_json
+from headrank.data.atomic import whole_folder, write_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
@@ -70,13 +68,7 @@ def save_checkpoint(
     """Write model, tokenizer and ``truth`` (as planted.json); the directory appears whole or not at all."""
     for config in (model.config, model.generation_config):
         config.eos_token_id, config.pad_token_id = tokenizer.eos_token_id, tokenizer.pad_token_id
-    target = Path(directory)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temporary:
-        made = Path(temporary) / "backbone"
+    with whole_folder(directory) as made:
         model.save_pretrained(made)
         tokenizer.save_pretrained(made)
         write_json(made / "planted.json", dict(truth))
-        if target.exists():
-            shutil.rmtree(target)
-        made.rename(target)

@@ -15,7 +15,7 @@ from headrank.data.atomic import write_text
 from headrank.data.digests import digest_line, file_digest, files_under
 from headrank.data.lines import open_lines
 from headrank.errors import InputError, NotFoundError
-from headrank.jobs.made import Records, remake
+from headrank.jobs.made import CONFIGURATION, FOLDER, Records, configuration_is_whole, remake
 from headrank.provenance.record import NAME as PROVENANCE
 from headrank.provenance.time import is_time
 
@@ -69,6 +69,10 @@ def write_manifest(root: str | os.PathLike[str], finished: Iterable[str] = ()) -
     is not there.
     """
     records = Records(root)
+    if records.unreadable:
+        raise InputError(
+            f"{next(iter(records.unreadable.values()))}; {_command(records, records.lost(artefacts(root)))}"
+        )
     if records:
         needed = records.before(finished)
         digests = {
@@ -132,7 +136,9 @@ def check_manifest(root: str | os.PathLike[str]) -> Findings:
         if not records:
             raise
         raise type(error)(f"{error}; {_command(records, [NAME])}") from None
-    changed, missing = [], []
+    changed, missing = [*records.unreadable], []
+    if not configuration_is_whole(place):
+        changed.append(CONFIGURATION)
     for name, digest in listed.items():
         try:
             found = file_digest(place / name)
@@ -149,14 +155,24 @@ def check_manifest(root: str | os.PathLike[str]) -> Findings:
 def advice(root: str | os.PathLike[str], found: Findings) -> str:
     """What to do about the findings: the command that makes anew exactly what changed or is missing."""
     parts = ["remove what is extra"] if found.extra else []
-    if bad := [*found.changed, *found.missing]:
-        records = Records(root)
+    if CONFIGURATION in found.changed:
+        parts.append(
+            "run again with the study's own configuration file: snakemake --cores all --configfile FILE --force"
+            f" {Path('results', Path(root).resolve().name, NAME)}"
+        )
+    records = Records(root)
+    bad = [name for name in (*found.changed, *found.missing) if not name.startswith(f"{FOLDER}/")]
+    # A job that has no record any more is run again: what it made is all that the manifest lists and no record covers.
+    bad += [name for name in records.lost([*read_manifest(Path(root, NAME)), NAME]) if name not in bad]
+    if bad:
         # A file that is as its job made it has outlived the manifest.
         names = [name for name in bad if records.digest(name) is None or records.changed([name])]
         # Nor does the manifest hold for what is never made twice alike.
         if len(names) < len(bad) or any(name == PROVENANCE or is_time(name) for name in names):
             names.append(NAME)
         parts.append(_command(records, names))
+    elif records.unreadable:
+        parts.append(f"remove {', '.join(str(records.root / name) for name in records.unreadable)}")
     return "; ".join(parts)
 
 

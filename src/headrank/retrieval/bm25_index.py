@@ -18,7 +18,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from headrank.data.arrays import mapped
-from headrank.data.atomic import write_json
+from headrank.data.atomic import whole_folder, write_json
 from headrank.data.collections import Document
 from headrank.data.files import check_regular
 from headrank.data.json_files import read_object
@@ -33,7 +33,7 @@ _SETTINGS = "bm25.json"
 def build_index(
     documents: Iterable[Document], directory: str | os.PathLike[str], k1: float = 0.9, b: float = 0.4
 ) -> None:
-    """Index ``title text`` of the documents with Lucene's BM25; documents are numbered in the order given.
+    """Index ``title text`` of the documents with Lucene's BM25, whole or not at all; they keep their order.
 
     Uses the English stop words of bm25s and the Snowball English stemmer. Raises InputError on an empty collection and
     on settings out of range.
@@ -42,10 +42,8 @@ def build_index(
 
     if not (k1 >= 0 and 0 <= b <= 1):
         raise UsageError(f"bm25: k1 = {k1} and b = {b} are out of range (k1 >= 0, 0 <= b <= 1)")
-    target = Path(directory)
-    target.mkdir(parents=True, exist_ok=True)
     docids: list[bytes] = []
-    with tempfile.TemporaryDirectory(dir=target, prefix=".tokens.") as place:
+    with whole_folder(directory) as target, tempfile.TemporaryDirectory(dir=target.parent) as place:
         tokens = _tokenise(documents, docids, Path(place) / "tokens.bin")
         if not docids:
             raise InputError("documents: the collection is empty, nothing to index")
@@ -55,7 +53,7 @@ def build_index(
         if len(tokens.flat):
             index.index(tokens, create_empty_token=False, show_progress=False)
             index.save(target, show_progress=False)
-    write_json(target / _SETTINGS, asdict(_Described(k1, b, len(tokens), len(tokens.vocab))))
+        write_json(target / _SETTINGS, asdict(_Described(k1, b, len(tokens), len(tokens.vocab))))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import torch
 from tqdm.auto import tqdm
 
 from headrank.data.arrays import mapped
-from headrank.data.atomic import write_json
+from headrank.data.atomic import whole_folder, write_json
 from headrank.data.collections import Document
 from headrank.data.json_files import read_object
 from headrank.engine.devices import choose_device
@@ -103,28 +103,24 @@ class Encoder:
 def build_dense_index(
     documents: Iterable[Document], encoder: Encoder, directory: str | os.PathLike[str]
 ) -> None:
-    """Write the vector of every document's ``title text`` as float16, one batch at a time, in the documents' order."""
-    target = Path(directory)
-    target.mkdir(parents=True, exist_ok=True)
+    """Write every document's ``title text`` as a float16 vector, in order and batch by batch, whole or not at all."""
     docids: list[bytes] = []
     width = encoder.model.config.hidden_size
-    raw = target / "vectors.bin"
     prefix = encoder.settings.document_prefix
-    with raw.open("wb") as stream:
-        for part in _batches(tqdm(documents, desc="encoding", unit="doc", disable=None), _SORTED):
-            docids += [document.docid.encode("utf-8") for document in part]
-            texts = [f"{prefix}{f'{d.title} {d.text}'.strip()}" for d in part]
-            stream.write(encoder.encode(texts).astype(np.float16).tobytes())
-    if not docids:
-        raise InputError("documents: the collection is empty, nothing to index")
-    np.save(target / _DOCIDS, distinct(docids))
-    flat = np.memmap(raw, dtype=np.float16, mode="r", shape=(len(docids), width))
-    vectors = np.lib.format.open_memmap(target / _VECTORS, mode="w+", dtype=np.float16, shape=flat.shape)
-    for start in range(0, len(docids), _CHUNK):
-        vectors[start : start + _CHUNK] = flat[start : start + _CHUNK]
-    vectors.flush()
-    raw.unlink()
-    write_json(target / _SETTINGS, {"documents": len(docids), "width": width, **asdict(encoder.settings)})
+    with whole_folder(directory) as target:
+        raw = target / "vectors.bin"
+        with raw.open("wb") as stream:
+            for part in _batches(tqdm(documents, desc="encoding", unit="doc", disable=None), _SORTED):
+                docids += [document.docid.encode("utf-8") for document in part]
+                texts = [f"{prefix}{f'{d.title} {d.text}'.strip()}" for d in part]
+                stream.write(encoder.encode(texts).astype(np.float16).tobytes())
+        if not docids:
+            raise InputError("documents: the collection is empty, nothing to index")
+        np.save(target / _DOCIDS, distinct(docids))
+        # Not through a memory map: on a full disk a write to one ends the process without a word.
+        np.save(target / _VECTORS, np.memmap(raw, dtype=np.float16, mode="r", shape=(len(docids), width)))
+        raw.unlink()
+        write_json(target / _SETTINGS, {"documents": len(docids), "width": width, **asdict(encoder.settings)})
 
 
 class DenseIndex:

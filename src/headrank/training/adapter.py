@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from headrank.data.atomic import write_json
+from headrank.data.atomic import whole_folder, write_json
 from headrank.data.digests import file_digest
 from headrank.engine.backbone import Backbone, identify
 from headrank.engine.lora import without_copies
@@ -78,18 +76,15 @@ def save_adapter(
 
     name: what it was trained as, a method or a variant of a study; runs that it ranks carry it.
     """
-    target = Path(directory)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
+    with whole_folder(directory) as made:
         model.peft_config["default"].base_model_name_or_path = backbone.name
         # Unless save_embedding_layers is off, peft looks for the base model's configuration, on the hub if there is no
         # such folder.
-        model.save_pretrained(temporary, safe_serialization=True, save_embedding_layers=False)
+        model.save_pretrained(made, safe_serialization=True, save_embedding_layers=False)
         # peft's stub of a model card says nothing about this model.
-        (temporary / "README.md").unlink(missing_ok=True)
-        heads.save(temporary / HEADS)
-        files = {file: file_digest(temporary / file) for file in VOUCHED}
+        (made / "README.md").unlink(missing_ok=True)
+        heads.save(made / HEADS)
+        files = {file: file_digest(made / file) for file in VOUCHED}
         description = {
             "schema": SCHEMA,
             "trained_as": name,
@@ -104,21 +99,7 @@ def save_adapter(
             "files": files,
             "settings": settings,
         }
-        write_json(temporary / DESCRIPTION, description)
-        temporary.chmod(0o755)
-        # The old adapter is moved aside, not removed, until the new one is in its place.
-        aside = temporary.with_name(f"{temporary.name}.old")
-        if target.exists():
-            target.rename(aside)
-        try:
-            temporary.rename(target)
-        except OSError:
-            if aside.exists():
-                aside.rename(target)
-            raise
-        shutil.rmtree(aside, ignore_errors=True)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        write_json(made / DESCRIPTION, description)
 
 
 def check_adapter(directory: str | Path, backbone: str, revision: str | None = None) -> HeadSet:

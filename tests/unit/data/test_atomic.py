@@ -9,7 +9,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from headrank.data.atomic import whole_file, write_json, write_parquet, write_text
+from headrank.data.atomic import (
+    clear_unfinished,
+    whole_file,
+    whole_folder,
+    write_json,
+    write_parquet,
+    write_text,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -96,3 +103,71 @@ def test_parquet_round_trip(tmp_path: Path):
     frame = pd.DataFrame({"qid": ["b", "a"], "score": [0.5, -1.0]}, index=[7, 3])
     write_parquet(tmp_path / "x.parquet", frame)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "x.parquet"), frame.reset_index(drop=True))
+
+
+def fill(path: Path, text: str, failing: bool = False) -> None:
+    with whole_folder(path) as folder:
+        (folder / "inner").mkdir()
+        (folder / "inner" / "file").write_text(text)
+        if failing:
+            raise RuntimeError("stop")
+
+
+def test_a_folder_appears_when_it_is_whole_and_replaces_the_old_one(tmp_path: Path):
+    target = tmp_path / "deep" / "er"
+    fill(target, "old")
+    (target / "more").touch()
+    fill(target, "new")
+    assert names(target) == ["inner"]
+    assert (target / "inner" / "file").read_text() == "new"
+    assert names(target.parent) == ["er"]
+    with pytest.raises(RuntimeError, match="stop"):
+        fill(target, "half", failing=True)
+    assert (target / "inner" / "file").read_text() == "new"
+    assert names(target.parent) == ["er"]
+
+
+def test_a_folder_that_cannot_take_its_place_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    fill(tmp_path / "folder", "old")
+    rename = Path.rename
+
+    def refuse(self: Path, to: Path) -> Path:
+        if self.name == "folder" and to == tmp_path / "folder":
+            raise OSError(28, "No space left on device")
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(OSError, match=r"No space left on device: '.*/folder'"):
+        fill(tmp_path / "folder", "new")
+    assert (tmp_path / "folder" / "inner" / "file").read_text() == "old"
+    assert names(tmp_path) == ["folder"]
+
+
+def test_an_error_of_writing_names_the_file_that_was_to_be_written(tmp_path: Path):
+    def fail(error: OSError) -> str:
+        try:
+            with whole_file(tmp_path / "file.txt") as temporary:
+                if error.filename == "own":
+                    error.filename = str(temporary)
+                raise error
+        except OSError as told:
+            return str(told)
+
+    target = tmp_path / "file.txt"
+    assert fail(OSError(28, "full")) == f"[Errno 28] No space left on device: '{target}'"
+    assert fail(OSError(27, "too large", "own")) == f"[Errno 27] File too large: '{target}'"
+    # Of another file that was read meanwhile.
+    assert fail(OSError(5, "broken", "other")) == "[Errno 5] broken: 'other'"
+    assert fail(OSError("not a gzipped file")) == "not a gzipped file"
+
+
+def test_what_killed_processes_left_of_an_output_is_removed_and_nothing_else(tmp_path: Path):
+    left = [".run.trec.new-abcd1234.trec", ".run.trec.new-abcd_234", ".index.new-0a1b2c3d"]
+    kept = [".other.trec.new-abcd1234.trec", ".run.trec.settings", "run.trec", ".run.trec.new-"]
+    for name in [*left, *kept]:
+        (tmp_path / name).touch()
+    (tmp_path / ".index.new-abcdefgh" / "part").mkdir(parents=True)
+    clear_unfinished([tmp_path / "run.trec", tmp_path / "index", tmp_path / "nowhere" / "file"])
+    assert names(tmp_path) == sorted(kept)

@@ -24,7 +24,7 @@ from headrank.data.digests import file_digest
 from headrank.engine.backbone import Backbone, load_backbone, read_config
 from headrank.engine.fingerprint import fingerprint
 from headrank.engine.forward import read_prompts
-from headrank.engine.gguf.cache import unpacked
+from headrank.engine.gguf.cache import _as_created, unpacked
 from headrank.engine.gguf.header import read_header
 from headrank.engine.gguf.origin import ORIGIN, read_origin
 from headrank.engine.gguf.unpack import unpack_gguf
@@ -135,6 +135,23 @@ def test_a_file_is_dequantised_once(written: Path, cache: Path, caplog: pytest.L
     assert not caplog.text
     assert [path.name for path in first.parent.iterdir()] == [first.name]
     assert first.is_relative_to(cache)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_a_folder_in_which_a_byte_changed_is_made_again(
+    written: Path, cache: Path, caplog: pytest.LogCaptureFixture, name: str
+):
+    place = unpacked(written) / name
+    whole = place.read_bytes()
+    middle = len(whole) // 2
+    place.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+    # Another process would look again.
+    _as_created.cache_clear()
+    caplog.clear()
+    assert unpacked(written) / name == place
+    assert "damaged, dequantising" in caplog.text
+    assert place.read_bytes() == whole
+    assert [path.name for path in place.parent.parent.iterdir()] == [place.parent.name]
 
 
 def test_two_processes_at_once_make_one_folder(written: Path):

@@ -14,7 +14,15 @@ from headrank.data.digests import file_digest
 from headrank.errors import InputError
 from headrank.jobs import made
 from headrank.jobs.job import job
-from headrank.jobs.made import FOLDER, Records, check_inputs, keep_configuration, record_job, remake
+from headrank.jobs.made import (
+    CONFIGURATION,
+    FOLDER,
+    Records,
+    check_inputs,
+    keep_configuration,
+    record_job,
+    remake,
+)
 from headrank.provenance.manifest import advice, check_manifest, read_manifest, write_manifest
 
 ROOT = Path("results/s")
@@ -174,26 +182,58 @@ def test_a_copy_elsewhere_is_to_be_copied_again(tmp_path: Path) -> None:
     assert advice(tmp_path / "copy", found) == "copy the study's folder again"
 
 
-def test_a_damaged_record_is_named() -> None:
-    (ROOT / FOLDER / "plant.json").write_text("{", encoding="utf-8")
-    with pytest.raises(InputError, match=r"plant\.json: no readable job's record"):
-        Records(ROOT)
+def test_the_job_of_a_damaged_record_is_run_again_and_until_then_nobody_reads_its_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with job("logs/s/manifest.log", outputs=[f"{ROOT}/manifest.sha256"]):
+        write_manifest(ROOT, ["heads/a.json"])
+    for text in ("", "{", '{"files": []}'):
+        (ROOT / FOLDER / "plant.json").write_text(text, encoding="utf-8")
+        found = check_manifest(ROOT)
+        assert found.changed == (f"{FOLDER}/plant.json",)
+        # The record of a job that read the folder tells what the lost one was of.
+        assert shlex.split(advice(ROOT, found))[-2:] == ["--force", f"{ROOT}/backbones/m"]
+        with pytest.raises(SystemExit):
+            make("features", {"features/f": "others"}, [f"{ROOT}/backbones/m"])
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "plant.json: no readable" in line
+        assert line.endswith(f" --force {ROOT}/backbones/m")
+        with pytest.raises(InputError, match=r"plant\.json: no readable.* --force results/s/backbones/m"):
+            write_manifest(ROOT, ["heads/a.json"])
+    # Those that read others go on.
+    make("detect", {"heads/a.json": "a", "heads/b.json": "b"}, [f"{ROOT}/features/f"])
+    make("plant", {"backbones/m/config.json": "{}", "backbones/m/w/x": "weights"}, [], ["backbones/m"])
+    assert check_manifest(ROOT).sound
 
 
-@pytest.mark.parametrize(
-    "text", ['{"inputs": [], "outputs": [], "files": ["f"], "ended": 1}', '{"inputs": []}', "[]"]
-)
-def test_a_record_of_another_form_is_named(text: str) -> None:
-    (ROOT / FOLDER / "plant.json").write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match=r"plant\.json.*; remove it and run the study again"):
-        Records(ROOT)
+def test_a_record_that_a_killed_job_did_not_finish_is_no_record() -> None:
+    (ROOT / FOLDER / ".plant.json.new-abcdefgh.json").write_text("{", encoding="utf-8")
+    write_manifest(ROOT, ["heads/a.json"])
+    assert check_manifest(ROOT).sound
 
 
-def test_a_record_that_another_job_is_writing_is_not_read() -> None:
-    """One that was killed while it wrote its record leaves such a file for good."""
-    (ROOT / FOLDER / ".select.json.x7d2.json").write_text('{"inputs": [', encoding="utf-8")
-    make("mine", {"pairs/p": "pairs"}, [f"{ROOT}/features/f"])
-    assert Records(ROOT).changed(["features/f", "pairs/p"]) == []
+def test_of_two_records_of_a_file_that_of_the_later_job_counts_whatever_the_clock_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("time.time_ns", lambda: 1)
+    make("detect-a", {"heads/a.json": "newer"}, [])
+    assert Records(ROOT).changed(["heads/a.json"]) == []
+
+
+def test_a_kept_configuration_that_changed_is_found_and_not_used() -> None:
+    keep_configuration(ROOT, {"name": "s", "seed": 1})
+    write_manifest(ROOT, ["heads/a.json"])
+    assert check_manifest(ROOT).sound
+    place = ROOT / CONFIGURATION
+    whole = place.read_text(encoding="utf-8")
+    for text in ("", whole[:40], whole[:-2], whole.replace("seed: 1", "seed: 2")):
+        place.write_text(text, encoding="utf-8")
+        found = check_manifest(ROOT)
+        assert found.changed == (CONFIGURATION,)
+        assert "with the study's own configuration file" in advice(ROOT, found)
+    # Earlier versions wrote no digest.
+    place.write_text(whole.partition("\n")[2], encoding="utf-8")
+    assert check_manifest(ROOT).sound
 
 
 def test_a_record_of_an_earlier_version_is_read() -> None:

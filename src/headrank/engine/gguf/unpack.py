@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from headrank.data.atomic import open_up, write_json
+from headrank.data.atomic import open_up, whole_folder, write_json
 from headrank.data.digests import file_digest
 from headrank.engine.gguf.config import answer_ends, known_keys, settle_config
 from headrank.engine.gguf.header import Header, read_header
@@ -45,36 +45,36 @@ def unpack_gguf(
     effects). float16 is finer at the same size, but its range is too small for these models' hidden states.
 
     sha256: the digest that the file must have. told: what else to record, such as hub id and revision. Raises
-    InputError for a wrong digest, a file that is cut off, a model or a tokenizer that cannot be read; then no usable
-    folder is left.
+    InputError for a wrong digest, a file that is cut off, a model or a tokenizer that cannot be read; then the
+    folder is as before.
     """
-    file, target = Path(path), Path(directory)
+    file = Path(path)
     _need_package()
     header = read_header(file)
     known_keys(header)
     types = _types(header)
     digest = check_digest(file, sha256)
     tokenizer = read_tokenizer(header)
-    model = _read_model(header, target, _float_type(header))
-    model.generation_config.eos_token_id = answer_ends(header, tokenizer)
-    target.mkdir(parents=True, exist_ok=True)
-    with _quiet():
-        model.save_pretrained(target)
-        tokenizer.save_pretrained(target)
-    for saved in target.iterdir():
-        open_up(saved)
-    _check_reloaded(header, target, tokenizer)
-    described = {
-        "file": file.name,
-        **(told or {}),
-        "sha256": digest,
-        "architecture": header.architecture,
-        "quantisation": dict(sorted(types.items())),
-        "dtype": str(model.dtype).removeprefix("torch."),
-        "format": FORMAT,
-        "packages": {name: importlib.metadata.version(name) for name in ("gguf", "transformers")},
-    }
-    write_json(target / ORIGIN, described)
+    with whole_folder(directory) as target:
+        model = _read_model(header, target, _float_type(header))
+        model.generation_config.eos_token_id = answer_ends(header, tokenizer)
+        with _quiet():
+            model.save_pretrained(target)
+            tokenizer.save_pretrained(target)
+        for saved in target.iterdir():
+            open_up(saved)
+        _check_reloaded(header, target, tokenizer)
+        described = {
+            "file": file.name,
+            **(told or {}),
+            "sha256": digest,
+            "architecture": header.architecture,
+            "quantisation": dict(sorted(types.items())),
+            "dtype": str(model.dtype).removeprefix("torch."),
+            "format": FORMAT,
+            "packages": {name: importlib.metadata.version(name) for name in ("gguf", "transformers")},
+        }
+        write_json(target / ORIGIN, described)
 
 
 def _need_package() -> None:
@@ -120,8 +120,7 @@ def _read_model(header: Header, target: Path, dtype: Any) -> Any:
     from transformers import AutoConfig, AutoModelForCausalLM
     from transformers.utils.quantization_config import GgufConfig
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         write_slim(header, Path(folder) / "slim.gguf")
         named: dict[str, Any] = {"gguf_file": "slim.gguf", "local_files_only": True}
         model: Any
