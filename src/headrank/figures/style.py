@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import matplotlib
@@ -150,8 +151,11 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
 
 def save_figure(figure: Figure, *, pdf: str | os.PathLike[str], png: str | os.PathLike[str]) -> None:
     """Write both files, each whole or not at all; equal figures give equal bytes (no dates)."""
+    # In memory first: where a disk is full, the writer of PDF fails with an error that does not say so.
+    drawn: dict[str | os.PathLike[str], BytesIO] = {pdf: BytesIO(), png: BytesIO()}
     with language():
-        with whole_file(pdf) as temporary:
-            figure.savefig(temporary, format="pdf", metadata={"CreationDate": None, "ModDate": None})
-        with whole_file(png) as temporary:
-            figure.savefig(temporary, format="png", metadata={"Software": None})
+        figure.savefig(drawn[pdf], format="pdf", metadata={"CreationDate": None, "ModDate": None})
+        figure.savefig(drawn[png], format="png", metadata={"Software": None})
+    for path, content in drawn.items():
+        with whole_file(path) as temporary:
+            temporary.write_bytes(content.getvalue())
