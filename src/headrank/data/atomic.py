@@ -123,7 +123,7 @@ def writing(path: str | os.PathLike[str], temporary: Path | None = None) -> Iter
         if reason is None:
             raise
         # A folder above the file, which could not be made or written to.
-        name = getattr(error, "filename", None)
+        name = str(getattr(error, "filename", ""))
         where = f" ({name})" if name in map(str, Path(path).parents) else ""
         raise RunError(f"{os.fspath(path)}: not written: {reason}{where}") from error
 

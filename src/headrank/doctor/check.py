@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from headrank.errors import NotFoundError, PrerequisiteError, RunError
+
 Mark = Literal["ok", "warning", "failed"]
 # Exit statuses of a failed check: something that the library needs is missing, something that the user named is
 # missing, numbers are wrong.
-PREREQUISITE, RESOURCE, WRONG = 3, 4, 6
+PREREQUISITE = PrerequisiteError.exit_status
+RESOURCE = NotFoundError.exit_status
+WRONG = RunError.exit_status
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def _of_models(
     try:
         backbone, builder = _load(model or str(world.backbone), device, dtype, revision)
     except InputError as error:
-        yield failed("backbone", str(error), "", RESOURCE if model else WRONG)
+        yield failed("backbone", str(error), "", error.exit_status if model else WRONG)
         return
     name = model or "planted in a few seconds, without a download"
     yield ok("backbone", f"{name}: {backbone.n_layers} layers of {backbone.n_heads} heads, {dtype}")
