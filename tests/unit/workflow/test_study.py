@@ -15,7 +15,13 @@ from headrank.workflow.study import Study
 
 def untrained(**changes: Any) -> Study:
     """The mini study without anything that is trained."""
-    given: dict[str, Any] = {"trained_baselines": {}, "variants": {}, "ablation": {}, "clock": {}}
+    given: dict[str, Any] = {
+        "trained_baselines": {},
+        "variants": {},
+        "ablation": {},
+        "clock": {},
+        "injection": {},
+    }
     return study_of(without=("generative",), **{**given, **changes})
 
 
