@@ -96,9 +96,9 @@ def test_a_bad_array_of_bm25_is_refused(name: str, bad: Bad, tmp_path: Path) -> 
     ("name", "bad"),
     [
         *[("bm25.json", bad._replace(message=f"{BM25}|different documents")) for bad in any_json()],
-        ("bm25.json", Bad("no documents", with_keys(documents=...), f"{BM25} \\(documents: expected")),
-        ("bm25.json", Bad("documents in words", with_keys(documents="5"), f"{BM25} \\(documents: expected int")),
-        ("bm25.json", Bad("terms below 0", with_keys(terms=-1), f"{BM25} \\(terms: expected at least 0")),
+        ("bm25.json", Bad("no documents", with_keys(documents=...), f"{BM25} \\(bm25.json.documents: missing")),
+        ("bm25.json", Bad("documents in words", with_keys(documents="5"), f"{BM25} \\(bm25.json.documents: expected int")),
+        ("bm25.json", Bad("terms below 0", with_keys(terms=-1), f"{BM25} \\(bm25.json.terms: expected at least 0")),
         ("bm25.json", Bad("other documents", with_keys(documents=6), f"{BM25}|different documents")),
         ("params.index.json", Bad("an unknown parameter", with_keys(speed=9), BM25)),
         ("params.index.json", Bad("no JSON", "oak", BM25)),

@@ -36,7 +36,7 @@ from hypothesis import strategies as st
 from headrank.cli import main
 from headrank.data.frames import read_parquet
 from headrank.data.leakage import Leak, read_leaks, write_leaks
-from headrank.errors import PrerequisiteError
+from headrank.errors import InputError, PrerequisiteError
 from headrank.generative.calls import CALL_COLUMNS, read_calls, write_calls
 from headrank.jobs.made import FOLDER, Records
 from headrank.provenance import NAME as PROVENANCE
@@ -119,12 +119,22 @@ RECORD = "no readable job's record"
     Bad("an unknown key", with_keys(extra=1), f"{RECORD} \\(record.extra: unknown key"),
     Bad("a key with a line end", with_keys(**{"a\nb": 1}), f"{RECORD} \\(record.'a\\\\nb': unknown key"),
 )  # fmt: skip
-def test_a_bad_record_of_a_job_is_refused(bad: Bad, study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bad_record_of_a_job_is_told(bad: Bad, study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = study / FOLDER / "table.json"
     path.parent.mkdir()
     path.write_text(json.dumps(MADE), encoding="utf-8")
     spoilt(path, bad)
-    refused_by_command(capsys, ("check", study), path, study, bad)
+    # Its job is to be run again; what others recorded stays of use.
+    refused_by_reader(unreadable_record, path, bad)
+    assert main(["check", str(study)]) == DATA
+    told = capsys.readouterr()
+    assert f"changed: {FOLDER}/table.json" in told.out.splitlines()
+    assert len(told.err.splitlines()) == 1
+
+
+def unreadable_record(path: Path) -> None:
+    for told in Records(path.parent.parent).unreadable.values():
+        raise InputError(told)
 
 
 LEAKAGE = "no readable record of leakage"

@@ -97,9 +97,9 @@ def run(options: argparse.Namespace) -> None:
 
 def asked_for(options: argparse.Namespace) -> Request:
     """The request that the options make; InputError for options that do not go together, before anything is read."""
-    keys = (field.name for field in fields(Request))
-    request = Request(**{key: getattr(options, key) for key in keys})
-    request.check(spelt)
+    keys = (field.name for field in fields(Request) if field.name != "spelt")
+    request = Request(**{key: getattr(options, key) for key in keys}, spelt=spelt)
+    request.check()
     if options.answers and not isinstance(METHODS.get(options.method or ""), Asked):
         raise UsageError(f"--method {options.method}: writes no answers; leave --answers out")
     return request

@@ -98,7 +98,8 @@ def _trained(request: Request, dtype: str, device: str) -> Ready:
     name = saved.name or kind
     if request.method not in (None, name, kind):
         raise UsageError(
-            f"method {request.method}: {request.adapter} was trained as {name}; leave the method out"
+            f"{request.spelt('method')} {request.method}: {request.adapter} was trained as {name}; leave"
+            f" {request.spelt('method')} out"
         )
     if request.lengths:
         prompt = read_spec(PromptSettings, {**to_mapping(settings.prompt), **request.lengths}, "passages")

@@ -29,6 +29,8 @@ class Request:
     order: str | None = None
     truncate_words: int | None = None
     truncate_tokens: int | None = None
+    # How the caller spells the name of an option, such as --truncate-words.
+    spelt: Callable[[str], str] = str
 
     @property
     def lengths(self) -> dict[str, int | None]:
@@ -39,11 +41,9 @@ class Request:
             return {"truncate_words": self.truncate_words, "truncate_tokens": None}
         return {}
 
-    def check(self, spelt: Callable[[str], str] = "{}".format) -> None:
-        """Raise InputError for what does not go together, before anything is read.
-
-        spelt: how the caller spells the name of an option, such as ``--truncate-words``.
-        """
+    def check(self) -> None:
+        """Raise UsageError for what does not go together, before anything is read."""
+        spelt = self.spelt
         name = self.method or "headrank"
         entry = METHODS.get(name)
         if entry is None and self.adapter:
@@ -62,7 +62,8 @@ class Request:
             raise UsageError(f"{where}: needs {spelt('backbone')}")
         if trained and self.family:
             raise UsageError(
-                f"{spelt('family')}: an adapter keeps the chat frame that it was trained with; leave it out"
+                f"{spelt('family')}: an adapter keeps the chat frame that it was trained with; leave"
+                f" {spelt('family')} out"
             )
         if self.family and writes:
             raise UsageError(f"{where}: has a chat template of its own; leave {spelt('family')} out")

@@ -14,7 +14,7 @@ from headrank.cli import main
 from headrank.data.training_lists import build_lists
 from headrank.data.trec import read_qrels, read_run
 from headrank.heads.head_set import HeadSet
-from headrank.methods import ready
+from headrank.methods import choose_heads
 from headrank.retrieval.first_stage import cut
 from headrank.settings import ListSettings
 
@@ -58,7 +58,7 @@ def detect(files: Path, monkeypatch: pytest.MonkeyPatch) -> Detect:
         drawn.append(build_lists(*arguments))  # type: ignore[arg-type]
         return drawn[-1]
 
-    monkeypatch.setattr(ready, "build_lists", build)
+    monkeypatch.setattr(choose_heads, "build_lists", build)
 
     def run(*more: str, collection: bool = True) -> pd.DataFrame:
         pair = ("--queries", str(files / "queries.jsonl"), "--corpus", str(files / "corpus.jsonl"))

@@ -11,11 +11,6 @@ from support import checkpoint, passages
 
 from headrank.cli import main
 from headrank.data.trec import read_run, write_run
-from headrank.engine.backbone import load_backbone
-from headrank.errors import UsageError
-from headrank.heads.head_set import HeadSet
-from headrank.settings import Settings, TrainingSettings, to_mapping
-from headrank.training.adapter import attach_lora, save_adapter
 
 QUERIES = ("q0", "q1")
 Rerank = Callable[..., int]
@@ -160,26 +155,6 @@ def test_queries_without_candidates_and_scores_that_say_nothing_are_told(
     told = capsys.readouterr().err.splitlines()
     assert "note: 7 of 9 queries have no candidates and are left out: n0, n1, n2, n3, n4 and 2 more" in told
     assert "note: all scores are equal for 2 of 2 queries, which stay as given: q0, q1" in told
-
-
-def test_an_adapter_is_asked_for_by_the_name_that_it_was_trained_as(
-    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    heads = HeadSet("headrank", "tiny", 4, 4, ((1, 2), (0, 1)), (1.0, 0.5))
-    backbone = load_backbone(checkpoint("qwen3"), heads.depth)
-    model = attach_lora(backbone, heads, TrainingSettings(lora_r=4))
-    adapter = tmp_path / "adapter"
-    save_adapter(model, adapter, backbone, heads, to_mapping(Settings()), name="k-2")
-    fixed = ("--adapter", str(adapter), "--collection", str(files), "--run", str(files / "bm25.trec"))
-    for asked in ([], ["--method", "k-2"], ["--method", "headrank"]):
-        assert main(["rerank", *asked, *fixed, "--output", str(files / "out.trec")]) == 0
-        assert (files / "out.trec").read_text().split()[5] == "k-2"
-    for asked, told in ((["qrranker"], "was trained as k-2"), (["k-3"], "was trained as k-2")):
-        assert (
-            main(["rerank", "--method", *asked, *fixed, "--output", str(files / "other.trec")])
-            == UsageError.exit_status
-        )
-        assert told in capsys.readouterr().err
 
 
 def test_a_generative_method_s_ties_are_told_once(
