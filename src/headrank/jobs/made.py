@@ -20,7 +20,7 @@ from typing import Any
 from headrank.data.atomic import clear_unfinished, write_json, write_text
 from headrank.data.digests import file_digest, files_under
 from headrank.data.json_files import read_object
-from headrank.errors import InputError, naming
+from headrank.errors import InputError
 from headrank.specs import Natural, read_spec
 
 FOLDER = ".made"
@@ -74,13 +74,17 @@ class Records:
             # Another job is writing it, or was killed while it did.
             if path.name.startswith("."):
                 continue
+            name = path.relative_to(self.root).as_posix()
             try:
                 content = read_object(path, "job's record")
-                with naming(f"{path}: no readable job's record"):
-                    # Records of earlier versions have no states.
-                    made = read_spec(Made, content, "record")
             except InputError as error:
-                self.unreadable[path.relative_to(self.root).as_posix()] = str(error)
+                self.unreadable[name] = str(error)
+                continue
+            try:
+                # Records of earlier versions have no states.
+                made = read_spec(Made, content, "record")
+            except InputError as error:
+                self.unreadable[name] = f"{path}: no readable job's record ({error})"
             else:
                 yield made
 
