@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from headrank.data.atomic import whole_file, write_json, write_parquet, write_text
+from headrank.errors import RunError
 
 
 def names(folder: Path) -> list[str]:
@@ -53,7 +54,7 @@ def test_a_full_disk_at_any_step_leaves_the_old_file(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(*((os, "fsync") if step == "fsync" else (Path, "replace")), full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(RunError, match="file: not written: No space left"):
         write_text(target, "new")
     assert target.read_text() == "old"
     assert names(tmp_path) == ["file"]
