@@ -75,7 +75,7 @@ def test_a_device_stays_a_device(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_device_is_named() -> None:
-    with pytest.raises(RunError, match=r"^/dev/full: not written: No space left on device"):
+    with pytest.raises(RunError, match=r"^/dev/full: not written: No space left on device$"):
         write_text("/dev/full", "x")
 
 

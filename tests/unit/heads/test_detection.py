@@ -45,7 +45,7 @@ def test_qrhead_by_the_ndcg_of_single_heads():
 
 def test_core_contrasts_relevant_with_all_others():
     features, lists = made_up_features([[[0.3, 0.1, 0.2, 0.9]]], 1, 1), lists_frame([[1, 0, 2, -1]])
-    found = choose_heads("core", features, lists, core_temperatures=(0.1,))
+    found = choose_heads("core", features, lists, core_temperatures=(0.1,), core_k=1)
     # The training lists' unjudged documents stand among the negatives, as in CoRe's own mined negatives.
     negatives = np.exp(0.1 / 0.1) + np.exp(0.9 / 0.1)
     expected = np.mean([np.exp(m / 0.1) / (np.exp(m / 0.1) + negatives) for m in (0.3, 0.2)])
@@ -147,13 +147,13 @@ def test_each_criterion_reads_its_own_masses():
     values = {**features.values, "core": features.values["core"][:, ::-1].copy()}
     features = type(features)("made-up", 3, 4, features.ids, values)
     assert choose_heads("core", features, lists, **ONE).heads[0] == (1, 0)
-    assert choose_heads("qrhead", features, lists).heads[0] == (1, 3)
+    assert choose_heads("qrhead", features, lists, qrhead_k=12).heads[0] == (1, 3)
 
 
 @pytest.mark.parametrize("criterion", [name for name in CRITERIA if name != "headrank"])
 def test_every_criterion_scores_every_head(criterion: str):
     features, lists = planted()
-    found = choose_heads(criterion, features, lists, {"seed": 3}, core_prune=0.3)
+    found = choose_heads(criterion, features, lists, {"seed": 3}, core_prune=0.3, qrhead_k=12)
     assert found.method == criterion
     assert len(found.statistics["selection"]) == 12
     assert found.provenance["seed"] == 3

@@ -297,7 +297,7 @@ def test_the_number_and_the_depth_of_heads_are_restricted():
 
 def test_the_share_of_the_layers_that_heads_may_come_from():
     features, lists = planted()
-    half = select(features, lists, depth=0.5, k=100, min_discrimination=-1.0)
+    half = select(features, lists, depth=0.5, k=12, min_discrimination=-1.0)
     assert {layer for layer, _ in half.heads} == set(range(round(features.n_layers / 2)))
     # However small the share, one layer is left.
     assert {layer for layer, _ in select(features, lists, depth=0.01, k=2).heads} == {0}
@@ -351,7 +351,7 @@ def test_padding_of_shorter_lists_does_not_count():
 def test_no_head_worth_choosing_is_an_error():
     features, lists = made_up_features([[[1.0, 2.0]]], 1, 1), lists_frame([[1, 0]])
     with pytest.raises(InputError, match="no head tells the grades apart"):
-        select(features, lists)
+        select(features, lists, k=1)
     with pytest.raises(InputError, match="1 lists are missing, such as '1'"):
         select(features, lists_frame([[1, 0], [1, 0]]))
 
