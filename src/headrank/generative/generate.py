@@ -19,6 +19,7 @@ from headrank.engine.finite import NotFinite, not_finite
 from headrank.engine.rotary_lengths import frequencies, most_positions, restore_rotary
 from headrank.errors import InputError
 from headrank.generative.answers import stems
+from headrank.generative.lm_head import exact_head
 from headrank.generative.parse import THOUGHT
 
 
@@ -201,9 +202,10 @@ def _logits(backbone: Backbone, sequences: Sequence[Sequence[int]], keep: int) -
     model: Any = backbone.model
     ids, mask = _padded(backbone, sequences)
     positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
-    output = model(
-        input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False, logits_to_keep=keep
-    )
+    with exact_head(model):
+        output = model(
+            input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False, logits_to_keep=keep
+        )
     found: Tensor = output.logits[:, -keep:].float()
     return found
 
