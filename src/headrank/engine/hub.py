@@ -46,13 +46,13 @@ def cached_snapshot(identifier: str, revision: str | None = None) -> Path:
     cannot be had, and the file when it is wrong.
     """
     from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HTTPError
 
     where = f" at {revision}" if revision else ""
     fresh: dict[str, Any] = {}
     try:
         # Where the hub does not answer, the download says why, or does without it.
-        with suppress(OSError, HfHubHTTPError):
+        with suppress(OSError, HTTPError):
             info = HfApi().model_info(identifier, revision=revision, files_metadata=True)
             fresh = {
                 name: sibling
@@ -60,7 +60,7 @@ def cached_snapshot(identifier: str, revision: str | None = None) -> Path:
                 if not isinstance(try_to_load_from_cache(identifier, name, revision=info.sha), str)
             }
         folder = Path(snapshot_download(identifier, revision=revision, allow_patterns=FILES))
-    except (OSError, ValueError, HfHubHTTPError, LocalEntryNotFoundError) as error:
+    except (OSError, ValueError, HTTPError) as error:
         raise NotFoundError(
             f"{identifier}: no usable model configuration (no such folder, and the hub{where} gives none:"
             f" {' '.join(str(error).split())[:160]})"
@@ -90,7 +90,7 @@ def _fetch(
     identifier: str, revision: str, patterns: Sequence[str], check: Callable[[Mapping[str, Any], str], None]
 ) -> Path:
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HTTPError
 
     where = f"{identifier} at {revision}"
     try:
@@ -100,7 +100,7 @@ def _fetch(
         wanted = _wanted(info, patterns)
         check(wanted, where)
         folder = Path(snapshot_download(identifier, revision=revision, allow_patterns=list(patterns)))
-    except (OSError, HfHubHTTPError, LocalEntryNotFoundError) as error:
+    except (OSError, HTTPError) as error:
         reason = " ".join(str(error).split())[:200]
         raise NotFoundError(
             f"{where}: the download from the hub failed ({type(error).__name__}: {reason})"

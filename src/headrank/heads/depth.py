@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from headrank.engine.features import Features
-from headrank.errors import InputError
+from headrank.errors import InputError, RunError
 from headrank.evaluation.evaluate import evaluate
 from headrank.evaluation.metrics import MetricEntry
 from headrank.evaluation.significance import Floats, Resampling, bootstrap_interval, mean_of_means
@@ -27,6 +27,8 @@ def depth_heads(features: Features, lists: pd.DataFrame, settings: Settings) -> 
     for depth in range(1, features.n_layers + 1):
         try:
             chosen[depth] = select_headrank(features, lists, settings.selection, settings.mass, layers=depth)
+        except RunError:
+            raise
         except InputError:
             # No head of the first layers tells grades apart: the curve starts where one does.
             continue

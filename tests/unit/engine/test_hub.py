@@ -161,3 +161,22 @@ def test_a_model_named_on_a_command_line_is_fetched_once_checked_and_then_found_
     place = folder(find("0"))
     assert (place / "model.safetensors").read_bytes() == hub.files[WEIGHTS]
     assert folder(find("1")) == place
+
+
+@pytest.mark.parametrize("call", [f"fetch_snapshot({MODEL!r}, {REVISION!r})", f"cached_snapshot({MODEL!r})"])
+def test_a_hub_that_cannot_be_reached_is_one_line(call: str, tmp_path: Path) -> None:
+    """Neither a port that nobody listens at nor a name that nobody has is an OSError of the client."""
+    for url in ("http://127.0.0.1:9", "http://nowhere.invalid"):
+        code = f"""
+from headrank.engine.hub import cached_snapshot, fetch_snapshot
+from headrank.errors import NotFoundError
+try:
+    {call}
+except NotFoundError as error:
+    print(error)
+"""
+        environment = {**os.environ, "HF_ENDPOINT": url, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0"}
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+        (line,) = done.stdout.splitlines()
+        assert line.startswith(MODEL), done.stderr
+        assert "the hub" in line
