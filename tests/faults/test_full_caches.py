@@ -16,6 +16,8 @@ from test_full_disk import leave_room, small_disk
 from test_odd_places import collection, rerank
 from whole_study import environment
 
+pytestmark = pytest.mark.slow
+
 MODEL = "maker/tiny"
 FETCH = """
 import sys

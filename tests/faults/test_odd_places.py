@@ -12,6 +12,8 @@ from support import checkpoint
 from test_full_disk import leave_room, small_disk
 from whole_study import environment
 
+pytestmark = pytest.mark.slow
+
 # What each of these keeps and caches in.
 HOMES = (
     "HOME",
