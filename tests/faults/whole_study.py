@@ -111,8 +111,10 @@ def is_timed(name: str) -> bool:
 
 
 def files_below(study: Path, name: str) -> list[str]:
+    """All files below a folder that are not hidden, nor in a hidden folder."""
     found = [path for path in (study / name).rglob("*") if path.is_file()]
-    return sorted(str(path.relative_to(study)) for path in found if not path.name.startswith("."))
+    names = [path.relative_to(study) for path in found]
+    return sorted(str(name) for name in names if not any(part.startswith(".") for part in name.parts))
 
 
 def results(study: Path, *inner: str) -> dict[str, bytes]:
