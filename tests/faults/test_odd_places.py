@@ -85,7 +85,9 @@ def test_a_full_disk_leaves_the_old_run(tmp_path: Path) -> None:
         leave_room(disk, 0)
         done = rerank(place, checkpoint("qwen3"), output)
         assert done.returncode != 0
-        assert done.stderr.decode().splitlines()[-1] == f"error: {output}: No space left on device"
+        assert (
+            done.stderr.decode().splitlines()[-1] == f"error: {output}: not written: No space left on device"
+        )
         assert output.read_text(encoding="utf-8") == "old\n"
         assert [path.name for path in disk.iterdir()] == ["out.trec"]
         leave_room(disk, None)

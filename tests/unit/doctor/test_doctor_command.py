@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import checkpoint
@@ -70,8 +72,13 @@ def test_a_missing_model_is_a_missing_resource(tmp_path: Path, capsys: pytest.Ca
 def test_a_wrong_ranking_is_told_and_the_other_checks_are_done(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ranked = self_test.rank_untrained
-    monkeypatch.setattr(self_test, "rank_untrained", lambda *given, **named: ranked(*given, **named)[::-1])
+    ready = self_test.make_ready
+
+    def upside_down(*given: Any, **named: Any) -> Any:
+        sound = ready(*given, **named)
+        return replace(sound, rank=lambda candidates: sound.rank(candidates)[::-1])
+
+    monkeypatch.setattr(self_test, "make_ready", upside_down)
     assert main(["doctor", "--device", "cpu"]) == WRONG
     lines = capsys.readouterr().out.splitlines()
     wrong = [line for line in lines if line.startswith("failed")]
@@ -85,7 +92,7 @@ def test_the_first_failure_gives_the_status(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(system, "git", lambda: failed("git", "none", "get one", PREREQUISITE))
-    monkeypatch.setattr(self_test, "rank_untrained", lambda *given, **named: 1 / 0)
+    monkeypatch.setattr(self_test, "make_ready", lambda *given, **named: 1 / 0)
     assert main(["doctor", "--device", "cpu", "--json"]) == PREREQUISITE
     report = json.loads(capsys.readouterr().out)
     assert report["status"] == PREREQUISITE

@@ -15,7 +15,7 @@ from transformers import GPTNeoXConfig, Phi3Config
 
 from headrank.engine.backbone import load_backbone
 from headrank.engine.lora import Beside
-from headrank.errors import InputError
+from headrank.errors import InputError, RunError
 from headrank.heads.head_set import HeadSet
 from headrank.rerankers import headrank, rerank_together
 from headrank.rerankers.candidates import Candidates
@@ -111,7 +111,7 @@ def test_a_save_whose_last_step_fails_leaves_what_was_there(folder: Path, monkey
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", fail)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(RunError, match="adapter: not written: No space left"):
         save_adapter(model, folder, backbone, HEADS, {})
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
     assert [p.name for p in folder.parent.iterdir()] == ["adapter"]
@@ -213,7 +213,7 @@ def test_a_failed_save_leaves_the_old_adapter(folder: Path, monkeypatch: pytest.
         raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr(HeadSet, "save", fail)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(RunError, match="adapter: not written: No space left"):
         save_adapter(model, folder, backbone, HEADS, to_mapping(SETTINGS))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
