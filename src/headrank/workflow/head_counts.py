@@ -8,6 +8,8 @@ from typing import Any
 from headrank.methods.entries.headrank import TRAINED
 from headrank.methods.entry import Criterion
 from headrank.methods.table import CRITERIA, HEAD_SETS
+from headrank.planted.specs import BackboneSpec, RealTextSpec
+from headrank.specs import read_spec
 from headrank.workflow.limits import Limits
 from headrank.workflow.settings import headrank_of, overlaid
 from headrank.workflow.study import Study
@@ -15,7 +17,7 @@ from headrank.workflow.study import Study
 # Where the settings that a criterion uses differ from those of the study, how, and the criterion.
 Use = tuple[str, Mapping[str, Any], Criterion | None]
 # Models that the study builds itself, from sizes in the configuration.
-_BUILT = ("planted", "realtext")
+_BUILT: dict[str, type[BackboneSpec | RealTextSpec]] = {"planted": BackboneSpec, "realtext": RealTextSpec}
 
 
 def faults_of_head_counts(config: Mapping[str, Any], data: str) -> Iterator[str]:
@@ -47,8 +49,8 @@ def faults_of_head_counts(config: Mapping[str, Any], data: str) -> Iterator[str]
 def _heads_of(study: Study, limits: Limits, backbone: str) -> int | None:
     spec = study.models.specs[backbone]
     if spec["source"] in _BUILT:
-        made = spec[spec["source"]]
-        return int(made["layers"] * made["heads"])
+        made = read_spec(_BUILT[spec["source"]], spec[spec["source"]], f"backbones.{backbone}")
+        return made.layers * made.heads
     shape = limits.shape_of(backbone)
     return shape.layers * shape.heads if shape else None
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from studies import study_of
 
+from headrank.planted.specs import RealTextSpec
 from headrank.workflow.head_counts import faults_of_head_counts
 
 
@@ -42,6 +43,18 @@ def test_a_local_model(config: dict[str, Any], tmp_path: Path) -> None:
     assert faults(config, tmp_path, 6, **local) == []
     assert faults(config, tmp_path, 7, **local) == [
         "backbones.small.headrank.baselines.core_k: 7 heads of backbone 'small', which has 6; ask for fewer"
+    ]
+
+
+def test_a_model_that_the_study_builds_with_default_sizes(config: dict[str, Any], tmp_path: Path) -> None:
+    heads = [{"layer": 2, "head": 0}]
+    model = {"source": "realtext", "tokenizer": "tokenizer", "realtext": {"planted": heads}}
+    config["variants"] = {}
+    most = RealTextSpec.layers * RealTextSpec.heads
+    assert faults(config, tmp_path, most, **model) == []
+    assert faults(config, tmp_path, most + 1, **model) == [
+        f"backbones.small.headrank.baselines.core_k: {most + 1} heads of backbone 'small', which has {most};"
+        " ask for fewer"
     ]
 
 
