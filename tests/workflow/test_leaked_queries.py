@@ -30,6 +30,8 @@ EVALUATING = {
         "figure",
         "all",
     ),
+    # Which passages it attacks depends on judgements; it measures, and nothing is chosen by what it finds.
+    "inject",
 }
 
 RANKING = {"lists", "features", "detect", "route", "frozen", "generate", "judge"}
