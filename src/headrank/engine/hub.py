@@ -46,7 +46,7 @@ def cached_snapshot(identifier: str, revision: str | None = None) -> Path:
     cannot be had, and the file when it is wrong.
     """
     from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
-    from huggingface_hub.errors import HTTPError
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
 
     where = f" at {revision}" if revision else ""
     fresh: dict[str, Any] = {}
@@ -90,7 +90,7 @@ def _fetch(
     identifier: str, revision: str, patterns: Sequence[str], check: Callable[[Mapping[str, Any], str], None]
 ) -> Path:
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HTTPError
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
 
     where = f"{identifier} at {revision}"
     try:
