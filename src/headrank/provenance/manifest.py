@@ -15,7 +15,8 @@ from headrank.data.atomic import write_text
 from headrank.data.digests import digest_line, file_digest, files_under
 from headrank.data.lines import open_lines
 from headrank.errors import InputError, NotFoundError
-from headrank.jobs.made import CONFIGURATION, FOLDER, Records, configuration_is_whole, remake
+from headrank.jobs.records import FOLDER, Records
+from headrank.jobs.remake import CONFIGURATION, configuration_is_whole, remake
 from headrank.provenance.record import NAME as PROVENANCE
 from headrank.provenance.time import is_time
 
