@@ -20,27 +20,7 @@ HOSTILE = (
     "天空是蓝色的，因为阳光被散射。",
     "x" * 400,
 )
-WORDS = [
-    "the",
-    "blue",
-    "light",
-    "of",
-    "the",
-    "sun",
-    "is",
-    "scattered",
-    "by",
-    "molecules",
-    "in",
-    "the",
-    "air",
-    "far",
-    "more",
-    "often",
-    "than",
-    "red",
-    "light",
-]
+SENTENCE = "the blue light of the sun is scattered by molecules in the air far more often than red light"
 
 
 def made_up(
@@ -81,7 +61,7 @@ def made_up(
 def made_up_data(passages: int = 40, words: int = 100, logarithm: bool = False) -> dict[str, Any]:
     """The data of a page of two states, with grades."""
     rng = np.random.default_rng(5)
-    plain = [" ".join(rng.choice(WORDS, words)) + "." for _ in range(passages - len(HOSTILE))]
+    plain = [" ".join(rng.choice(SENTENCE.split(), words)) + "." for _ in range(passages - len(HOSTILE))]
     texts = [*plain[:2], *HOSTILE, *plain[2:]][:passages]
     states = []
     for seed, name in enumerate(("before training", "after training")):

@@ -29,8 +29,9 @@
     if (value === 0) return "0";
     const size = Math.abs(value);
     let text;
-    if (size >= 1e-3 && size < 1e5) {
-      text = String(Number(size.toPrecision(4)));
+    if (size >= 1e-5 && size < 1e5) {
+      // Four digits, and zeros only before the point or between digits.
+      text = size.toFixed(Math.max(3 - Math.floor(Math.log10(size)), 0)).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
     } else {
       const [digits, power] = size.toExponential(3).split("e");
       text = `${Number(digits)}e${power.replace("+", "").replace("-", MINUS)}`;
@@ -42,6 +43,11 @@
     const value = 100 * part;
     if (value !== 0 && Math.abs(value) < 0.5) return "under 1\u202f%";
     return `${Math.round(value)}\u202f%`.replace("-", MINUS);
+  }
+
+  function shortened(text) {
+    const letters = [...text];
+    return letters.length > 40 ? `${letters.slice(0, 40).join("")}\u2026` : text;
   }
 
   const sum = (values) => values.reduce((total, value) => total + value, 0);
@@ -243,7 +249,7 @@
     best.sort((a, b) => b[0] - a[0]);
     const told = best.slice(0, 5).map(([value, w]) => {
       const share = total > 0 ? percent(value / total) : number(value);
-      return [make("bdi", {}, data.passages[p].words[w][1]), `\u00a0${share}`];
+      return [make("bdi", {}, shortened(data.passages[p].words[w][1])), `\u00a0${share}`];
     });
     const what = chosen.kind === "weight" ? "Most weight" : "Most attention";
     const parts = told.flatMap((pair, i) => (i ? [", ", ...pair] : pair));
@@ -292,7 +298,8 @@
     const weights = byColumn(p, w, "weight");
     const total = sum(state().passages[p].values.filter((_, c) => chosen.on[c]));
     const weight = ofChosen(weights);
-    const name = part === "text" ? `\u201c${text}\u201d` : `\u201c${text}\u201d (${part === "label" ? "label" : "after the text"})`;
+    const role = { text: "", label: " (label)", next: " (after the text)" }[part];
+    const name = `\u201c${shortened(text)}\u201d${role}`;
     const said = [`weight ${number(weight)}${total > 0 ? `, ${percent(weight / total)} of the passage's sum` : ""}`];
     for (const kind of data.kinds) {
       if (kind !== "weight") said.push(`${KINDS[kind]} ${number(ofChosen(byColumn(p, w, kind)))}`);
@@ -300,11 +307,12 @@
     if (state().passages[p].out.includes(w)) said.push("left out as an outlier, whole or in part");
     const heads = weights.map((value, c) => [value, c]).filter(([value, c]) => chosen.on[c] && value !== 0);
     heads.sort((a, b) => Math.abs(b[0]) - Math.abs(a[0]));
-    const by = heads.slice(0, 6).map(([value, c]) => `${data.columns[c].name}\u00a0${number(value)}`);
-    const more = heads.length > 6 ? ", \u2026" : "";
-    at("detail").replaceChildren(
-      make("bdi", {}, name), ` \u2013 ${said.join("; ")}.${by.length ? ` By head: ${by.join(", ")}${more}.` : ""}`,
-    );
+    const by = heads.slice(0, 6).flatMap(([value, c], i) => [
+      i ? ", " : " By head: ",
+      make("span", { class: "whole" }, `${data.columns[c].name} ${number(value)}`),
+    ]);
+    if (by.length) by.push(heads.length > 6 ? ", \u2026" : ".");
+    at("detail").replaceChildren(make("bdi", {}, name), ` \u2013 ${said.join("; ")}.`, ...by);
   }
 
   function placeOf(node) {
