@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +29,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from headrank.data.collections import Document
-    from headrank.explain.page_data import State
+    from headrank.explain.page_data import State, Told
     from headrank.methods.request import Request
     from headrank.rerankers.candidates import Candidates
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked: a query with its documents in first-stage order.
+
+    qid: None for a text. grades: of the judged documents, at most ``highest``; None where the query is not judged.
+    """
+
+    qid: str | None
+    query: str
+    documents: Sequence[Document]
+    grades: Mapping[str, int] | None = None
+    highest: int = 0
 
 
 def add(commands: Any) -> None:
@@ -72,29 +87,29 @@ def run(options: argparse.Namespace) -> None:
     request = asked_for(options)
     check_explainable(request.method)
     output = output_file(options.output)
-    qid, query, documents, grades, highest = _asked(options)
+    question = _question(options)
 
     from headrank.explain.page import write_page
     from headrank.explain.page_data import page_data
     from headrank.methods.ready import depth_of
     from headrank.rerankers.candidates import Candidates
 
-    read = documents[: options.depth or depth_of(request)]
-    candidates = Candidates(qid or "query", query, tuple(read))
+    read = question.documents[: options.depth or depth_of(request)]
+    candidates = Candidates(question.qid or "query", question.query, tuple(read))
     # One model at a time is in memory.
-    before = [_state(options, request, candidates, untrained=True)[0]] if request.adapter else []
-    after, told = _state(options, request, candidates, qid=qid, of=len(documents))
-    write_page(output, page_data(told, [*before, after], [d.docid for d in read], grades, highest))
+    before = [_state(options, request, question, candidates, untrained=True)[0]] if request.adapter else []
+    after, told = _state(options, request, question, candidates)
+    first_stage = [document.docid for document in read]
+    write_page(output, page_data(told, [*before, after], first_stage, question.grades, question.highest))
 
 
 def _state(
     options: argparse.Namespace,
     request: Request,
+    question: Question,
     candidates: Candidates,
     untrained: bool = False,
-    qid: str | None = None,
-    of: int = 0,
-) -> tuple[State, Any]:
+) -> tuple[State, Told]:
     """What a model makes of the candidates, and what the page says of it."""
     from headrank import __version__
     from headrank.explain.account import account_of
@@ -115,22 +130,16 @@ def _state(
     ranks = {str(docid): int(rank) + 1 for docid, rank in zip(frame["docid"], frame["rank"], strict=True)}
     name = ("before training" if untrained else "after training") if request.adapter else ""
     state = State(name, {docid: one for (_, docid), one in found.items()}, ranks)
-    count_read = len(candidates.documents)
-    notes = [f"Made by headrank {__version__}."]
-    if of > count_read:
-        notes.insert(
-            0, f"The first {count_read} of {of} candidates are read; the others are not on this page."
-        )
+    read, of = len(candidates.documents), len(question.documents)
+    beyond = [f"The first {read} of {of} candidates are read; the others are not on this page."]
+    notes = [*(beyond if of > read else []), f"Made by headrank {__version__}."]
     model = ready.backbone.name
     shown_model = Path(model).name if Path(model).exists() else model
-    title = method_name(ready.name)
-    return state, Told(candidates.query, qid, title, shown_model, account_of(ready.method), notes)
+    account = account_of(ready.method)
+    return state, Told(question.query, question.qid, method_name(ready.name), shown_model, account, notes)
 
 
-def _asked(
-    options: argparse.Namespace,
-) -> tuple[str | None, str, Sequence[Document], Mapping[str, int] | None, int]:
-    """Query id (None for a text), query, its candidates in first-stage order, grades, and the highest grade."""
+def _question(options: argparse.Namespace) -> Question:
     from headrank.data.beir import check_query
     from headrank.data.trec import read_run
 
@@ -139,7 +148,7 @@ def _asked(
             if getattr(options, name):
                 raise UsageError(f"--documents has its own passages; leave --{name.replace('_', '-')} out")
         check_query("--query", options.query, "explain")
-        return None, options.query, read_given_documents(Path(options.documents)), None, 0
+        return Question(None, options.query, read_given_documents(Path(options.documents)))
     if not options.run:
         raise UsageError(
             "--run with --collection (or --queries and --corpus), or --documents: give one of them"
@@ -156,7 +165,8 @@ def _asked(
         raise InputError(f"{options.corpus}: passage {absent[0]} of the run is not there; name its corpus")
     qrels = read_judgements(options) or {}
     highest = max((grade for judged in qrels.values() for grade in judged.values()), default=0)
-    return qid, queries[qid], [passages[docid] for docid, _ in run[qid]], qrels.get(qid), highest
+    documents = [passages[docid] for docid, _ in run[qid]]
+    return Question(qid, queries[qid], documents, qrels.get(qid), highest)
 
 
 def _by_text(options: argparse.Namespace, qids: set[str]) -> str:
@@ -169,7 +179,5 @@ def _by_text(options: argparse.Namespace, qids: set[str]) -> str:
     if options.query in queries:
         raise UsageError(f"{where}: {options.run} has no candidates for this query")
     close = difflib.get_close_matches(options.query, sorted(qids), n=1)
-    hint = (
-        f"did you mean {close[0]!r}?" if close else f"its queries have ids such as {min(qids, default='')!r}"
-    )
+    hint = f"did you mean {close[0]!r}?" if close else f"its ids are such as {min(qids, default='')!r}."
     raise UsageError(f"{where}: no query of {options.run}; {hint} Another text needs --documents")

@@ -127,7 +127,7 @@ def test_a_frozen_method_has_one_state_and_any_text_is_a_query(files: Path) -> N
         (
             ("--query", "zzz"),
             2,
-            "--query 'zzz': no query of .*ids such as 'q-one'.* Another text needs --documents",
+            "--query 'zzz': no query of .*such as 'q-one'. Another text needs --documents",
         ),
         (("--query", "q-two"), 2, "--query 'q-two': .*run.trec has no candidates"),
         (("--query", "q-one", "--documents", "plain.txt"), 2, "--documents .* leave --run out"),
