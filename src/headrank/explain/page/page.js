@@ -249,7 +249,10 @@
     best.sort((a, b) => b[0] - a[0]);
     const told = best.slice(0, 5).map(([value, w]) => {
       const share = total > 0 ? percent(value / total) : number(value);
-      return [make("bdi", {}, shortened(data.passages[p].words[w][1])), `\u00a0${share}`];
+      const text = shortened(data.passages[p].words[w][1]);
+      // A full stop would be lost among the commas.
+      const quoted = /[\p{L}\p{N}]/u.test(text) ? text : `\u201c${text}\u201d`;
+      return [make("bdi", {}, quoted), `\u00a0${share}`];
     });
     const what = chosen.kind === "weight" ? "Most weight" : "Most attention";
     const parts = told.flatMap((pair, i) => (i ? [", ", ...pair] : pair));
