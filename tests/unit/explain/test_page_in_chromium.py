@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,6 +132,20 @@ def test_models_kinds_and_orders_can_be_exchanged(page: Browser, data: dict[str,
     assert f"before training 1, after {now}" in facts
     page.run("document.getElementById('numbers').click()")
     assert page.run("document.querySelectorAll('.word[data-n]').length") > 40
+
+
+def test_where_logarithms_are_added_the_page_says_so(page: Browser, tmp_path: Path) -> None:
+    data = made_up_data(9, words=12, logarithm=True)
+    write_page(tmp_path / "logarithms.html", data)
+    page.open(tmp_path / "logarithms.html")
+    assert "shares" in page.run("document.getElementById('legend').textContent")
+    page.run("document.querySelector('input[name=head]').click()")
+    last = "[...document.querySelectorAll('#passages tfoot tr')].map((row) => row.cells[4].textContent)"
+    shown = page.run("[...document.querySelectorAll('.chosen')].map((node) => node.textContent)")
+    expected = [sum(own["additions"][1:]) for own in data["states"][1]["passages"]]
+    assert [number(text) for text in shown] == pytest.approx(expected, rel=1e-3)
+    assert page.run(last) == shown
+    assert not page.told("Log.entryAdded")
 
 
 def test_the_keyboard_reaches_everything(page: Browser) -> None:

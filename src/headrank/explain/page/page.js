@@ -1,7 +1,8 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const KINDS = { weight: "weight in the score", attention: "attention", null: "attention under \u201cN/A\u201d" };
+  const SUM = data.logarithm ? "weight in the heads\u2019 shares" : "weight in the score";
+  const KINDS = { weight: SUM, attention: "attention", null: "attention under \u201cN/A\u201d" };
   const MINUS = "\u2212";
   const columns = data.columns.length;
   // What is chosen: the model's state, the kind of numbers, the heads, the order.
