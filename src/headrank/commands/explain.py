@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from headrank.commands.given_documents import read_given_documents
 from headrank.commands.inputs import (
-    add_method,
     add_model,
     add_order_by,
-    add_prompt,
     add_texts,
-    asked_for,
     check_texts,
     count,
     output_file,
     read_judgements,
     read_texts,
 )
+from headrank.commands.method_options import add_method, add_prompt, asked_for
 from headrank.errors import InputError, UsageError, shown
 from headrank.explain.explainable import check_explainable
 

@@ -8,14 +8,12 @@ from typing import Any
 
 from headrank.commands.inputs import (
     add_candidates,
-    add_method,
     add_model,
-    add_prompt,
-    asked_for,
     count,
     output_file,
     read_candidates,
 )
+from headrank.commands.method_options import add_method, add_prompt, asked_for
 from headrank.commands.notes import note_depth, note_queries, note_ties
 from headrank.errors import UsageError
 from headrank.methods.entry import Asked
