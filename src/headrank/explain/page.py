@@ -50,7 +50,7 @@ def _ascii(text: str) -> str:
 
 
 def _part(name: str) -> str:
-    return files("headrank.explain").joinpath("page", name).read_text(encoding="ascii")
+    return files("headrank.explain").joinpath("assets", name).read_text(encoding="ascii")
 
 
 def _digest(text: str) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 import pytest
-from support import marking_tokenizer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import byte_tokenizer, marking_tokenizer
 
 from headrank.data.collections import Document
 from headrank.explain.columns import columns_of
@@ -92,6 +96,24 @@ def test_nothing_is_lost_between_tokens_and_words(text: str) -> None:
     shown = "".join(word.before + word.text for word in words if word.text not in "⏎␣")
     assert "".join(shown.split()) == "".join(visible(read.text).split())
     assert not any(c in shown for c in "\x00\x07\u202e\u202c\u2028\U000e0041")
+
+
+@given(st.text(max_size=60), st.sampled_from(["bytes", "marks"]), st.none() | st.integers(1, 30))
+@settings(max_examples=150, deadline=None)
+def test_any_text_keeps_its_tokens_and_its_characters(text: str, kind: str, cut: int | None) -> None:
+    tokenizer = byte_tokenizer() if kind == "bytes" else marking_tokenizer("always")
+    builder = PromptBuilder(tokenizer, PromptSettings(family="plain", truncate_tokens=cut))
+    read = builder.passage_read(Document("x", "", text))
+    one = explained(read.text, list(read.tokens))
+    words = words_of(one)
+    assert [place for word in words for place in range(word.first, word.last)] == list(range(len(one.tokens)))
+    shown = "".join(word.before + word.text for word in words)
+    # Blanks may be shown by marks, which the text may hold as well.
+    bare = str.maketrans("", "", "⏎␣")
+    assert "".join(shown.translate(bare).split()) == "".join(visible(read.text).translate(bare).split())
+    assert all(
+        unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co") for c in shown if c not in "\n\t\u200c\u200d"
+    )
 
 
 def test_many_heads_are_shown_by_layer_and_their_sums_stay() -> None:
