@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from itertools import accumulate, pairwise
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal
 
 from headrank.api.given import Given, read_given
@@ -38,6 +39,9 @@ class Reranker:
     of the documents in the prompt, if they are given best first; by default "best-first", or as in training.
     truncate_words, truncate_tokens: cut documents to this many words, or to this many tokens. depth: how many documents
     one pass reads at most; by default 40, or as in training.
+
+    ``arguments`` are those that were given, by name, as plain values: ``Reranker(**arguments)`` is the same again.
+    Threads may share a reranker; their calls run one after the other.
 
     Raises InputError for options that do not go together, files that are missing or damaged, and heads or an adapter of
     another model.
@@ -75,6 +79,11 @@ class Reranker:
             _check_count(depth, "depth", 2)
         self.ready: Ready = make_ready(request, dtype=dtype, device=device)
         self.depth = depth or self.ready.settings.candidates.depth
+        given = {**vars(request), "device": device, "dtype": dtype, "depth": depth}
+        del given["spelt"]
+        self.arguments: dict[str, Any] = {k: v for k, v in given.items() if v not in (None, "auto")}
+        # A pass changes the model for its duration: it leaves layers out.
+        self._one_at_a_time = Lock()
 
     @classmethod
     def load(cls, adapter: str | Path, backbone: str | Path | None = None, **options: Any) -> Reranker:
@@ -155,7 +164,8 @@ class Reranker:
             for i, g in enumerate(given)
         ]
         full = [c for c in asked if c.documents]
-        found = dict(zip((c.qid for c in full), self._rankings(full, progress), strict=True))
+        with self._one_at_a_time:
+            found = dict(zip((c.qid for c in full), self._rankings(full, progress), strict=True))
         return [_ranked(g, found.get(c.qid, []))[:top_k] for g, c in zip(given, asked, strict=True)]
 
     def _read(self, given: Given, beyond: str) -> tuple[Document, ...]:
