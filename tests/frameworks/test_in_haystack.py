@@ -114,14 +114,14 @@ def test_ties_keep_the_given_order(alike: Reranker) -> None:
 
 
 def test_what_cannot_be_ranked_is_refused(reranker: Reranker) -> None:
-    with pytest.raises(UsageError, match="^query: expected a text, got None"):
+    with pytest.raises(UsageError, match=r"^query: expected a text, got None"):
         HeadRankRanker(reranker).run(None, documents())  # type: ignore[arg-type]
     with pytest.raises(InputError, match="has no text"):
         HeadRankRanker(reranker).run(" ", documents())
-    with pytest.raises(UsageError, match="^top_k: expected a whole number from 1 on, got 0"):
+    with pytest.raises(UsageError, match=r"^top_k: expected a whole number from 1 on, got 0"):
         HeadRankRanker(reranker).run("oak", documents(), top_k=0)
     # Before the model is loaded.
-    with pytest.raises(UsageError, match="^bakbone: unknown argument; did you mean 'backbone'"):
+    with pytest.raises(UsageError, match=r"^bakbone: unknown argument; did you mean 'backbone'"):
         HeadRankRanker(method="icr", bakbone="x")
-    with pytest.raises(UsageError, match="^reranker: give a loaded Reranker"):
+    with pytest.raises(UsageError, match=r"^reranker: give a loaded Reranker"):
         HeadRankRanker()

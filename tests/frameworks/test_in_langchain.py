@@ -97,11 +97,11 @@ def test_it_takes_a_rerankers_arguments(backbone: Path, reranker: Reranker, adap
 
 def test_what_cannot_be_ranked_is_refused(reranker: Reranker) -> None:
     compressor = HeadRankCompressor(reranker)
-    with pytest.raises(UsageError, match="^query: expected a text, got None"):
+    with pytest.raises(UsageError, match=r"^query: expected a text, got None"):
         compressor.compress_documents(documents(), None)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="has no text"):
         compressor.compress_documents(documents(), "")
-    with pytest.raises(UsageError, match="^metod: unknown argument; did you mean 'method'"):
-        HeadRankCompressor(metod="icr")
-    with pytest.raises(UsageError, match="^reranker: expected a loaded Reranker, got 'icr'"):
+    with pytest.raises(UsageError, match=r"^bakbone: unknown argument; did you mean 'backbone'"):
+        HeadRankCompressor(bakbone="x")
+    with pytest.raises(UsageError, match=r"^reranker: expected a loaded Reranker, got 'icr'"):
         HeadRankCompressor("icr")

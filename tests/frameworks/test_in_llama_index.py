@@ -10,11 +10,11 @@ import pytest
 from llama_index.core import Settings
 from llama_index.core.callbacks import CallbackManager, CBEventType
 from llama_index.core.callbacks.base_handler import BaseCallbackHandler
+from llama_index.core.llms import MockLLM
 from llama_index.core.query_engine import RetrieverQueryEngine
 from llama_index.core.response_synthesizers import ResponseMode, get_response_synthesizer
 from llama_index.core.retrievers import BaseRetriever
 from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle, TextNode
-from llama_index.core.llms import MockLLM
 from short_texts import texts
 
 from headrank import Reranker
@@ -150,11 +150,11 @@ def test_it_is_written_and_read_again(backbone: Path, reranker: Reranker) -> Non
 
 def test_what_cannot_be_ranked_is_refused(reranker: Reranker) -> None:
     postprocessor = HeadRankRerank(reranker)
-    with pytest.raises(UsageError, match="^query_bundle: missing"):
+    with pytest.raises(UsageError, match=r"^query_bundle: missing"):
         postprocessor.postprocess_nodes(nodes())
-    with pytest.raises(UsageError, match="^query: expected a text, got None"):
+    with pytest.raises(UsageError, match=r"^query: expected a text, got None"):
         postprocessor.postprocess_nodes(nodes(), QueryBundle(None))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="has no text"):
         postprocessor.postprocess_nodes(nodes(), query_str="")
-    with pytest.raises(UsageError, match="^reranker: is loaded already"):
+    with pytest.raises(UsageError, match=r"^reranker: is loaded already"):
         HeadRankRerank(reranker, method="icr")

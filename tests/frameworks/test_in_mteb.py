@@ -218,13 +218,13 @@ def test_stored_results_are_known_by_all_that_changes_them(
 
 def test_what_cannot_be_ranked_is_refused(reranker: Reranker) -> None:
     model = HeadRankSearch(reranker)
-    with pytest.raises(UsageError, match="^SmallRetrieval: gives no candidates, .*convert_to_reranking"):
+    with pytest.raises(UsageError, match=r"^SmallRetrieval: gives no candidates, .*convert_to_reranking"):
         mteb.evaluate(model, SmallRetrieval(None), cache=None, show_progress_bar=False)
-    with pytest.raises(InputError, match="^SmallReranking: query q1: candidate dx is not in the corpus"):
+    with pytest.raises(InputError, match=r"^SmallReranking: query q1: candidate dx is not in the corpus"):
         searched(model, Small({"q1": ["d1", "dx"]}))
-    with pytest.raises(UsageError, match="^query q1: expected a text, got "):
+    with pytest.raises(UsageError, match=r"^query q1: expected a text, got "):
         searched(model, Small(queries=[{"id": "q1", "text": [{"role": "user", "content": "oak"}]}]))
-    with pytest.raises(UsageError, match="^corpus: has no texts"):
+    with pytest.raises(UsageError, match=r"^corpus: has no texts"):
         searched(model, Small(corpus=[{"id": "d1", "image": "x"}]))
-    with pytest.raises(UsageError, match="^candidates: 'shuffle' is unknown; did you mean 'shuffled'"):
+    with pytest.raises(UsageError, match=r"^candidates: 'shuffle' is unknown; did you mean 'shuffled'"):
         HeadRankSearch(reranker, candidates="shuffle")  # type: ignore[arg-type]

@@ -167,11 +167,11 @@ def test_titles_are_read_where_their_column_is_named(reranker: Reranker) -> None
 
 def test_what_cannot_be_ranked_is_refused_by_its_ids(reranker: Reranker) -> None:
     results = frame({"q": LISTS["q"][:3]}, QUERIES)
-    with pytest.raises(UsageError, match="^qid q: query: expected a text, got None$"):
+    with pytest.raises(UsageError, match=r"^qid q: query: expected a text, got None$"):
         HeadRank(reranker)(results.assign(query=None))
-    with pytest.raises(UsageError, match="^qid q: has several queries"):
+    with pytest.raises(UsageError, match=r"^qid q: has several queries"):
         HeadRank(reranker)(results.assign(query=["a", "b", "b"]))
-    with pytest.raises(UsageError, match="^qid q, docno q-1: text is (None|nan), expected a text$"):
+    with pytest.raises(UsageError, match=r"^qid q, docno q-1: text is (None|nan), expected a text$"):
         HeadRank(reranker)(results.assign(text=["a", None, "b"]))
     with pytest.raises(InputError, match="has no text"):
         HeadRank(reranker)(results.assign(query=" "))

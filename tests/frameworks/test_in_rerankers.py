@@ -94,15 +94,15 @@ def test_what_cannot_be_ranked_is_refused(reranker: Reranker, backbone: Path) ->
     image = Document(document_type="image", image_path="a.png")
     with pytest.raises(UsageError, match=r"^docs\[1\]: expected a text or a Document with a text"):
         ranker.rank("elm", [Document("a"), image])
-    with pytest.raises(UsageError, match="^doc_ids: 1 for 2 documents"):
+    with pytest.raises(UsageError, match=r"^doc_ids: 1 for 2 documents"):
         ranker.rank("elm", ["a", "b"], doc_ids=["x"])
-    with pytest.raises(UsageError, match="^docs: expected a list of texts or Documents, got 7"):
+    with pytest.raises(UsageError, match=r"^docs: expected a list of texts or Documents, got 7"):
         ranker.rank("elm", 7)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="^query: expected a text, got None"):
+    with pytest.raises(UsageError, match=r"^query: expected a text, got None"):
         ranker.rank(None, ["a"])  # type: ignore[arg-type]
     with pytest.raises(InputError, match="has no text"):
         ranker.rank("", ["a"])
-    with pytest.raises(UsageError, match="^backbone: given twice"):
+    with pytest.raises(UsageError, match=r"^backbone: given twice"):
         HeadRankRanker(backbone, method="icr", backbone=backbone)
-    with pytest.raises(UsageError, match="^reranker: give a loaded Reranker, or its arguments"):
+    with pytest.raises(UsageError, match=r"^reranker: give a loaded Reranker, or its arguments"):
         HeadRankRanker()
