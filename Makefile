@@ -122,7 +122,8 @@ smollm2:
 	touch .venv/installed-slurm
 
 # The same versions as everywhere, and those of the libraries, which nothing else here needs.
-.venv-frameworks/installed: pyproject.toml constraints.txt tests/frameworks/constraints.txt
+.venv-frameworks/installed: pyproject.toml constraints.txt tests/frameworks/constraints.txt \
+    $(wildcard src/headrank/engine/tiles/*.[ch])
 	"$(PYTHON)" -m venv .venv-frameworks
 	.venv-frameworks/bin/python -m pip install --quiet --constraint constraints.txt \
 	    --constraint tests/frameworks/constraints.txt --editable '.[test-frameworks]'
