@@ -159,12 +159,12 @@ class Reranker:
             _check_count(top_k, "top_k", 1)
         if beyond not in _BEYOND:
             raise UsageError(f"beyond: {shown(beyond)} is unknown; known: {', '.join(_BEYOND)}")
-        asked = [
-            Candidates(f"queries[{i}]" if len(given) > 1 else "query", g.query, self._read(g, beyond))
-            for i, g in enumerate(given)
-        ]
-        full = [c for c in asked if c.documents]
         with self._one_at_a_time:
+            asked = [
+                Candidates(f"queries[{i}]" if len(given) > 1 else "query", g.query, self._read(g, beyond))
+                for i, g in enumerate(given)
+            ]
+            full = [c for c in asked if c.documents]
             found = dict(zip((c.qid for c in full), self._rankings(full, progress), strict=True))
         return [_ranked(g, found.get(c.qid, []))[:top_k] for g, c in zip(given, asked, strict=True)]
 
