@@ -37,7 +37,9 @@ def add(commands: Any) -> None:
         "--backbone", help="model: folder, GGUF file or hub id (default: the one that the adapter names)"
     )
     parser.add_argument("--revision", help="commit of a hub model")
-    parser.add_argument("--adapter", help="folder that training wrote")
+    parser.add_argument(
+        "--adapter", help="folder that training or `headrank export` wrote, or ORG/NAME@COMMIT on the hub"
+    )
     parser.add_argument(
         "--heads", help="head set from `headrank heads detect`; for routehead, a router's file"
     )
@@ -73,9 +75,10 @@ def run(options: argparse.Namespace) -> None:
 
     from headrank.data.rankings import with_rest
     from headrank.generative.calls import write_calls
-    from headrank.methods.ready import depth_of, make_ready
+    from headrank.methods.ready import depth_of, located, make_ready
     from headrank.rerankers import as_run, gather_candidates
 
+    request = located(request)
     depth = options.depth or depth_of(request)
     note_depth(candidates_run, depth, options.only_reranked)
     candidates = gather_candidates(queries, candidates_run, passages, depth)
