@@ -5,6 +5,7 @@
 # make test-faults  kills, full disks and damaged files in every stage (HEADRANK_MOMENTS=10: as many kills of each)
 # make soak       kills the mini run at random for an hour (MINUTES=60) and compares its results
 # make test-slurm  the mini run through a real Slurm, killed and resumed (as root on Debian)
+# make test-ranx  runs of this project, read by ranx
 # make bench-quick  checks the ratios of docs/performance.md on a small shape, with wide margins
 # make lint       only the linters
 # make audit      known vulnerabilities of the pinned versions (needs a network)
@@ -32,7 +33,7 @@ RANKED := results/demo/runs/smollm2-135m/questions
 SHOWN := results/demo/tables/main.md results/demo/figures/head_maps.png
 
 .DELETE_ON_ERROR:
-.PHONY: demo demo-model test test-fast test-faults soak test-slurm bench-quick lint audit real-text pretrained \
+.PHONY: demo demo-model test test-fast test-faults soak test-slurm test-ranx bench-quick lint audit real-text pretrained \
     pretrained-quick keys smollm2 clean
 
 demo: .venv/installed
@@ -66,6 +67,9 @@ soak: .venv/installed
 
 test-slurm: .venv/installed .venv/installed-slurm
 	tests/slurm/run.sh
+
+test-ranx: .venv/installed .venv/installed-ranx
+	$(RUN) pytest tests/numbers/test_other_readers.py
 
 bench-quick: .venv/installed
 	$(RUN) headrank.cli bench --backbone quick --device cpu --n 20 --rounds 3 --depths 0.5 1 \
@@ -116,6 +120,10 @@ smollm2:
 .venv/installed-slurm: .venv/installed
 	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[slurm]'
 	touch .venv/installed-slurm
+
+.venv/installed-ranx: .venv/installed
+	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[ranx]'
+	touch .venv/installed-ranx
 
 .venv/installed-audit: .venv/installed
 	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[audit]'
