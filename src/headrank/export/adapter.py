@@ -21,7 +21,7 @@ from headrank.errors import RunError, UsageError
 from headrank.export.card import Facts, card
 from headrank.export.public_name import base_licence, public_base
 from headrank.export.results import place_in_study, results_of
-from headrank.export.study import finished_study, new_place
+from headrank.export.study import finished_study, new_place, outside
 from headrank.methods.table import trained_as
 from headrank.settings import to_mapping
 from headrank.training.exported import GOLDEN, KEY, Exported, PublicBase
@@ -70,7 +70,7 @@ def export_adapter(adapter: Path, output: Path, wishes: Wishes) -> PublicBase:
     revision = wishes.revision or revision
     identity = identify(model, revision)
     saved.fits(identity)
-    study, told = _told_by(wishes.study, adapter, saved)
+    study, told = _told_by(wishes.study, adapter, output, saved)
     named = study.get("models", {}).get(told.backbone, {}) if told else {}
     base = public_base(saved, model, revision, wishes.base, named)
     stated = base_licence(model, base)
@@ -123,10 +123,13 @@ class _Told:
     results: list[Any]
 
 
-def _told_by(root: Path | None, adapter: Path, saved: SavedAdapter) -> tuple[dict[str, Any], _Told | None]:
+def _told_by(
+    root: Path | None, adapter: Path, output: Path, saved: SavedAdapter
+) -> tuple[dict[str, Any], _Told | None]:
     """A study's provenance, and what it tells of this adapter."""
     if root is None:
         return {}, None
+    outside(root, output)
     provenance = finished_study(root)
     backbone, method = place_in_study(adapter, saved.name, root)
     used = provenance["configuration"]["values"].get("train_on") or []

@@ -67,7 +67,10 @@ def metadata(facts: Facts) -> str:
         "tags": list(TAGS),
     }
     if facts.results:
-        given |= {"model_name": _title(facts), "eval_results": [_eval_result(facts, r) for r in _benchmarks(facts)]}
+        given |= {
+            "model_name": _title(facts),
+            "eval_results": [_eval_result(facts, r) for r in _benchmarks(facts)],
+        }
     return str(ModelCardData(**given).to_yaml()).strip()
 
 
@@ -192,7 +195,7 @@ def _results(facts: Facts) -> Iterator[str]:
     yield (
         f"Each query's first {depth} candidates of the first stage, reranked. In brackets is the {share:.0%} bootstrap"
         f" interval of the difference to {first}; p is that of a paired randomisation test over queries, two-sided,"
-        " with Holm's correction over the benchmarks of a metric."
+        " with Holm's correction over a metric's benchmarks and their mean."
     )
     if "planted" in facts.source:
         yield ""

@@ -18,7 +18,7 @@ from headrank.data.digests import file_digest
 from headrank.errors import InputError, UsageError
 from headrank.export.citation_file import Citation
 from headrank.export.crate_entities import METADATA, graph
-from headrank.export.study import finished_study, new_place
+from headrank.export.study import finished_study, new_place, outside
 from headrank.provenance.manifest import NAME, read_manifest
 
 CONFIGURATION = "configuration.json"
@@ -39,6 +39,7 @@ def export_crate(root: Path, output: Path, licence: str | None, citation: Citati
         raise UsageError(
             "--license: a crate must have one; name it by its SPDX id, such as CC-BY-4.0, or its address"
         )
+    outside(root, output)
     if output.suffix == ".zip":
         if output.is_dir():
             raise InputError(f"{output}: is a folder; name a file, or a folder without .zip")

@@ -56,7 +56,7 @@ def public_base(
         )
         return PublicBase()
     if named and not file:
-        _compare(saved, repository, commit)
+        _compare(saved, str(repository), str(commit))
     return PublicBase(repository or None, commit if repository else None, file, sha256)
 
 

@@ -23,7 +23,7 @@ class Result:
     """One metric on one benchmark, or on the mean over all (``significance.MEAN``).
 
     first: the first stage's value. low, high: the bootstrap interval of the difference. p: of a paired randomisation
-    test, two-sided, with Holm's correction over the benchmarks of the metric.
+    test, two-sided, with Holm's correction over a metric's benchmarks and their mean.
     """
 
     benchmark: str
@@ -64,16 +64,12 @@ def results_of(root: Path, provenance: Mapping[str, Any], backbone: str, method:
         tests = compare(rows, [(method, FIRST_STAGE)], settings, family="table")
         found += [
             Result(
-                *(str(row.benchmark), str(metric), int(row.n_queries)),
-                *(
-                    float(row.value),
-                    float(row.baseline_value),
-                    float(row.low),
-                    float(row.high),
-                    float(row.p_holm),
-                ),
+                str(row["benchmark"]),
+                str(metric),
+                int(row["n_queries"]),
+                *(float(row[key]) for key in ("value", "baseline_value", "low", "high", "p_holm")),
             )
-            for row in tests.itertuples()
+            for row in tests.to_dict("records")
         ]
     if not found:
         raise InputError(f"{root / METRICS}: has no results of {method} on {backbone}")

@@ -9,6 +9,7 @@ from headrank.data.digests import file_digest
 from headrank.data.files import read_whole
 from headrank.data.trec import read_run, read_tag
 from headrank.errors import InputError, PrerequisiteError
+from headrank.export.study import outside
 from headrank.provenance.manifest import NAME, read_manifest
 from headrank.provenance.record import NAME as PROVENANCE
 from headrank.provenance.record import read_provenance
@@ -25,6 +26,7 @@ def export_run(run: Path, output: Path) -> Path:
     cannot be read.
     """
     root = _study_of(run)
+    outside(root, output)
     listed = read_manifest(root / NAME)
     for path in (run, root / PROVENANCE):
         name = path.resolve().relative_to(root.resolve()).as_posix()

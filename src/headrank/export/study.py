@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from headrank.errors import InputError, NotFoundError, PrerequisiteError
+from headrank.errors import InputError, NotFoundError, PrerequisiteError, UsageError
 from headrank.provenance.manifest import NAME, advice, check_manifest
 from headrank.provenance.record import read_provenance
 
@@ -27,6 +27,12 @@ def finished_study(root: Path) -> dict[str, Any]:
                 f"{root / names[0]}{more}: {what} since the study was finished; {advice(root, found)}"
             )
     return read_provenance(root)
+
+
+def outside(root: Path, output: Path) -> None:
+    """Refuse to write into a study's results: its manifest would no longer hold."""
+    if output.resolve().is_relative_to(root.resolve()):
+        raise UsageError(f"{output}: lies in the results of the study; name a place outside {root}")
 
 
 def new_place(output: Path, ours: str) -> None:

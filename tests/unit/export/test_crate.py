@@ -142,6 +142,8 @@ def test_an_unfinished_or_changed_study_is_refused(tmp_path: Path) -> None:
 def test_without_a_licence_there_is_no_crate(study: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--license: a crate must have one"):
         export_crate(study, tmp_path / "crate", None, CITATION)
+    with pytest.raises(UsageError, match=r"crate\.zip: lies in the results of the study"):
+        export_crate(study, study / "tables" / "crate.zip", "CC-BY-4.0", CITATION)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "x").touch()
     with pytest.raises(InputError, match="mine: exists, and no export made it"):

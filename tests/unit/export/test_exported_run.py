@@ -9,7 +9,7 @@ import yaml
 from folders import change_provenance, results_folder
 
 from headrank.data.trec import read_run
-from headrank.errors import InputError, PrerequisiteError
+from headrank.errors import InputError, PrerequisiteError, UsageError
 from headrank.export.run import export_run
 from headrank.provenance import read_provenance
 from headrank.provenance.sidecars import sidecar
@@ -31,6 +31,11 @@ def test_a_run_comes_with_all_six_sections_beside_it(study: Path, tmp_path: Path
     sections = ("platform", "research goal", "implementation", "method", "actor", "data")
     assert all(told[section] for section in sections)
     assert read_run(tmp_path / "task" / "own.run") == read_run(study / RUN)
+
+
+def test_nothing_is_written_into_the_study(study: Path) -> None:
+    with pytest.raises(UsageError, match=r"headrank\.trec: lies in the results of the study"):
+        export_run(study / RUN, study / RUN)
 
 
 def test_a_run_or_record_that_changed_is_refused(study: Path, tmp_path: Path) -> None:
