@@ -20,6 +20,7 @@ from headrank.export.citation_file import Citation
 from headrank.export.crate_entities import METADATA, graph
 from headrank.export.study import finished_study, new_place, outside
 from headrank.provenance.manifest import NAME, read_manifest
+from headrank.provenance.time import is_time
 
 CONFIGURATION = "configuration.json"
 # Queries and passages belong to their collections, and weights are large: both are in the manifest by their digests.
@@ -73,18 +74,18 @@ def _write(
     citation: Citation,
 ) -> int:
     for name in names:
-        target = made / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(root / name, target)
-        # The study may have changed since it was compared with its manifest.
-        if file_digest(target) != listed[name]:
-            raise InputError(f"{root / name}: changed while it was copied; start again")
+        (made / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / name, made / name)
     shutil.copyfile(root / NAME, made / NAME)
     write_json(made / CONFIGURATION, provenance["configuration"]["values"])
     files = {
-        name: ((made / name).stat().st_size, listed.get(name) or file_digest(made / name))
+        name: ((made / name).stat().st_size, file_digest(made / name))
         for name in sorted([*names, NAME, CONFIGURATION])
     }
+    for name in names:
+        # The study may have changed since it was compared. Times may be those of a repeated job, as for that.
+        if files[name][1] != listed[name] and not is_time(name):
+            raise InputError(f"{root / name}: changed while it was copied; start again")
     described = graph(files, provenance, licence, citation)
     text = json.dumps(described, indent=2, ensure_ascii=False, allow_nan=False)
     (made / METADATA).write_text(f"{text}\n", encoding="utf-8", newline="\n")

@@ -9,14 +9,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from headrank.data.digests import file_digest
 from headrank.engine.fingerprint import fingerprints
-from headrank.engine.gguf.find import given_gguf, is_gguf
+from headrank.engine.gguf.find import find_gguf, given_gguf, is_gguf
 from headrank.engine.gguf.header import read_header
 from headrank.engine.gguf.origin import read_origin
 from headrank.engine.hub_folder import COMMIT
 from headrank.engine.places import folder_of
 from headrank.errors import InputError, UsageError
-from headrank.training.exported import PublicBase
+from headrank.training.exported import PublicBase, odd_name
 from headrank.training.saved_adapter import SavedAdapter
 
 logger = logging.getLogger(__name__)
@@ -40,9 +41,9 @@ def public_base(
     if not (Path(model).exists() or is_gguf(model)):
         repository, commit = model, revision or folder.name
     if named:
-        if not (found := _NAMED.fullmatch(named)):
+        if not (match := _NAMED.fullmatch(named)):
             raise UsageError(f"--base {named}: expected ORG/NAME@COMMIT, with the commit's 40 hex digits")
-        repository, commit = found.groups()
+        repository, commit = match.groups()
     if repository and not COMMIT.fullmatch(str(commit)):
         raise UsageError(
             f"{repository}: no commit of the base model is known; name it: --base {repository}@COMMIT"
@@ -57,7 +58,10 @@ def public_base(
         return PublicBase()
     if named and not file:
         _compare(saved, str(repository), str(commit))
-    return PublicBase(repository or None, commit if repository else None, file, sha256)
+    base = PublicBase(repository or None, commit if repository else None, file, sha256)
+    if odd := odd_name(base):
+        raise InputError(f"{model}: cannot be named in an export ({odd}); rename it")
+    return base
 
 
 def _compare(saved: SavedAdapter, repository: str, commit: str) -> None:
@@ -82,8 +86,10 @@ def base_licence(model: str, base: PublicBase) -> str | None:
 
     A licence is named as the hub names it, such as ``apache-2.0``.
     """
-    if is_gguf(model):
-        stated = read_header(given_gguf(model)).metadata.get("general.license")
+    file = given_gguf(model) if is_gguf(model) else find_gguf(base.file) if base.file else None
+    # A study's folder of a GGUF file does not hold the file itself.
+    if file is not None and file_digest(file) == base.sha256:
+        stated = read_header(file).metadata.get("general.license")
         if isinstance(stated, str) and stated:
             return stated.lower()
     if not base.repository:

@@ -65,10 +65,8 @@ def read_exported(told: Mapping[str, Any], path: Path) -> Exported | None:
         found = read_spec(Exported, told[KEY], KEY)
     except InputError as error:
         raise InputError(f"{path}: no readable adapter description ({error}); export it again") from None
-    for key, value in asdict(found.base).items():
-        # Names are looked for on this machine, too.
-        if value is not None and not _FORMS[key].fullmatch(value):
-            raise InputError(f"{path}: {KEY}.base.{key}: {shown(value)} is none; export it again")
+    if odd := odd_name(found.base):
+        raise InputError(f"{path}: {KEY}.base.{odd}; export it again")
     for name, digest in found.files.items():
         # Nothing outside the folder is read, whatever the description names.
         if name != GOLDEN:
@@ -84,6 +82,13 @@ def read_exported(told: Mapping[str, Any], path: Path) -> Exported | None:
                 f"{path.parent / name}: damaged or changed, its checksum is not the one in {path.name}; export it again"
             )
     return found
+
+
+def odd_name(base: PublicBase) -> str | None:
+    """What is no id, commit, plain file name or digest in it: names are looked for on this machine, too."""
+    told = asdict(base).items()
+    wrong = ((key, value) for key, value in told if value is not None and not _FORMS[key].fullmatch(value))
+    return next((f"{key}: {shown(value)} is none" for key, value in wrong), None)
 
 
 def described(exported: Exported) -> dict[str, Any]:

@@ -36,10 +36,10 @@ def test_a_crate_and_a_run_are_written(tmp_path: Path, capsys: pytest.CaptureFix
     assert capsys.readouterr().out == f"crate\t{crate}\nfiles\t{len(files) - 1}\n"
     assert main(["export", "--run", str(run), "--output", str(output)]) == 0
     assert capsys.readouterr().out == f"run\t{output}\nmetadata\t{output}.ir-metadata.yml\n"
-    assert (
-        main(["export", "--crate", str(tmp_path), "--license", "MIT", "--output", str(tmp_path / "x")]) == 3
-    )
-    assert capsys.readouterr().err.startswith(f"error: {tmp_path}: has no manifest.sha256")
+    (tmp_path / "none").mkdir()
+    unfinished = ("--crate", str(tmp_path / "none"), "--license", "MIT")
+    assert main(["export", *unfinished, "--output", str(tmp_path / "x")]) == 3
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'none'}: has no manifest.sha256")
 
 
 @pytest.mark.slow

@@ -139,6 +139,17 @@ def test_an_unfinished_or_changed_study_is_refused(tmp_path: Path) -> None:
     assert not output.exists()
 
 
+def test_times_may_be_those_of_a_repeated_job(tmp_path: Path) -> None:
+    study, name = results_folder(tmp_path / "study"), "tables/timing.csv"
+    (study / name).write_text("rule,total_s\ntrain,9.5\n")
+    record = {"inputs": [], "outputs": [name], "files": {name: file_digest(study / name)}, "ended": 1}
+    (study / ".made").mkdir()
+    (study / ".made" / "timing.json").write_text(json.dumps(record))
+    export_crate(study, tmp_path / "crate", "CC-BY-4.0", CITATION)
+    (entity,) = [e for e in ROCrate(tmp_path / "crate").get_by_type("File") if e.id == name]
+    assert entity["sha256"] == file_digest(study / name)
+
+
 def test_without_a_licence_there_is_no_crate(study: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--license: a crate must have one"):
         export_crate(study, tmp_path / "crate", None, CITATION)
