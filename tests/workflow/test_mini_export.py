@@ -23,7 +23,14 @@ def test_the_whole_study_is_a_crate(mini_run: Path, tmp_path: Path) -> None:
     given = ("--license", "CC-BY-4.0", "--output", str(output))
     assert main(["export", "--crate", str(results), *given]) == 0
     described = {entity.id for entity in ROCrate(output).get_by_type("File")}
-    for pattern in ("tables/*", "figures/*", "runs/*/*/*", "heads/*/*", "metrics/*.parquet"):
+    for pattern in (
+        "tables/*",
+        "figures/*",
+        "runs/*/*/*.trec",
+        "runs/*/*/*.trec.yaml",
+        "heads/*/*",
+        "metrics/*.parquet",
+    ):
         found = {path.relative_to(results).as_posix() for path in results.glob(pattern) if path.is_file()}
         assert found, pattern
         assert found - described == set(), pattern

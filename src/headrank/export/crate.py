@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from headrank.data.atomic import whole_file, whole_folder, write_json
@@ -25,6 +25,7 @@ from headrank.provenance.time import is_time
 CONFIGURATION = "configuration.json"
 # Queries and passages belong to their collections, and weights are large: both are in the manifest by their digests.
 _PARTS = ("tables", "figures", "runs", "metrics", "heads")
+_RUNS = (".trec", ".yaml", ".parquet")
 # The earliest date that a ZIP file can hold: equal studies give equal files.
 _DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -48,7 +49,7 @@ def export_crate(root: Path, output: Path, licence: str | None, citation: Citati
         new_place(output, METADATA)
     provenance = finished_study(root)
     listed = read_manifest(root / NAME)
-    chosen = sorted(name for name in listed if "/" not in name or name.split("/")[0] in _PARTS)
+    chosen = sorted(filter(_belongs, listed))
     if output.suffix != ".zip":
         with whole_folder(output) as made:
             count = _write(made, root, chosen, listed, provenance, licence, citation)
@@ -62,6 +63,12 @@ def export_crate(root: Path, output: Path, licence: str | None, citation: Citati
         finally:
             shutil.rmtree(made, ignore_errors=True)
     return count
+
+
+def _belongs(name: str) -> bool:
+    part, *inside = PurePosixPath(name).parts
+    # Beside the runs lie the masses of all heads and what models answered.
+    return not inside or (part in _PARTS and (part != "runs" or PurePosixPath(name).suffix in _RUNS))
 
 
 def _write(

@@ -34,7 +34,7 @@ _FORMATS = {
 _FOLDERS = {
     "tables": "Tables as CSV, LaTeX and Markdown",
     "figures": "Figures",
-    "runs": "Rankings as TREC runs: backbone, benchmark, method; beside each its metadata in the ir_metadata schema",
+    "runs": "Rankings by backbone, benchmark and method: TREC runs, their metadata in the ir_metadata schema, scores",
     "metrics": "Values per query and tests, from which tables and figures are made",
     "heads": "Attention heads that were chosen, per backbone and criterion; query heads, counted from 0",
 }

@@ -16,8 +16,10 @@ from headrank.errors import InputError, PrerequisiteError, UsageError
 from headrank.export.citation_file import KNOWN, Author, Citation, read_citation
 from headrank.export.crate import export_crate
 from headrank.export.crate_entities import METADATA, PROFILE
-from headrank.provenance.manifest import NAME
+from headrank.provenance.manifest import NAME, write_manifest
 
+# What lies beside a study's runs.
+BESIDE = ("masses.safetensors", "rankgpt.jsonl.gz")
 CITATION = Citation(
     "Software",
     "Apache-2.0",
@@ -28,7 +30,11 @@ CITATION = Citation(
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return results_folder(tmp_path_factory.mktemp("study") / "study")
+    root = results_folder(tmp_path_factory.mktemp("study") / "study")
+    for name in BESIDE:
+        (root / "runs" / "small" / "own" / name).touch()
+    write_manifest(root)
+    return root
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +70,11 @@ def test_every_file_is_described_and_is_as_the_study_s_manifest_says(
     assert (made / "manifest.sha256").read_bytes() == (study / "manifest.sha256").read_bytes()
 
 
-def test_texts_and_weights_stay_at_home(made: Path) -> None:
+def test_texts_weights_masses_and_answers_stay_at_home(made: Path, study: Path) -> None:
     names = {path.name for path in made.rglob("*")}
-    assert not {"passages.jsonl", "queries.jsonl", "model.safetensors", "qrels.trec"} & names
+    away = {"passages.jsonl", "queries.jsonl", "model.safetensors", "qrels.trec", *BESIDE}
+    assert away <= {path.name for path in study.rglob("*")}
+    assert not away & names
 
 
 def test_the_root_says_what_it_is_who_made_it_and_under_which_licence(crate: Any) -> None:
