@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import huggingface_hub.constants as client
+import pytest
 import torch
 from support import checkpoint
 
@@ -37,5 +39,8 @@ def trained(target: Path, model: str | Path = "", heads: HeadSet = HEADS) -> Pat
 def exported(adapter: Path, target: Path, **wishes: object) -> Path:
     """Its export, with a public name for the base."""
     given = {"base": f"{BASE}@{COMMIT}", "licence": LICENCE, **wishes}
-    export_adapter(adapter, target, Wishes(**given))  # type: ignore[arg-type]
+    with pytest.MonkeyPatch.context() as patch:
+        # The hub is not asked for the licence of a model that it does not have.
+        patch.setattr(client, "HF_HUB_OFFLINE", True)
+        export_adapter(adapter, target, Wishes(**given))  # type: ignore[arg-type]
     return target

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import huggingface_hub.constants as client
 import pytest
 from exports import trained
 from folders import results_folder
@@ -44,8 +45,9 @@ def test_a_crate_and_a_run_are_written(tmp_path: Path, capsys: pytest.CaptureFix
 
 @pytest.mark.slow
 def test_an_adapter_is_written_loaded_and_the_next_step_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(client, "HF_HUB_OFFLINE", True)
     adapter, output = trained(tmp_path / "adapter"), tmp_path / "out"
     given = ("--license", "mit", "--name", "org/mine", "--base", f"maker/tiny@{'0' * 40}")
     assert main(["export", "--adapter", str(adapter), "--output", str(output), *given]) == 0

@@ -14,6 +14,7 @@ from pathlib import Path
 import huggingface_hub.constants as client
 import pytest
 from exports import BASE, COMMIT, exported, trained
+from ggufs import float_checkpoint, write_gguf
 from servers import REVISION, Served, publish, served
 from support import checkpoint, passages
 
@@ -21,6 +22,7 @@ from headrank import Reranker
 from headrank.cli import main
 from headrank.data.trec import read_run
 from headrank.errors import InputError, NotFoundError, UsageError
+from headrank.heads.head_set import HeadSet
 from headrank.training.adapter_places import FILES, adapter_folder
 
 pytestmark = pytest.mark.slow
@@ -105,6 +107,27 @@ def test_only_the_expected_files_come_and_once(hub: Served, caplog: pytest.LogCa
     # A commit does not change: the hub is not even asked.
     assert adapter_folder(f"{NAME}@{REVISION}") == str(folder)
     assert not hub.requests
+
+
+def test_a_gguf_base_comes_from_its_repository(
+    hub: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADRANK_CACHE", str(tmp_path / "unpacked"))
+    monkeypatch.setenv("HEADRANK_MODELS", str(tmp_path / "models"))
+    (tmp_path / "files").mkdir()
+    file = write_gguf(
+        float_checkpoint(tmp_path / "float", "qwen3"), tmp_path / "files" / "tiny.gguf", "qwen3"
+    )
+    heads = HeadSet("headrank", "tiny", 3, 4, ((1, 1), (0, 2)), (1.0, 0.5))
+    adapter = trained(tmp_path / "trained", file, heads)
+    right = [d.score for d in Reranker.load(adapter).rank("red oak", TEXTS)]
+    put(hub, "org/gguf", exported(adapter, tmp_path / "out", base=f"maker/tiny-gguf@{COMMIT}"))
+    publish(hub, "maker/tiny-gguf", file.parent, COMMIT)
+    file.unlink()
+    assert [d.score for d in Reranker.load("org/gguf", check=True).rank("red oak", TEXTS)] == right
+    assert "tiny.gguf" in fetched(hub)
+    monkeypatch.setattr(client, "HF_HUB_OFFLINE", True)
+    Reranker.load("org/gguf", check=True)
 
 
 def test_the_command_takes_an_id_too(hub: Served, tmp_path: Path) -> None:
