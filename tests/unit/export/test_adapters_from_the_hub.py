@@ -16,14 +16,18 @@ import pytest
 from exports import BASE, COMMIT, exported, trained
 from ggufs import float_checkpoint, write_gguf
 from servers import REVISION, Served, publish, served
-from support import checkpoint, passages
+from support import checkpoint, passages, tiny_config, write_checkpoint
 
 from headrank import Reranker
 from headrank.cli import main
 from headrank.data.trec import read_run
+from headrank.engine.hub import cached_snapshot
 from headrank.errors import InputError, NotFoundError, UsageError
+from headrank.export.public_name import base_licence
 from headrank.heads.head_set import HeadSet
 from headrank.training.adapter_places import FILES, adapter_folder
+from headrank.training.exported import PublicBase
+from headrank.training.saved_adapter import read_adapter
 
 pytestmark = pytest.mark.slow
 
@@ -128,6 +132,32 @@ def test_a_gguf_base_comes_from_its_repository(
     assert "tiny.gguf" in fetched(hub)
     monkeypatch.setattr(client, "HF_HUB_OFFLINE", True)
     Reranker.load("org/gguf", check=True)
+
+
+def test_a_base_of_the_hub_is_named_and_compared(
+    hub: Served, folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    cached_snapshot(BASE, COMMIT)
+    made = exported(folders[0], tmp_path / "out", base=None, backbone=BASE, revision=COMMIT)
+    told = read_adapter(made).exported
+    assert told is not None
+    assert told.base == PublicBase(BASE, COMMIT)
+    # Another model under the name that the user gives.
+    twin = write_checkpoint(tmp_path / "twin", tiny_config("qwen3"), seed=5)
+    publish(hub, "maker/twin", twin, COMMIT)
+    cached_snapshot("maker/twin", COMMIT)
+    with pytest.raises(
+        InputError, match=f"was not trained on maker/twin at {COMMIT}; its weights are others"
+    ):
+        exported(folders[0], tmp_path / "other", base=f"maker/twin@{COMMIT}")
+
+
+def test_the_licence_of_a_base_is_what_its_card_on_the_hub_says(hub: Served) -> None:
+    path = f"/api/models/{BASE}/revision/{COMMIT}"
+    base = PublicBase(BASE, COMMIT)
+    assert base_licence(BASE, base) is None
+    hub.files[path] = json.dumps({**json.loads(hub.files[path]), "cardData": {"license": "mit"}}).encode()
+    assert base_licence(BASE, base) == "mit"
 
 
 def test_the_command_takes_an_id_too(hub: Served, tmp_path: Path) -> None:
