@@ -6,6 +6,7 @@
 # make soak       kills the mini run at random for an hour (MINUTES=60) and compares its results
 # make test-slurm  the mini run through a real Slurm, killed and resumed (as root on Debian)
 # make test-frameworks  the tests inside PyTerrier, mteb, LangChain and others, in an environment of their own
+# make test-ranx  runs of this project, read by ranx
 # make bench-quick  checks the ratios of docs/performance.md on a small shape, with wide margins
 # make lint       only the linters
 # make audit      known vulnerabilities of the pinned versions (needs a network)
@@ -35,7 +36,8 @@ SHOWN := results/demo/tables/main.md results/demo/figures/head_maps.png
 PAGE := results/demo/explain.html
 
 .DELETE_ON_ERROR:
-.PHONY: demo demo-model test test-fast test-faults soak test-slurm test-frameworks bench-quick lint audit real-text pretrained \
+.PHONY: demo demo-model test test-fast test-faults soak test-slurm test-frameworks test-ranx bench-quick lint audit \
+    real-text pretrained \
     pretrained-quick keys smollm2 clean
 
 demo: .venv/installed
@@ -76,6 +78,9 @@ test-slurm: .venv/installed .venv/installed-slurm
 
 test-frameworks: .venv-frameworks/installed
 	.venv-frameworks/bin/python -m pytest tests/frameworks
+
+test-ranx: .venv/installed .venv/installed-ranx
+	$(RUN) pytest tests/numbers/test_other_readers.py
 
 bench-quick: .venv/installed
 	$(RUN) headrank.cli bench --backbone quick --device cpu --n 20 --rounds 3 --depths 0.5 1 \
@@ -134,6 +139,9 @@ smollm2:
 	.venv-frameworks/bin/python -m pip install --quiet --constraint constraints.txt \
 	    --constraint tests/frameworks/constraints.txt --editable '.[test-frameworks]'
 	touch $@
+.venv/installed-ranx: .venv/installed
+	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[ranx]'
+	touch .venv/installed-ranx
 
 .venv/installed-audit: .venv/installed
 	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[audit]'

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from headrank.api.given import Given, read_given
+from headrank.api.golden import check_scores
 from headrank.api.ranked import RankedDocument
 from headrank.api.windows import Ranking, Windows, rank_in_windows, windows_of
 from headrank.data.beir import Document
@@ -18,7 +19,7 @@ from headrank.engine.rotary_lengths import most_positions
 from headrank.errors import UsageError, shown
 from headrank.explain.explainable import check_explainable
 from headrank.explain.rank import Explanations, rank_explained
-from headrank.methods.ready import Ready, make_ready
+from headrank.methods.ready import Ready, located, make_ready
 from headrank.methods.request import Request
 from headrank.process.progress import whole_job
 from headrank.rerankers.candidates import Candidates
@@ -37,7 +38,8 @@ class Reranker:
     method: a name that ``headrank methods`` lists; not needed with an adapter. backbone: folder, GGUF file or hub id of
     the model; for an adapter by default the one that it names, at the commit that it names. heads: for methods on
     chosen heads, a file from ``headrank heads detect``; for RouteHead, a router's file. adapter: for trained methods,
-    the folder that training wrote. Only the layers up to the deepest chosen head are loaded.
+    the folder that training or ``headrank export`` wrote, or ``ORG/NAME@COMMIT`` of an exported one on the hub. Only
+    the layers up to the deepest chosen head are loaded.
 
     device: "auto", "cpu", "cuda", "cuda:1", ... dtype: "auto" (the checkpoint's own), "float32", "bfloat16" or
     "float16". revision: commit of a model of the hub. family: chat frame, "qwen3" by default, or as in training. order:
@@ -82,7 +84,9 @@ class Reranker:
         request.check()
         if depth is not None:
             _check_count(depth, "depth", 2)
-        self.ready: Ready = make_ready(request, dtype=dtype, device=device)
+        found = located(request)
+        self.adapter = found.adapter
+        self.ready: Ready = make_ready(found, dtype=dtype, device=device)
         self.depth = depth or self.ready.settings.candidates.depth
         given = {**vars(request), "device": device, "dtype": dtype, "depth": depth}
         del given["spelt"]
@@ -91,9 +95,30 @@ class Reranker:
         self._one_at_a_time = Lock()
 
     @classmethod
-    def load(cls, adapter: str | Path, backbone: str | Path | None = None, **options: Any) -> Reranker:
-        """The reranker of a folder that training wrote; options as for the class."""
-        return cls(adapter=adapter, backbone=backbone, **options)
+    def load(
+        cls,
+        adapter: str | Path,
+        backbone: str | Path | None = None,
+        *,
+        check: bool = False,
+        **options: Any,
+    ) -> Reranker:
+        """The reranker of an adapter; options as for the class.
+
+        adapter: a folder that training or ``headrank export`` wrote, or else an exported one's id on the hub, with its
+        commit (``ORG/NAME@COMMIT``) or as it is now (``ORG/NAME``). check: of an exported adapter, compute the scores
+        that it was exported with and compare them; RunError if they differ, UsageError with an option by which they
+        have to.
+        """
+        for name in ("depth", "order", "truncate_tokens", "truncate_words") if check else ():
+            if options.get(name) is not None:
+                raise UsageError(
+                    f"check: the scores to compare with are without {name}; leave one of them out"
+                )
+        reranker = cls(adapter=adapter, backbone=backbone, **options)
+        if check:
+            check_scores(reranker, reranker.adapter or "")
+        return reranker
 
     @property
     def name(self) -> str:

@@ -15,7 +15,9 @@ def add_method(parser: argparse.ArgumentParser) -> None:
         "--backbone", help="model: folder, GGUF file or hub id (default: the one that the adapter names)"
     )
     parser.add_argument("--revision", help="commit of a hub model")
-    parser.add_argument("--adapter", help="folder that training wrote")
+    parser.add_argument(
+        "--adapter", help="folder that training or `headrank export` wrote, or ORG/NAME@COMMIT on the hub"
+    )
     parser.add_argument(
         "--heads", help="head set from `headrank heads detect`; for routehead, a router's file"
     )

@@ -59,9 +59,10 @@ def run(options: argparse.Namespace) -> None:
 
     from headrank.data.rankings import with_rest
     from headrank.generative.calls import write_calls
-    from headrank.methods.ready import depth_of, make_ready
+    from headrank.methods.ready import depth_of, located, make_ready
     from headrank.rerankers import as_run, gather_candidates
 
+    request = located(request)
     depth = options.depth or depth_of(request)
     note_depth(candidates_run, depth, options.only_reranked)
     candidates = gather_candidates(queries, candidates_run, passages, depth)

@@ -56,7 +56,7 @@ def cached_snapshot(identifier: str, revision: str | None = None) -> Path:
             info = HfApi().model_info(identifier, revision=revision, files_metadata=True)
             fresh = {
                 name: sibling
-                for name, sibling in _wanted(info, FILES).items()
+                for name, sibling in files_of(info, FILES).items()
                 if not isinstance(try_to_load_from_cache(identifier, name, revision=info.sha), str)
             }
         folder = Path(snapshot_download(identifier, revision=revision, allow_patterns=FILES))
@@ -65,7 +65,7 @@ def cached_snapshot(identifier: str, revision: str | None = None) -> Path:
             f"{identifier}: no usable model configuration (no such folder, and the hub{where} gives none:"
             f" {' '.join(str(error).split())[:160]})"
         ) from error
-    _compare(folder, fresh, f"{identifier}{where}")
+    compare(folder, fresh, f"{identifier}{where}")
     return folder
 
 
@@ -83,7 +83,18 @@ def fetch_file(identifier: str, revision: str, name: str, sha256: str) -> Path:
         if stated != sha256:
             raise InputError(f"{where}: the hub states SHA-256 {stated} for {name}, but {sha256} is expected")
 
+    if (cached := _cached(identifier, revision, name, sha256)) is not None:
+        return cached
     return _fetch(identifier, revision, [glob.escape(name)], check) / name
+
+
+def _cached(identifier: str, revision: str, name: str, sha256: str) -> Path | None:
+    """The file in the hub's cache if it is there and right: without a network nothing else can be asked."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(identifier, name, revision=revision)
+    right = isinstance(found, str) and _digest(Path(found), hashlib.sha256()) == sha256
+    return Path(str(found)) if right else None
 
 
 def _fetch(
@@ -97,7 +108,7 @@ def _fetch(
         info = HfApi().model_info(identifier, revision=revision, files_metadata=True)
         if info.sha != revision:
             raise UsageError(f"{where}: the hub has it as {info.sha}; name the full commit as revision")
-        wanted = _wanted(info, patterns)
+        wanted = files_of(info, patterns)
         check(wanted, where)
         folder = Path(snapshot_download(identifier, revision=revision, allow_patterns=list(patterns)))
     except (OSError, HTTPError) as error:
@@ -105,11 +116,11 @@ def _fetch(
         raise NotFoundError(
             f"{where}: the download from the hub failed ({type(error).__name__}: {reason})"
         ) from error
-    _compare(folder, wanted, where)
+    compare(folder, wanted, where)
     return folder
 
 
-def _wanted(info: Any, patterns: Sequence[str]) -> dict[str, Any]:
+def files_of(info: Any, patterns: Sequence[str]) -> dict[str, Any]:
     """The files of a model that fit the patterns: name -> what the hub says about it."""
     return {
         sibling.rfilename: sibling
@@ -118,8 +129,8 @@ def _wanted(info: Any, patterns: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _compare(folder: Path, wanted: Mapping[str, Any], where: str) -> None:
-    """Raise InputError, and remove the file, where one is not what the hub says."""
+def compare(folder: Path, wanted: Mapping[str, Any], where: str) -> None:
+    """Raise NotFoundError, and remove the file, where one is not what the hub says."""
     for name, sibling in sorted(wanted.items()):
         path = folder / name
         if not path.is_file():

@@ -22,6 +22,7 @@ from headrank.rerankers.together import rerank_together
 from headrank.rerankers.trained import trained
 from headrank.settings import CandidateSettings, PromptSettings, Settings, to_mapping
 from headrank.specs import read_spec
+from headrank.training.adapter_places import adapter_folder
 from headrank.training.saved_adapter import read_adapter
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ class Ready:
         return self.builder is None or self.builder.encoding.documents == "independent"
 
 
+def located(request: Request) -> Request:
+    """The request with its adapter's folder, which is downloaded if the adapter is named by its id on the hub."""
+    return replace(request, adapter=adapter_folder(request.adapter)) if request.adapter else request
+
+
 def depth_of(request: Request) -> int:
     """How many candidates of a query a method reranks unless told otherwise: as in training, or the default."""
     settings = read_adapter(request.adapter).settings if request.adapter else Settings()
@@ -74,7 +80,7 @@ def make_ready(
     calls: Calls | None = None,
     untrained: bool = False,
 ) -> Ready:
-    """Load what a request, checked with ``Request.check``, asks for.
+    """Load what a request, checked with ``Request.check``, asks for; its adapter is a folder (``located``).
 
     dtype, device: see ``load_backbone``. benchmark: BEIR's name, for ICR as released. calls: is given what a generative
     method asked and was answered (``headrank.generative.calls``), each time that it ranks. untrained: leave the weights
@@ -95,8 +101,12 @@ def make_ready(
 
 def _trained(request: Request, dtype: str, device: str, untrained: bool) -> Ready:
     saved = read_adapter(request.adapter or "")
-    base = request.backbone or saved.base.name
-    commit = request.revision or (saved.revision if base == saved.base.name else None)
+    if request.backbone is None:
+        base, commit = saved.base_to_load()
+    else:
+        base = request.backbone
+        commit = saved.revision if base == saved.base.name else None
+    commit = request.revision or commit
     saved.fits(identify(base, commit))
     heads, settings = saved.heads, saved.settings
     kind = trained_as(heads, settings)

@@ -15,9 +15,10 @@ class Request:
     """What a caller gives for a method. Each is None where it is not given.
 
     method: by its name in the table of methods, or what an adapter was trained as; needed without an adapter. adapter:
-    folder that training wrote. backbone: folder, GGUF file or hub id. revision: commit of a hub model. heads: file of a
-    head set, or of a router. family: chat frame. order: of the candidates in the prompt. truncate_words,
-    truncate_tokens: cut passages to this many words or, if tokens are given, to this many tokens.
+    folder that training or ``headrank export`` wrote, or an id on the hub (``headrank.methods.ready.located`` makes a
+    folder of it). backbone: folder, GGUF file or hub id. revision: commit of a hub model. heads: file of a head set, or
+    of a router. family: chat frame. order: of the candidates in the prompt. truncate_words, truncate_tokens: cut
+    passages to this many words or, if tokens are given, to this many tokens.
     """
 
     method: str | None = None

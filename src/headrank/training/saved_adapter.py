@@ -14,6 +14,7 @@ from headrank.engine.lora_files import CONFIG, WEIGHTS, read_lora
 from headrank.errors import InputError, unreadable
 from headrank.heads.head_set import HeadSet
 from headrank.settings import Settings
+from headrank.training.exported import Exported, find_base, read_exported
 
 SCHEMA = 1
 DESCRIPTION = "headrank_config.json"
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 class SavedAdapter:
     """An adapter's folder. base: the model that it was trained on. name: what it was trained as (a method or a variant
     of a study); None in folders of earlier versions. revision: of a base from the hub, where one was asked for.
+    exported: what `headrank export` added; None in folders that training wrote.
     """
 
     folder: Path
@@ -36,6 +38,16 @@ class SavedAdapter:
     settings: Settings
     name: str | None
     revision: str | None
+    exported: Exported | None = None
+
+    def base_to_load(self) -> tuple[str, str | None]:
+        """What is loaded if no base model is given: folder, GGUF file or hub id, and its revision if it has one.
+
+        A GGUF file that an exported adapter names is downloaded if it is not here (``exported.find_base``).
+        """
+        return (
+            find_base(self.exported.base, self.folder) if self.exported else (self.base.name, self.revision)
+        )
 
     def fits(self, model: Identity) -> None:
         """Refuse another base model than the adapter's own."""
@@ -71,9 +83,8 @@ def read_adapter(directory: str | Path) -> SavedAdapter:
     if "files" not in told:
         _check_strength(folder, settings)
     name = _text(told, "trained_as", path, optional=True)
-    return SavedAdapter(
-        folder, base, heads, settings, name, _text(told, "backbone_revision", path, optional=True)
-    )
+    revision = _text(told, "backbone_revision", path, optional=True)
+    return SavedAdapter(folder, base, heads, settings, name, revision, read_exported(told, path))
 
 
 def _check_files(folder: Path, told: dict[str, Any], path: Path) -> None:
