@@ -6,23 +6,30 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from headrank.api.given import Given, read_given
 from headrank.api.ranked import RankedDocument
-from headrank.api.windows import Ranking, rank_in_windows, windows_of
+from headrank.api.windows import Plan, Ranking, Read, passes, rank_by_plans, sliding, tournament
 from headrank.data.beir import Document
 from headrank.engine.forward import positions_of
 from headrank.engine.rotary_lengths import most_positions
 from headrank.errors import UsageError, shown
 from headrank.methods.ready import Ready, make_ready
 from headrank.methods.request import Request
+from headrank.probability.probability import falling
+from headrank.probability.rank import probability_of, rank_with_probability
 from headrank.process.progress import whole_job
 from headrank.rerankers.candidates import Candidates
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Order = Literal["best-first", "best-last", "shuffled"]
-Beyond = Literal["windows", "append"]
-_BEYOND = ("windows", "append")
+Beyond = Literal["windows", "tournament", "append"]
+_BEYOND = ("windows", "tournament", "append")
 
 
 class Reranker:
@@ -37,10 +44,12 @@ class Reranker:
     "float16". revision: commit of a model of the hub. family: chat frame, "qwen3" by default, or as in training. order:
     of the documents in the prompt, if they are given best first; by default "best-first", or as in training.
     truncate_words, truncate_tokens: cut documents to this many words, or to this many tokens. depth: how many documents
-    one pass reads at most; by default 40, or as in training.
+    one pass reads at most; by default 40, or as in training. probability: a file from ``headrank probability fit``,
+    which gives documents their ``relevance_score``; by default ``probability.json`` in the adapter's folder, if it is
+    there; False for none.
 
-    Raises InputError for options that do not go together, files that are missing or damaged, and heads or an adapter of
-    another model.
+    Raises InputError for options that do not go together, files that are missing or damaged, heads or an adapter of
+    another model, and a probability of another method, model or prompt.
     """
 
     def __init__(
@@ -58,6 +67,7 @@ class Reranker:
         truncate_words: int | None = None,
         truncate_tokens: int | None = None,
         depth: int | None = None,
+        probability: str | Path | Literal[False] | None = None,
     ) -> None:
         request = Request(
             method=method,
@@ -75,6 +85,7 @@ class Reranker:
             _check_count(depth, "depth", 2)
         self.ready: Ready = make_ready(request, dtype=dtype, device=device)
         self.depth = depth or self.ready.settings.candidates.depth
+        self.probability = None if probability is False else probability_of(self.ready, probability)
 
     @classmethod
     def load(cls, adapter: str | Path, backbone: str | Path | None = None, **options: Any) -> Reranker:
@@ -106,9 +117,11 @@ class Reranker:
         own. Documents without text come last.
 
         beyond: what happens if there are more documents than one pass reads (``depth``, or as many as the model has
-        positions for): "windows" ranks all in overlapping windows, from the back to the front of the list; "append"
-        ranks the first ones, and the others follow in their order. progress: show a bar on standard error if there is
-        more than one pass.
+        positions for). "windows" ranks all in overlapping windows, from the back to the front of the list; n documents
+        take about 2 n / depth passes, one after the other. "tournament" ranks them in groups whose best go on to the
+        next round; it takes as many passes, and about half as many for a small ``top_k``, in few rounds
+        (``headrank.api.windows``). "append" ranks the first ones, and the others follow in their order. progress: show
+        a bar on standard error if there is more than one pass.
 
         Raises InputError for a query without text, a single text in place of a list, and a document that is none.
         """
@@ -155,24 +168,38 @@ class Reranker:
             for i, g in enumerate(given)
         ]
         full = [c for c in asked if c.documents]
-        found = dict(zip((c.qid for c in full), self._rankings(full, progress), strict=True))
+        found = dict(zip((c.qid for c in full), self._rankings(full, top_k, beyond, progress), strict=True))
         return [_ranked(g, found.get(c.qid, []))[:top_k] for g, c in zip(given, asked, strict=True)]
 
     def _read(self, given: Given, beyond: str) -> tuple[Document, ...]:
         """The documents that the model reads."""
-        if beyond == "windows" or len(given.documents) < 2:
+        if beyond != "append" or len(given.documents) < 2:
             return given.documents
         return given.documents[: min(self.depth, self._fitting(given.query, given.documents))]
 
-    def _rankings(self, candidates: Sequence[Candidates], progress: bool) -> list[Ranking]:
+    def _rankings(
+        self, candidates: Sequence[Candidates], top_k: int | None, beyond: str, progress: bool
+    ) -> list[Ranking]:
+        def plans() -> list[Plan]:
+            return [
+                tournament(len(c.documents), size, top_k)
+                if beyond == "tournament"
+                else sliding(len(c.documents), size)
+                for c, size in zip(candidates, sizes, strict=True)
+            ]
+
         sizes = [len(c.documents) if self.ready.alone else self._window(c) for c in candidates]
-        spans = [windows_of(len(c.documents), size) for c, size in zip(candidates, sizes, strict=True)]
-        passes = sum(map(len, spans))
+        total = sum(map(passes, plans()))
         # A single pass, as a search stack asks for, needs no bar; methods that ask the model show their own.
-        quiet = not progress or passes == 1
-        whole = whole_job(passes, self.name, "list", disable=quiet)
+        quiet = not progress or total == 1
+        whole = whole_job(total, self.name, "list", disable=quiet)
         with whole if quiet or self.ready.builder else nullcontext():
-            return rank_in_windows(self.ready.rank, candidates, spans)
+            return rank_by_plans(self._rank_lists, candidates, plans())
+
+    def _rank_lists(self, candidates: Sequence[Candidates]) -> pd.DataFrame:
+        if self.probability is None:
+            return self.ready.rank(candidates)
+        return rank_with_probability(self.ready, self.probability, candidates)
 
     def _window(self, candidates: Candidates) -> int:
         """How many of a query's documents one pass reads, whichever they are; at least 2."""
@@ -193,17 +220,28 @@ class Reranker:
 
 def _ranked(given: Given, ranking: Ranking) -> list[RankedDocument]:
     """The ranking of all documents: those that were not read behind the others."""
-    read = {place for place, _ in ranking}
-    lowest = min((score for _, score in ranking), default=0.0)
-    rest = [(i, lowest) for i in range(len(given.documents)) if i not in read]
-    found: list[RankedDocument] = []
-    for rank, (i, score) in enumerate([*ranking, *rest], start=1):
-        falling = min(score, found[-1].score) if found else score
+    read = {found.place for found in ranking}
+    lowest = min((found.score for found in ranking), default=0.0)
+    rest = [Read(i, lowest) for i in range(len(given.documents)) if i not in read]
+    known = [found.probability for found in ranking if found.probability is not None]
+    chances = [*falling(np.array(known)).tolist(), *[None] * (len(given.documents) - len(known))]
+    ranked: list[RankedDocument] = []
+    for rank, ((i, score, _), chance) in enumerate(zip([*ranking, *rest], chances, strict=True), start=1):
+        lowest = min(score, ranked[-1].score) if ranked else score
         document = given.documents[i]
-        found.append(
-            RankedDocument(i, given.ids[i], rank, falling, document.text, document.title, reranked=i in read)
+        ranked.append(
+            RankedDocument(
+                i,
+                given.ids[i],
+                rank,
+                lowest,
+                document.text,
+                document.title,
+                i in read,
+                relevance_score=chance,
+            )
         )
-    return found
+    return ranked
 
 
 def _check_count(value: Any, name: str, least: int) -> None:

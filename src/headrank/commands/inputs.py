@@ -6,11 +6,13 @@ import argparse
 import math
 import re
 from collections.abc import Callable, Iterable, Set
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headrank.data.atomic import writing
 from headrank.errors import UsageError, shown
+from headrank.methods.request import Request
 
 if TYPE_CHECKING:
     from headrank.data.collections import Document
@@ -88,6 +90,40 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         help="cut passages to this many words (default: 300, or as in training)",
     )
     length.add_argument("--truncate-tokens", type=count, help="cut passages to this many tokens instead")
+
+
+def add_method(parser: argparse.ArgumentParser) -> None:
+    """The options that ``requested`` reads besides those of ``add_model``: a method and what goes with it."""
+    parser.add_argument("--method", help="default: headrank, or what the adapter was trained as")
+    parser.add_argument(
+        "--backbone", help="model: folder, GGUF file or hub id (default: the one that the adapter names)"
+    )
+    parser.add_argument("--revision", help="commit of a hub model")
+    parser.add_argument("--adapter", help="folder that training wrote")
+    parser.add_argument(
+        "--heads", help="head set from `headrank heads detect`; for routehead, a router's file"
+    )
+    parser.add_argument(
+        "--order",
+        choices=["best-first", "best-last", "shuffled"],
+        help="order in the prompt (default: best-first, or as in training)",
+    )
+    parser.add_argument(
+        "--family", help="chat frame: qwen3 (default), qwen2.5, llama3, mistral, granite, gemma or plain"
+    )
+
+
+def requested(options: argparse.Namespace) -> Request:
+    """The request that the options make; InputError for options that do not go together, before anything is read."""
+    keys = (field.name for field in fields(Request) if field.name != "spelt")
+    request = Request(**{key: getattr(options, key) for key in keys}, spelt=_spelt)
+    request.check()
+    return request
+
+
+def _spelt(name: str) -> str:
+    """The option of this name, as a user writes it."""
+    return f"--{name.replace('_', '-')}"
 
 
 def passage_cut(options: argparse.Namespace) -> dict[str, int | None]:

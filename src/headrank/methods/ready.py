@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrank.engine.backbone import Backbone, identify, load_backbone
@@ -39,8 +40,9 @@ class Ready:
     """A method with its model in memory.
 
     name: what its runs are called, for an adapter what it was trained as in its study, such as a variant's name. kind:
-    the method of the table that it is. builder: of its prompts; None where a method asks the model. rank: the rankings
-    of queries with candidates, a frame of ``headrank.data.rankings.COLUMNS``.
+    the method of the table that it is. builder, method: its prompts, and what it reads from them; None where a method
+    asks the model. order: of the candidates in its prompts. rank: the rankings of queries with candidates, a frame of
+    ``headrank.data.rankings.COLUMNS``. adapter: the folder of a trained method.
     """
 
     name: str
@@ -49,6 +51,9 @@ class Ready:
     settings: Settings
     rank: Rank
     builder: PromptBuilder | None = None
+    method: Method | None = None
+    order: str = "best-first"
+    adapter: Path | None = None
 
     @property
     def alone(self) -> bool:
@@ -110,7 +115,8 @@ def _trained(request: Request, dtype: str, device: str) -> Ready:
     backbone = load_backbone(base, heads.depth, dtype, device, commit, request.adapter)
     builder = PromptBuilder(backbone.tokenizer, settings.prompt, encoding=settings.encoding)
     method = trained(heads, settings, name)
-    return Ready(name, kind, backbone, settings, _together(backbone, builder, method, settings), builder)
+    rank, order = _together(backbone, builder, method, settings), settings.candidates.order
+    return Ready(name, kind, backbone, settings, rank, builder, method, order, saved.folder)
 
 
 def _frozen(entry: Frozen, request: Request, dtype: str, device: str, benchmark: str) -> Ready:
@@ -133,10 +139,12 @@ def _frozen(entry: Frozen, request: Request, dtype: str, device: str, benchmark:
     parts = Parts(backbone, builder, sets, settings, router)
     if isinstance(entry, Released):
         builder = released_builder(entry, parts, benchmark)
-        return Ready(entry.name, entry.name, backbone, settings, _released(entry, parts, benchmark), builder)
+        rank, own = _released(entry, parts, benchmark), entry.build(parts)
+        return Ready(entry.name, entry.name, backbone, settings, rank, builder, own, entry.order)
     (method,) = build([entry.name], parts)
     rank = _together(backbone, builder, method, settings)
-    return Ready(entry.name, entry.name, backbone, settings, rank, builder)
+    order = settings.candidates.order
+    return Ready(entry.name, entry.name, backbone, settings, rank, builder, method, order)
 
 
 def _asked(entry: Asked, request: Request, dtype: str, device: str, calls: Calls | None) -> Ready:
