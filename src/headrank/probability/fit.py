@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Form = Literal["platt", "isotonic"]
 # Fewer held-out queries say nothing about which signal and curve are better.
 LEAST_QUERIES, FOLDS = 10, 5
+# With fewer passages of the rarer kind, the isotonic curve has steps that are only these passages.
+LEAST_ISOTONIC = 50
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def fit_probability(
         Choice(signal, form, _held_out(judged, qids, signal, form))
         for signal in get_args(Signal)
         for form in get_args(Form)
+        if form == "platt" or min(relevant, len(judged) - relevant) >= LEAST_ISOTONIC
     ]
     best = min(choices, key=lambda choice: choice.loss)
     if not np.isfinite(best.loss):

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from headrank.prompts.builder import PromptBuilder
     from headrank.rerankers.candidates import Candidates
 
-# One row per candidate, as it stands in its prompt. position: from 0; length: of the passage in tokens; documents: how
-# many the list has; mass: mean over the heads of the logarithm of the attention that the query pays to the passage;
-# ratio: that minus the same for the null query.
+# One row per candidate, as it stands in its prompt. position: from 0; length: of the passage without its label, in
+# tokens; documents: how many the list has; mass: mean over the heads of the logarithm of the attention that the query
+# pays to the passage; ratio: that minus the same for the null query.
 SIGNALS = ["qid", "docid", "position", "length", "documents", "mass", "ratio"]
 
 
@@ -54,7 +54,7 @@ def read_lists(ready: Ready, candidates: Sequence[Candidates]) -> tuple[pd.DataF
         mass, without = (
             _log_masses(head_scores(reading_of(reading, heads, m), m.kernel), m) for m in (query, null)
         )
-        lengths = document_lengths(reading, spans[1])
+        lengths = document_lengths(reading, "text")
         for position, place in enumerate(places):
             docid = c.documents[place].docid
             told = (float(mass[position]), float(mass[position] - without[position]))
