@@ -171,7 +171,9 @@ def test_a_tournament_for_the_best_few_takes_fewer_passes(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("beyond", ["windows", "tournament"])
-def test_documents_are_cut_to_their_tokens_in_every_pass(beyond: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_documents_are_cut_to_their_tokens_in_every_pass(
+    beyond: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reranker = icr(depth=4, truncate_tokens=7)
     made = spied(reranker, monkeypatch)
     texts = ["red oak stone " * (1 + i) for i in range(11)]
@@ -190,5 +192,3 @@ def test_lists_of_several_queries_take_their_rounds_together() -> None:
         for query, listed in zip(["oak", "elm", "red"], lists, strict=True)
     ]
     assert [indices(r) for r in together] == [indices(r) for r in alone]
-
-

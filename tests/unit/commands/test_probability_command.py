@@ -60,7 +60,9 @@ def test_fitting_says_what_it_was_fitted_on(fitted: Path) -> None:
     assert (told["queries"], told["passages"], told["relevant"]) == (12, 144, 12)
     assert (told["relevance_level"], told["unjudged"], told["depth"]) == (1, "leave-out", 12)
     losses = told["heldout_log_loss"]
-    assert min(value for key, value in losses.items() if "," in key) < losses["share of relevant passages"] / 2
+    assert (
+        min(value for key, value in losses.items() if "," in key) < losses["share of relevant passages"] / 2
+    )
 
 
 def test_a_list_with_nothing_relevant_in_it_gets_low_scores_throughout(world: World, fitted: Path) -> None:
@@ -110,7 +112,12 @@ def test_the_report_prints_what_it_found_and_writes_the_diagram(
     [
         ("report", (), 2, "--probability: name a file from `headrank probability fit`"),
         ("report", ("--probability", "none.json"), 4, "none.json: no readable probability"),
-        ("fit", ("--output", "p.json", "--relevance-level", "4"), 5, "all 144 judged passages are irrelevant"),
+        (
+            "fit",
+            ("--output", "p.json", "--relevance-level", "4"),
+            5,
+            "all 144 judged passages are irrelevant",
+        ),
         ("fit", ("--output", "p.json", "--adapter", "x"), 2, "--method qrhead: is not trained"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say: by hand, against definitions, and on outcomes drawn by the probabilities."""
+"""Whether probabilities mean what they say: by hand, against definitions, and on outcomes drawn by them."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_the_interval_is_over_queries_not_passages() -> None:
 
 @pytest.mark.parametrize("bad", [[1.2], [-0.1], [float("nan")]])
 def test_what_is_no_probability_is_refused(bad: list[float]) -> None:
-    with pytest.raises(InputError, match="not within 0..1"):
+    with pytest.raises(InputError, match=r"not within 0\.\.1"):
         expected_error(bad, [1])
     with pytest.raises(InputError, match="no judged passage"):
         reliability([], [])

@@ -84,7 +84,7 @@ def test_the_curve_that_does_better_on_held_out_queries_is_taken() -> None:
     assert 0 < values[0] < 0.1 < 0.8 < values[-1] < 1
     # It is not considered with fewer than 50 passages of one kind.
     few = frame[frame["qid"].isin([f"q{i}" for i in range(10)])]
-    assert 0 < few["relevant"].sum() < 50
+    few = few.drop(few[few["relevant"]].index[49:])
     told = fit_probability(few, MADE)
     assert told.curve.form == "platt"
     assert "ratio, isotonic" not in told.provenance["heldout_log_loss"]

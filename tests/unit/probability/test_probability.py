@@ -53,7 +53,9 @@ def test_probabilities_fall_with_the_rank_and_keep_their_mean(chances: list[floa
     assert (np.diff(found) <= 1e-12).all()
     assert found.mean() == pytest.approx(np.mean(chances), abs=1e-9)
     places = np.arange(len(chances))
-    assert found == pytest.approx(IsotonicRegression(increasing=False).fit_transform(places, chances), abs=1e-7)
+    assert found == pytest.approx(
+        IsotonicRegression(increasing=False).fit_transform(places, chances), abs=1e-7
+    )
     # What falls already stays.
     assert falling(np.sort(chances)[::-1]) == pytest.approx(np.sort(chances)[::-1])
 

@@ -129,7 +129,7 @@ def test_another_prompt_or_method_is_refused(heads: Path, fitted: Path) -> None:
         Reranker("icr", checkpoint("llama"), probability=fitted)
     with pytest.raises(InputError, match="yes-no: asks the model and reads no attention"):
         Reranker("yes-no", checkpoint("qwen3"), probability=fitted)
-    with pytest.raises(InputError, match="none.json: no readable probability"):
+    with pytest.raises(InputError, match=r"none\.json: no readable probability"):
         with_probability(heads, fitted.with_name("none.json"))
 
 
@@ -157,5 +157,5 @@ def test_an_adapters_folder_brings_its_probability(tmp_path: Path) -> None:
     torch.manual_seed(4)
     other = attach_lora(load_backbone(checkpoint("qwen3"), HEADS.depth), HEADS, TrainingSettings(lora_r=2))
     save_adapter(other, tmp_path / "two", backbone, HEADS, to_mapping(Settings()))
-    with pytest.raises(InputError, match="one/probability.json: fitted with adapter '.*', not '"):
+    with pytest.raises(InputError, match=r"one/probability\.json: fitted with adapter '.*', not '"):
         Reranker.load(tmp_path / "two", probability=tmp_path / "one" / "probability.json")
