@@ -57,7 +57,12 @@ def main() -> None:
     )
     training, train_qrels = candidates_of("dl21")
     test, test_qrels = candidates_of("dl19")
-    lists = {"dl21": training, "dl19": test, "dl19-strange": strangers(test, test_qrels)}
+    lists = {
+        "dl21": training,
+        "dl21-strange": strangers(training, train_qrels),
+        "dl19": test,
+        "dl19-strange": strangers(test, test_qrels),
+    }
     read = {
         name: signals_of(ready, listed, options.work / f"{options.name}-{name}")
         for name, listed in lists.items()
@@ -65,20 +70,20 @@ def main() -> None:
     }
     if options.only:
         return
-    judged = with_judgements(read["dl21"], train_qrels, LEVEL)
-    fitted = fit_probability(
-        judged, made_with(ready), {"collection": "TREC DL 2021", "relevance_level": LEVEL}
-    )
+    told = {"collection": "TREC DL 2021", "relevance_level": LEVEL}
+    own = with_judgements(read["dl21"], train_qrels, LEVEL)
+    fitted = fit_probability(own, made_with(ready), told, read["dl21-strange"])
     fitted.save(options.work / f"{options.name}.json")
     print(fitted.expected, fitted.curve if fitted.curve.form == "platt" else "", fitted.provenance)
     rows, bins = [], []
     for name, qrels in (("dl21", train_qrels), ("dl19", test_qrels)):
-        told = with_judgements(with_probabilities(read[name], fitted), qrels, LEVEL)
-        rows.append({"model": options.name, "queries_of": name, **asdict(judge_calibration(told))})
-        table = reliability(told["probability"], told["relevant"])
+        every = with_judgements(with_probabilities(read[name], fitted), qrels, LEVEL)
+        judged = every[every["judged"]]
+        rows.append({"model": options.name, "queries_of": name, **asdict(judge_calibration(judged))})
+        table = reliability(judged["probability"], judged["relevant"])
         bins.append(table.assign(model=options.name, queries_of=name))
-    own, strange = (with_probabilities(read[name], fitted) for name in ("dl19", "dl19-strange"))
-    nothing = nothing_relevant(own, strange).assign(model=options.name)
+    test_own, test_strange = (with_probabilities(read[name], fitted) for name in ("dl19", "dl19-strange"))
+    nothing = nothing_relevant(test_own, test_strange).assign(model=options.name)
     for name, frame in (
         ("calibration", pd.DataFrame(rows)),
         ("reliability", pd.concat(bins)),

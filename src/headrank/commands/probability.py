@@ -13,6 +13,7 @@ from headrank.commands.inputs import (
     count,
     output_file,
     read_candidates,
+    real,
     requested,
 )
 from headrank.errors import InputError, PrerequisiteError, UsageError
@@ -46,6 +47,15 @@ def add(commands: Any) -> None:
     )
     _add_judged(fit)
     fit.add_argument("--output", required=True, help="the file to write, such as probability.json")
+    fit.add_argument(
+        "--nothing",
+        type=real(0, 0.9),
+        default=0.2,
+        help=(
+            "how often lists have nothing relevant in them: each query is also read with the candidates of another,"
+            " which weigh so much of the whole; 0 reads none (default: 0.2)"
+        ),
+    )
     fit.set_defaults(run_command=run_fit)
     report = actions.add_parser(
         "report",
@@ -90,7 +100,7 @@ def _add_judged(parser: argparse.ArgumentParser) -> None:
 def run_fit(options: argparse.Namespace) -> None:
     from headrank.data.digests import file_digest
     from headrank.probability.fit import check_installed, fit_probability
-    from headrank.probability.judged import read_signals, with_judgements
+    from headrank.probability.judged import read_signals, strangers, with_judgements
     from headrank.probability.made_with import made_with
 
     check_installed()
@@ -98,7 +108,8 @@ def run_fit(options: argparse.Namespace) -> None:
     ready, candidates, qrels = _read(options)
     made = made_with(ready)
     signals = read_signals(ready, candidates)
-    judged = with_judgements(signals, qrels, options.relevance_level, options.unjudged)
+    own = with_judgements(signals, qrels, options.relevance_level, options.unjudged)
+    strange = read_signals(ready, strangers(candidates, qrels)) if options.nothing else None
     told = {
         "run_sha256": file_digest(options.run),
         "qrels_sha256": file_digest(options.qrels),
@@ -106,7 +117,7 @@ def run_fit(options: argparse.Namespace) -> None:
         "unjudged": options.unjudged,
         "depth": int(signals["documents"].max()),
     }
-    fitted = fit_probability(judged, made, told)
+    fitted = fit_probability(own, made, told, strange, options.nothing)
     fitted.save(output)
     _print_fit(fitted, output)
 
@@ -128,7 +139,8 @@ def run_report(options: argparse.Namespace) -> None:
     if probability is None:
         raise UsageError(f"--probability: {options.adapter} has no probability.json; name a file")
     own = with_probabilities(read_signals(ready, candidates), probability)
-    judged = with_judgements(own, qrels, options.relevance_level, options.unjudged)
+    told = with_judgements(own, qrels, options.relevance_level, options.unjudged)
+    judged = told[told["judged"]]
     found = judge_calibration(judged)
     print(f"queries\t{found.queries}\npassages\t{found.passages}\nrelevant\t{found.relevant}")
     print(

@@ -75,11 +75,13 @@ def auc(probability: npt.ArrayLike, relevant: npt.ArrayLike) -> float:
     return float((ranks[y == 1].sum() - ones * (ones + 1) / 2) / (ones * (len(y) - ones)))
 
 
-def log_loss(probability: npt.ArrayLike, relevant: npt.ArrayLike) -> float:
+def log_loss(
+    probability: npt.ArrayLike, relevant: npt.ArrayLike, weights: npt.ArrayLike | None = None
+) -> float:
     """Mean −log of the probability of what is the case, in nats; below 1e-6 it counts as 1e-6."""
     p, y = _checked(probability, relevant)
     p = p.clip(1e-6, 1 - 1e-6)
-    return float(-np.where(y == 1, np.log(p), np.log(1 - p)).mean())
+    return float(np.average(-np.where(y == 1, np.log(p), np.log(1 - p)), weights=weights))
 
 
 def judge_calibration(

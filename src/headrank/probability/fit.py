@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 from headrank import __version__
 from headrank.errors import InputError, PrerequisiteError
 from headrank.evaluation.calibration import log_loss
-from headrank.probability.probability import Array, Curve, Expected, Probability, Signal, covariates
+from headrank.probability.probability import (
+    Array,
+    Curve,
+    Expected,
+    Probability,
+    Signal,
+    covariates,
+    list_means,
+)
 
 if TYPE_CHECKING:
     from headrank.probability.made_with import MadeWith
@@ -27,87 +35,133 @@ Form = Literal["platt", "isotonic"]
 LEAST_QUERIES, FOLDS = 10, 5
 # With fewer passages of the rarer kind, the isotonic curve has steps that are only these passages.
 LEAST_ISOTONIC = 50
+# How often lists with nothing relevant are reckoned with, unless told otherwise.
+NOTHING = 0.2
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A signal with a curve. loss: mean log loss on held-out queries, in nats; infinite where it does not rise."""
+    """A signal with a curve. loss: log loss on held-out queries, in nats, by which it is chosen; own_loss: the same of
+    the queries' own lists alone. Infinite where the curve does not rise.
+    """
 
     signal: Signal
     form: Form
     loss: float
+    own_loss: float
 
 
 def fit_probability(
-    judged: pd.DataFrame, made_with: MadeWith, told: Mapping[str, Any] | None = None
+    own: pd.DataFrame,
+    made_with: MadeWith,
+    told: Mapping[str, Any] | None = None,
+    strange: pd.DataFrame | None = None,
+    share: float = NOTHING,
 ) -> Probability:
     """The probability that fits judged passages.
 
-    judged: ``headrank.probability.signals.SIGNALS`` and ``relevant`` (bool), one row per judged passage. told: goes
-    into the provenance. Raises InputError for fewer than 10 queries, passages that are all of one kind, and signals
-    that do not rise with relevance; PrerequisiteError without scikit-learn.
+    own: ``headrank.probability.signals.SIGNALS`` of all passages of judged queries' lists, ``judged`` and ``relevant``
+    (bool). strange: signals of the same queries' lists in which nothing is relevant; share: how much they weigh of the
+    whole, which is how often such lists are to be expected. told: goes into the provenance.
+
+    Raises InputError for fewer than 10 queries, passages that are all of one kind, and signals that do not rise with
+    relevance; PrerequisiteError without scikit-learn.
     """
     check_installed()
-    qids = sorted(judged["qid"].astype(str).unique())
-    relevant = int(judged["relevant"].sum())
-    if len(qids) < LEAST_QUERIES:
-        raise InputError(f"probability: {len(qids)} judged queries, at least {LEAST_QUERIES} are needed")
+    judged = own[own["judged"]]
+    queries, relevant = judged["qid"].nunique(), int(judged["relevant"].sum())
+    if queries < LEAST_QUERIES:
+        raise InputError(f"probability: {queries} judged queries, at least {LEAST_QUERIES} are needed")
     if relevant in (0, len(judged)):
         kind = "relevant" if relevant else "irrelevant"
         raise InputError(f"probability: all {len(judged)} judged passages are {kind}; both kinds are needed")
-    judged = judged[judged["length"] > 0]
+    lists = _lists(own, strange, share)
     choices = [
-        Choice(signal, form, _held_out(judged, qids, signal, form))
+        Choice(signal, form, *_held_out(lists, signal, form))
         for signal in get_args(Signal)
         for form in get_args(Form)
         if form == "platt" or min(relevant, len(judged) - relevant) >= LEAST_ISOTONIC
     ]
     best = min(choices, key=lambda choice: choice.loss)
-    if not np.isfinite(best.loss):
+    fitted = _fitted(lists, best.signal, best.form) if np.isfinite(best.loss) else None
+    if fitted is None:
         raise InputError(
             "probability: passages with a stronger signal are not more often relevant on these queries; choose other"
             " heads"
         )
-    fitted = _fitted(judged, best.signal, best.form)
-    if fitted is None:
-        raise InputError("probability: the signal does not rise with relevance on all queries together")
-    share = np.full(len(judged), judged["relevant"].mean())
+    constant = np.full(len(judged), judged["relevant"].mean())
     provenance = {
         "headrank": __version__,
         **(told or {}),
-        "queries": len(qids),
+        "queries": queries,
         "passages": len(judged),
         "relevant": relevant,
+        "lists_with_nothing_relevant": {
+            "lists": 0 if strange is None else strange["qid"].nunique(),
+            "share": 0.0 if strange is None else share,
+        },
+        # Of the queries' own lists, with which the share of relevant passages can be compared.
         "heldout_log_loss": {
-            **{f"{c.signal}, {c.form}": _plain(c.loss) for c in choices},
-            "share of relevant passages": _plain(log_loss(share, judged["relevant"])),
+            **{f"{choice.signal}, {choice.form}": _plain(choice.own_loss) for choice in choices},
+            "share of relevant passages": _plain(log_loss(constant, judged["relevant"])),
         },
     }
-    return Probability(made_with, best.signal, *fitted, provenance)
+    expected, curve, level = fitted
+    return Probability(made_with, best.signal, expected, curve, level, provenance)
 
 
-def _held_out(judged: pd.DataFrame, qids: list[str], signal: Signal, form: Form) -> float:
-    # Queries in the order of their ids say nothing; every fifth is in the same fold, whatever the sizes of their lists.
-    fold = judged["qid"].astype(str).map({qid: place % FOLDS for place, qid in enumerate(qids)})
-    chances = pd.Series(np.nan, index=judged.index)
+def _lists(own: pd.DataFrame, strange: pd.DataFrame | None, share: float) -> pd.DataFrame:
+    """All lists with ``query`` (several lists may have the same), ``own`` and ``weight``; passages with a token."""
+    frame = own.assign(query=own["qid"], own=True, weight=1.0)
+    if strange is not None:
+        weight = share / (1 - share) * own["judged"].sum() / len(strange)
+        others = strange.assign(query=strange["qid"], own=False, weight=weight, judged=True, relevant=False)
+        frame = pd.concat([frame, others.assign(qid=others["qid"] + " (strange)")], ignore_index=True)
+    return frame[frame["length"] > 0].reset_index(drop=True)
+
+
+def _held_out(lists: pd.DataFrame, signal: Signal, form: Form) -> tuple[float, float]:
+    """Log loss on held-out queries, of all lists by their weights and of own lists; infinite where nothing fits."""
+    # Queries in the order of their ids: every fifth is in the same fold, whatever the sizes of their lists.
+    qids = sorted(lists["query"].unique())
+    fold = lists["query"].map({qid: place % FOLDS for place, qid in enumerate(qids)})
+    chances = pd.Series(np.nan, index=lists.index)
     for number in range(FOLDS):
-        fitted = _fitted(judged[fold != number], signal, form)
+        fitted = _fitted(lists[fold != number], signal, form)
         if fitted is None:
-            return float("inf")
-        expected, curve = fitted
-        chances[fold == number] = curve(expected.excess(judged[fold == number], signal))
-    return log_loss(chances, judged["relevant"])
+            return float("inf"), float("inf")
+        expected, curve, level = fitted
+        part = lists[fold == number]
+        excess = expected.excess(part, signal)
+        chances[fold == number] = curve(excess + level * list_means(part, excess))
+    judged, own = lists["judged"], lists["judged"] & lists["own"]
+    return (
+        log_loss(chances[judged], lists["relevant"][judged], lists["weight"][judged]),
+        log_loss(chances[own], lists["relevant"][own]),
+    )
 
 
-def _fitted(judged: pd.DataFrame, signal: Signal, form: Form) -> tuple[Expected, Curve] | None:
+def _fitted(lists: pd.DataFrame, signal: Signal, form: Form) -> tuple[Expected, Curve, float] | None:
     """None where there is nothing to fit to, or the curve does not rise."""
-    relevant = judged["relevant"].to_numpy(dtype=bool)
-    if relevant.all() or not relevant.any():
+    judged = lists["judged"].to_numpy(dtype=bool)
+    relevant = lists["relevant"].to_numpy(dtype=bool)
+    if relevant[judged].all() or not relevant[judged].any():
         return None
-    expected = _expected(judged[~relevant], signal)
-    excess = expected.excess(judged, signal)
-    curve = _platt(excess, relevant) if form == "platt" else _isotonic(excess, relevant)
-    return None if curve is None else (expected, curve)
+    expected = _expected(lists[judged & ~relevant], signal)
+    excess = expected.excess(lists, signal)
+    means = list_means(lists, excess)
+    weights = lists["weight"].to_numpy(dtype=np.float64)[judged]
+    # Only lists with nothing relevant show what the level of a list says.
+    level = 0.0 if lists["own"].all() else _level(excess[judged], means[judged], relevant[judged], weights)
+    evidence = (excess + level * means)[judged]
+    curve = (_platt if form == "platt" else _isotonic)(evidence, relevant[judged], weights)
+    return None if curve is None else (expected, curve, level)
+
+
+def _level(excess: Array, means: Array, relevant: NDArray[np.bool_], weights: Array) -> float:
+    """How much the mean of the list counts, by logistic regression on both."""
+    slopes, _ = _logistic(np.stack([excess, means], axis=1), relevant, weights)
+    return float(max(slopes[1] / slopes[0], 0.0)) if slopes[0] > 0 else 0.0
 
 
 def _expected(irrelevant: pd.DataFrame, signal: Signal) -> Expected:
@@ -117,10 +171,16 @@ def _expected(irrelevant: pd.DataFrame, signal: Signal) -> Expected:
     given, wanted = covariates(irrelevant), irrelevant[signal].to_numpy(dtype=np.float64)
     weights = np.linalg.lstsq(given, wanted, rcond=None)[0]
     spread = float(np.sqrt(((wanted - given @ weights) ** 2).mean()))
-    return Expected(*map(float, weights), max(spread, 1e-9))
+    constant, length, place, bend = map(float, weights)
+    return Expected(constant, length, place, bend, max(spread, 1e-9))
 
 
-def _platt(excess: Array, relevant: NDArray[np.bool_]) -> Curve | None:
+def _platt(evidence: Array, relevant: NDArray[np.bool_], weights: Array) -> Curve | None:
+    slopes, constant = _logistic(evidence[:, None], relevant, weights)
+    return Curve("platt", float(slopes[0]), constant) if slopes[0] > 0 else None
+
+
+def _logistic(given: Array, relevant: NDArray[np.bool_], weights: Array) -> tuple[Array, float]:
     from sklearn.linear_model import LogisticRegression
 
     # Platt's targets: one more passage of each kind than there are keeps the slope finite where the signal separates
@@ -129,20 +189,20 @@ def _platt(excess: Array, relevant: NDArray[np.bool_]) -> Curve | None:
     high, low = (ones + 1) / (ones + 2), 1 / (len(relevant) - ones + 2)
     target = np.where(relevant, high, low)
     model = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000)
-    both = np.concatenate([excess, excess])[:, None]
-    kinds = np.repeat([1, 0], len(excess))
-    model.fit(both, kinds, sample_weight=np.concatenate([target, 1 - target]))
-    slope, constant = float(model.coef_[0, 0]), float(model.intercept_[0])
-    return Curve("platt", slope, constant) if slope > 0 else None
+    kinds = np.repeat([1, 0], len(given))
+    both = np.concatenate([target * weights, (1 - target) * weights])
+    model.fit(np.concatenate([given, given]), kinds, sample_weight=both)
+    slopes: Array = model.coef_[0]
+    return slopes, float(model.intercept_[0])
 
 
-def _isotonic(excess: Array, relevant: NDArray[np.bool_]) -> Curve | None:
+def _isotonic(evidence: Array, relevant: NDArray[np.bool_], weights: Array) -> Curve | None:
     from sklearn.isotonic import IsotonicRegression
 
     # A probability of 0 or 1 would be more than so many passages can show.
     least = 1 / (len(relevant) + 2)
     model = IsotonicRegression(y_min=least, y_max=1 - least, increasing=True, out_of_bounds="clip")
-    model.fit(excess, relevant.astype(np.float64))
+    model.fit(evidence, relevant.astype(np.float64), sample_weight=weights)
     x, p = model.X_thresholds_, model.y_thresholds_
     points = {float(place): float(chance) for place, chance in zip(x, p, strict=True)}
     return Curve("isotonic", points=tuple(points.items())) if p[-1] > p[0] else None

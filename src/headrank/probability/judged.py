@@ -27,22 +27,21 @@ def read_signals(ready: Ready, candidates: Sequence[Candidates]) -> pd.DataFrame
 def with_judgements(
     signals: pd.DataFrame, qrels: Qrels, level: int = 1, unjudged: Unjudged = "leave-out"
 ) -> pd.DataFrame:
-    """The judged passages among them with ``relevant``, whether their grade is at least ``level``.
+    """The signals with ``judged`` and ``relevant``, whether a passage's grade is at least ``level``.
 
-    unjudged: whether passages without a judgement are left out, or count as irrelevant as they do in evaluation. Raises
-    InputError if nothing is judged.
+    unjudged: whether passages without a judgement are left out (not ``judged``), or count as irrelevant as they do in
+    evaluation. Raises InputError if nothing is judged.
     """
-    grades = [
-        qrels.get(qid, {}).get(docid) for qid, docid in zip(signals["qid"], signals["docid"], strict=True)
-    ]
-    kept = [
+    pairs = zip(signals["qid"], signals["docid"], strict=True)
+    grades = [qrels[qid].get(docid) if qid in qrels else None for qid, docid in pairs]
+    judged = [
         grade is not None or (unjudged == "irrelevant" and qid in qrels)
         for grade, qid in zip(grades, signals["qid"], strict=True)
     ]
-    found = signals.assign(relevant=[grade is not None and grade >= level for grade in grades])[kept]
-    if found.empty:
+    if not any(judged):
         raise InputError("probability: the judgements name none of the candidates")
-    return found.reset_index(drop=True)
+    relevant = [grade is not None and grade >= level for grade in grades]
+    return signals.assign(judged=judged, relevant=relevant)
 
 
 def strangers(candidates: Sequence[Candidates], qrels: Qrels) -> list[Candidates]:

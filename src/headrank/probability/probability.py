@@ -1,7 +1,8 @@
 """From the signal of a passage to its probability of relevance, as a file keeps it (docs/scores.md).
 
-A passage's signal is compared with what an irrelevant passage of its length gets at its place in the prompt; how far it
-lies above is turned into a probability by a curve that rises (Platt, 1999; Zadrozny and Elkan, KDD 2002).
+A passage's signal is compared with what an irrelevant passage of its length gets at its place in the prompt. How far
+it lies above, and how far those of its list do on average, is turned into a probability by a curve that rises (Platt,
+1999; Zadrozny and Elkan, KDD 2002).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from headrank.data.atomic import write_json
 from headrank.data.json_files import read_json
 from headrank.errors import InputError
 from headrank.probability.made_with import MadeWith
-from headrank.specs import Positive, Share, read_spec
+from headrank.specs import NotNegative, Positive, Share, read_spec
 
 Array = NDArray[np.float64]
 Signal = Literal["ratio", "mass"]
@@ -45,7 +46,10 @@ class Expected:
     def excess(self, signals: pd.DataFrame, signal: str) -> Array:
         """(passages,): how far each signal lies above what is expected, in standard deviations."""
         weights = np.array([self.constant, self.length, self.place, self.bend])
-        return (signals[signal].to_numpy(dtype=np.float64) - covariates(signals) @ weights) / self.spread
+        found: Array = (
+            signals[signal].to_numpy(dtype=np.float64) - covariates(signals) @ weights
+        ) / self.spread
+        return found
 
 
 def covariates(signals: pd.DataFrame) -> Array:
@@ -73,7 +77,8 @@ class Curve:
             found: Array = 0.5 * (1 + np.tanh((self.slope * excess + self.constant) / 2))
             return found
         x, p = np.array(self.points).T
-        return np.interp(excess, x, p)
+        between: Array = np.interp(excess, x, p)
+        return between
 
     def check(self, where: str) -> None:
         x = [place for place, _ in self.points]
@@ -86,20 +91,25 @@ class Curve:
 
 @dataclass(frozen=True)
 class Probability:
-    """A fitted probability. provenance: what it was fitted on, and how well it did on held-out queries."""
+    """A fitted probability. level: how much the mean excess of a list counts beside that of the passage. provenance:
+    what it was fitted on, and how well it did on held-out queries.
+    """
 
     made_with: MadeWith
     signal: Signal
     expected: Expected
     curve: Curve
+    level: NotNegative = 0.0
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def of(self, signals: pd.DataFrame) -> Array:
         """(passages,): the probability of each passage, of a frame of ``headrank.probability.signals.SIGNALS``.
 
-        A passage without a token has probability 0. Nothing makes them fall with the rank yet (``falling``).
+        A list is what has the same ``qid``; all its passages have to be there. A passage without a token has
+        probability 0. Nothing makes them fall with the rank yet (``falling``).
         """
-        chances = self.curve(self.expected.excess(signals, self.signal))
+        excess = self.expected.excess(signals, self.signal)
+        chances = self.curve(excess + self.level * list_means(signals, excess))
         return np.where(signals["length"].to_numpy() > 0, chances, 0.0)
 
     def save(self, path: str | Path) -> None:
@@ -119,6 +129,12 @@ class Probability:
             raise InputError(f"{path}: malformed {error}") from None
         found.curve.check(str(path))
         return found
+
+
+def list_means(signals: pd.DataFrame, excess: Array) -> Array:
+    """(passages,): the mean excess of each passage's list."""
+    found: Array = pd.Series(excess).groupby(signals["qid"].to_numpy()).transform("mean").to_numpy()
+    return found
 
 
 def falling(chances: Array) -> Array:

@@ -74,8 +74,9 @@ def test_a_list_with_nothing_relevant_in_it_gets_low_scores_throughout(world: Wo
     listed = list(world.candidates)
     own = [scores(c.query, c.documents) for c in listed]
     strange = []
-    for c, other in zip(listed, [*listed[6:], *listed[:6]], strict=True):
-        # In this world what is relevant shares words with the query, which other questions' passages do by chance.
+    for c, other in zip(listed, [*listed[3:], *listed[:3]], strict=True):
+        # Other lists than those that the fit has seen. In this world what is relevant shares words with the query, which
+        # other questions' passages do by chance.
         words = set(WORD.findall(c.query))
         strange.append(scores(c.query, [d for d in other.documents if not words & set(WORD.findall(d.text))]))
     assert min(len(s) for s in strange) >= 10
@@ -98,8 +99,8 @@ def test_the_report_prints_what_it_found_and_writes_the_diagram(
     assert float(told["AUC"][0]) > 0.95
     assert float(told["highest of a list, own candidates"][0]) > 0.5
     assert float(told["highest of a list, strange candidates"][0]) < 0.1
-    # The passages of two other questions happen to hold two of the query's words.
-    assert "at least 0.5 in 17% of 12 lists" in told["highest of a list, strange candidates"][1]
+    # The passage of another question happens to hold two of the query's words.
+    assert "at least 0.5 in 8% of 12 lists" in told["highest of a list, strange candidates"][1]
     assert float(told["AUC of the highest, own against strange"][0]) > 0.95
     bins = pd.read_csv(files / "r.csv")
     assert bins["passages"].sum() == 144

@@ -37,6 +37,7 @@ def drawn(queries: int, seed: int = 0, step: float = 2.0, each: int = 20) -> pd.
             "documents": each,
             "mass": rng.normal(size=count),
             "ratio": usual + 0.3 * (rng.normal(size=count) + step * relevant),
+            "judged": True,
             "relevant": relevant,
         }
     )
@@ -65,10 +66,36 @@ def test_the_model_that_signals_were_drawn_from_is_found() -> None:
 
 def test_lists_without_a_relevant_passage_get_low_probabilities() -> None:
     fitted = fit_probability(drawn(150), MADE)
+    assert fitted.level == 0
     new = drawn(40, seed=2)
     nothing = new.assign(ratio=new["ratio"] - 0.6 * new["relevant"])
-    with_some = fitted.of(new[new["relevant"]]).mean()
-    assert fitted.of(nothing).mean() < 0.2 < 0.6 < with_some
+    assert fitted.of(nothing).mean() < 0.2 < 0.6 < fitted.of(new)[new["relevant"]].mean()
+
+
+def test_the_level_of_a_list_counts_as_far_as_lists_with_nothing_relevant_show_it() -> None:
+    # What is on the query's topic, relevant or not, is half a deviation stronger: too little to see in one passage.
+    own, new = drawn(150, step=1.0), drawn(60, seed=2, step=1.0)
+    for frame in (own, new):
+        frame["ratio"] += 0.15
+    strange, others = (drawn(150, seed=seed, step=0.0) for seed in (3, 4))
+    without = fit_probability(own, MADE)
+    fitted = fit_probability(own, MADE, strange=strange)
+    assert fitted.level > 0.5
+    assert fitted.provenance["lists_with_nothing_relevant"] == {"lists": 150, "share": 0.2}
+    # On lists of its own it stays right, and others get less throughout.
+    judged = new.assign(probability=fitted.of(new))
+    assert judge_calibration(judged).error < 0.08
+    assert fitted.of(others).mean() < 0.5 * without.of(others).mean()
+    assert fitted.of(others).max() < fitted.of(new).max()
+
+
+def test_passages_without_a_judgement_count_for_their_list_only() -> None:
+    own = drawn(60)
+    own.loc[::3, "judged"] = False
+    one = fit_probability(own, MADE, strange=drawn(60, seed=3, step=0.0))
+    own.loc[~own["judged"], "relevant"] = ~own["relevant"]
+    assert fit_probability(own, MADE, strange=drawn(60, seed=3, step=0.0)) == one
+    assert one.provenance["passages"] == int(own["judged"].sum())
 
 
 def test_the_curve_that_does_better_on_held_out_queries_is_taken() -> None:

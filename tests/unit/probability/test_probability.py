@@ -47,6 +47,17 @@ def test_a_passage_without_a_token_is_not_relevant() -> None:
     assert probability.of(signals(length=[0, 3], ratio=[5.0, 5.0]))[0] == 0
 
 
+def test_a_list_whose_passages_all_lie_low_counts_against_each_of_them() -> None:
+    frame = signals(length=[1, 1, 1, 1], ratio=[-2.0, -1.0, -2.0, 0.0]).assign(
+        documents=2, position=[0, 1, 0, 1]
+    )
+    frame["qid"] = ["low", "low", "high", "high"]
+    # Excesses (place 0 and 1) are 0 and 4, 0 and 8; the lists' means 2 and 4.
+    probability = Probability(MADE, "ratio", EXPECTED, Curve("platt", 1.0, -3.0), level=0.5)
+    expected = 1 / (1 + np.exp(3 - np.array([0 + 1, 4 + 1, 0 + 2, 8 + 2])))
+    assert probability.of(frame) == pytest.approx(expected)
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
 def test_probabilities_fall_with_the_rank_and_keep_their_mean(chances: list[float]) -> None:
     found = falling(np.array(chances))
@@ -62,7 +73,7 @@ def test_probabilities_fall_with_the_rank_and_keep_their_mean(chances: list[floa
 
 def test_a_file_gives_back_what_was_saved(tmp_path: Path) -> None:
     for curve in (Curve("platt", 2.0, -1.0), Curve("isotonic", points=((0.0, 0.1), (1.0, 0.5)))):
-        saved = Probability(MADE, "mass", EXPECTED, curve, {"queries": 12})
+        saved = Probability(MADE, "mass", EXPECTED, curve, 0.5, {"queries": 12})
         saved.save(tmp_path / "probability.json")
         assert Probability.load(tmp_path / "probability.json") == saved
 
