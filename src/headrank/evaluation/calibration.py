@@ -75,9 +75,7 @@ def auc(probability: npt.ArrayLike, relevant: npt.ArrayLike) -> float:
     return float((ranks[y == 1].sum() - ones * (ones + 1) / 2) / (ones * (len(y) - ones)))
 
 
-def log_loss(
-    probability: npt.ArrayLike, relevant: npt.ArrayLike, weights: npt.ArrayLike | None = None
-) -> float:
+def log_loss(probability: npt.ArrayLike, relevant: npt.ArrayLike, weights: Floats | None = None) -> float:
     """Mean −log of the probability of what is the case, in nats; below 1e-6 it counts as 1e-6."""
     p, y = _checked(probability, relevant)
     p = p.clip(1e-6, 1 - 1e-6)

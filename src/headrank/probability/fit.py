@@ -136,7 +136,7 @@ def _held_out(lists: pd.DataFrame, signal: Signal, form: Form) -> tuple[float, f
         chances[fold == number] = curve(excess + level * list_means(part, excess))
     judged, own = lists["judged"], lists["judged"] & lists["own"]
     return (
-        log_loss(chances[judged], lists["relevant"][judged], lists["weight"][judged]),
+        log_loss(chances[judged], lists["relevant"][judged], lists["weight"][judged].to_numpy(np.float64)),
         log_loss(chances[own], lists["relevant"][own]),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,11 @@ from support import checkpoint, passages
 from headrank import RankedDocument, Reranker
 from headrank.api.windows import Groups, Plan, passes, sliding, tournament
 from headrank.data.beir import Document
+from headrank.engine.backbone import load_backbone
+from headrank.heads.head_set import HeadSet
 from headrank.prompts.builder import Prompt
+from headrank.settings import Settings, TrainingSettings, to_mapping
+from headrank.training.adapter import attach_lora, save_adapter
 
 
 def ranked_by(plan: Plan, worth: Sequence[float]) -> tuple[list[int], list[Groups]]:
@@ -192,3 +197,23 @@ def test_lists_of_several_queries_take_their_rounds_together() -> None:
         for query, listed in zip(["oak", "elm", "red"], lists, strict=True)
     ]
     assert [indices(r) for r in together] == [indices(r) for r in alone]
+
+
+def test_documents_that_are_read_independently_take_one_pass_whatever_their_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads = HeadSet("comprank", "tiny", 4, 4, tuple((1, head) for head in range(4)), (1.0,) * 4)
+    backbone = load_backbone(checkpoint("qwen3"), heads.depth)
+    settings = Settings.from_mapping({"encoding": {"documents": "independent"}, "loss": {"form": "pointer"}})
+    model = attach_lora(backbone, heads, TrainingSettings(lora_r=4))
+    save_adapter(model, tmp_path / "adapter", backbone, heads, to_mapping(settings))
+    reranker = Reranker.load(tmp_path / "adapter", depth=4)
+    made = spied(reranker, monkeypatch)
+    for beyond in ("windows", "tournament", "append"):
+        made.clear()
+        ranked = reranker.rank("oak", TEXTS, beyond=beyond)  # type: ignore[arg-type]
+        assert sum(d.reranked for d in ranked) == (4 if beyond == "append" else 11)
+        if beyond != "append":
+            # Each document is computed once, and the scores are the method's own.
+            assert [count for count, _ in made] == [11]
+            assert [d.score for d in ranked] != [float(n) for n in range(11, 0, -1)]

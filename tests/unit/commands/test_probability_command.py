@@ -75,8 +75,8 @@ def test_a_list_with_nothing_relevant_in_it_gets_low_scores_throughout(world: Wo
     own = [scores(c.query, c.documents) for c in listed]
     strange = []
     for c, other in zip(listed, [*listed[3:], *listed[:3]], strict=True):
-        # Other lists than those that the fit has seen. In this world what is relevant shares words with the query, which
-        # other questions' passages do by chance.
+        # Other lists than those that the fit has seen. In this world what is relevant shares words with the query,
+        # which other questions' passages do by chance.
         words = set(WORD.findall(c.query))
         strange.append(scores(c.query, [d for d in other.documents if not words & set(WORD.findall(d.text))]))
     assert min(len(s) for s in strange) >= 10
