@@ -21,6 +21,8 @@ from headrank.data.collections import open_collection
 from headrank.data.frames import read_parquet
 from headrank.data.trec import read_qrels, read_run
 from headrank.evaluation.calibration import judge_calibration, reliability
+from headrank.figures.reliability import draw_reliability
+from headrank.figures.style import save_figure
 from headrank.methods.ready import Ready, make_ready
 from headrank.methods.request import Request
 from headrank.probability.fit import fit_probability
@@ -73,8 +75,7 @@ def main() -> None:
     told = {"collection": "TREC DL 2021", "relevance_level": LEVEL}
     own = with_judgements(read["dl21"], train_qrels, LEVEL)
     fitted = fit_probability(own, made_with(ready), told, read["dl21-strange"])
-    fitted.save(options.work / f"{options.name}.json")
-    print(fitted.expected, fitted.curve if fitted.curve.form == "platt" else "", fitted.provenance)
+    fitted.save(HERE / f"{options.name}_probability.json")
     rows, bins = [], []
     for name, qrels in (("dl21", train_qrels), ("dl19", test_qrels)):
         every = with_judgements(with_probabilities(read[name], fitted), qrels, LEVEL)
@@ -90,6 +91,15 @@ def main() -> None:
         ("nothing_relevant", nothing),
     ):
         frame.round(4).to_csv(HERE / f"{name}_{options.name}.csv", index=False)
+    draw(bins[-1], options.name)
+
+
+def draw(bins: pd.DataFrame, name: str) -> None:
+    """The diagram of the test queries."""
+    figure = HERE / f"reliability_{name}"
+    save_figure(
+        draw_reliability(bins, "DL 2019"), pdf=figure.with_suffix(".pdf"), png=figure.with_suffix(".png")
+    )
 
 
 def candidates_of(name: str) -> tuple[list[Candidates], dict[str, dict[str, int]]]:
