@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from headrank import __version__
 from headrank.errors import InputError, PrerequisiteError
 from headrank.evaluation.calibration import log_loss
+from headrank.probability.curves import isotonic, logistic, platt
 from headrank.probability.probability import (
     Array,
     Curve,
@@ -154,13 +155,13 @@ def _fitted(lists: pd.DataFrame, signal: Signal, form: Form) -> tuple[Expected, 
     # Only lists with nothing relevant show what the level of a list says.
     level = 0.0 if lists["own"].all() else _level(excess[judged], means[judged], relevant[judged], weights)
     evidence = (excess + level * means)[judged]
-    curve = (_platt if form == "platt" else _isotonic)(evidence, relevant[judged], weights)
+    curve = (platt if form == "platt" else isotonic)(evidence, relevant[judged], weights)
     return None if curve is None else (expected, curve, level)
 
 
 def _level(excess: Array, means: Array, relevant: NDArray[np.bool_], weights: Array) -> float:
     """How much the mean of the list counts, by logistic regression on both."""
-    slopes, _ = _logistic(np.stack([excess, means], axis=1), relevant, weights)
+    slopes, _ = logistic(np.stack([excess, means], axis=1), relevant, weights)
     return float(max(slopes[1] / slopes[0], 0.0)) if slopes[0] > 0 else 0.0
 
 
@@ -173,39 +174,6 @@ def _expected(irrelevant: pd.DataFrame, signal: Signal) -> Expected:
     spread = float(np.sqrt(((wanted - given @ weights) ** 2).mean()))
     constant, length, place, bend = map(float, weights)
     return Expected(constant, length, place, bend, max(spread, 1e-9))
-
-
-def _platt(evidence: Array, relevant: NDArray[np.bool_], weights: Array) -> Curve | None:
-    slopes, constant = _logistic(evidence[:, None], relevant, weights)
-    return Curve("platt", float(slopes[0]), constant) if slopes[0] > 0 else None
-
-
-def _logistic(given: Array, relevant: NDArray[np.bool_], weights: Array) -> tuple[Array, float]:
-    from sklearn.linear_model import LogisticRegression
-
-    # Platt's targets: one more passage of each kind than there are keeps the slope finite where the signal separates
-    # them. Each passage counts as both kinds, with these weights.
-    ones = int(relevant.sum())
-    high, low = (ones + 1) / (ones + 2), 1 / (len(relevant) - ones + 2)
-    target = np.where(relevant, high, low)
-    model = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000)
-    kinds = np.repeat([1, 0], len(given))
-    both = np.concatenate([target * weights, (1 - target) * weights])
-    model.fit(np.concatenate([given, given]), kinds, sample_weight=both)
-    slopes: Array = model.coef_[0]
-    return slopes, float(model.intercept_[0])
-
-
-def _isotonic(evidence: Array, relevant: NDArray[np.bool_], weights: Array) -> Curve | None:
-    from sklearn.isotonic import IsotonicRegression
-
-    # A probability of 0 or 1 would be more than so many passages can show.
-    least = 1 / (len(relevant) + 2)
-    model = IsotonicRegression(y_min=least, y_max=1 - least, increasing=True, out_of_bounds="clip")
-    model.fit(evidence, relevant.astype(np.float64), sample_weight=weights)
-    x, p = model.X_thresholds_, model.y_thresholds_
-    points = {float(place): float(chance) for place, chance in zip(x, p, strict=True)}
-    return Curve("isotonic", points=tuple(points.items())) if p[-1] > p[0] else None
 
 
 def check_installed() -> None:
