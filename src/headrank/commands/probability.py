@@ -98,7 +98,6 @@ def _add_judged(parser: argparse.ArgumentParser) -> None:
 
 
 def run_fit(options: argparse.Namespace) -> None:
-    from headrank.data.digests import file_digest
     from headrank.probability.fit import check_installed, fit_probability
     from headrank.probability.judged import read_signals, strangers, with_judgements
     from headrank.probability.made_with import made_with
@@ -111,8 +110,8 @@ def run_fit(options: argparse.Namespace) -> None:
     own = with_judgements(signals, qrels, options.relevance_level, options.unjudged)
     strange = read_signals(ready, strangers(candidates, qrels)) if options.nothing else None
     told = {
-        "run_sha256": file_digest(options.run),
-        "qrels_sha256": file_digest(options.qrels),
+        "run": Path(options.run).name,
+        "qrels": Path(options.qrels).name,
         "relevance_level": options.relevance_level,
         "unjudged": options.unjudged,
         "depth": int(signals["documents"].max()),
