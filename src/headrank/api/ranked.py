@@ -13,9 +13,11 @@ class RankedDocument:
 
     index: its place in the caller's list, from 0. id: the caller's id of it; its index where there is none. rank: from
     1, the best. score: never rises with the rank. Its scale is the method's own, and it can be compared within one
-    ranking only; in lists that were ranked in windows it falls by 1 from rank to rank. reranked: whether the model read
-    the document; those that it did not read follow in the caller's order, with the lowest score. explanation: of a
-    document that was read, where ``explain=True`` asked for it.
+    ranking only; in lists that took several passes it falls by 1 from rank to rank. reranked: whether the model read
+    the document; those that it did not read follow in the caller's order, with the lowest score. relevance_score: the
+    probability that it is relevant, from 0 to 1, which can be compared across queries and never rises with the rank;
+    None without a fitted probability (``headrank probability fit``, docs/scores.md), and for documents that the model
+    did not read. explanation: of a document that was read, where ``explain=True`` asked for it.
     """
 
     index: int
@@ -25,4 +27,5 @@ class RankedDocument:
     text: str
     title: str = ""
     reranked: bool = True
+    relevance_score: float | None = None
     explanation: Explanation | None = field(default=None, compare=False, repr=False)

@@ -89,9 +89,10 @@ def run(options: argparse.Namespace) -> None:
 
     from headrank.explain.page import write_page
     from headrank.explain.page_data import page_data
-    from headrank.methods.ready import depth_of
+    from headrank.methods.ready import depth_of, located
     from headrank.rerankers.candidates import Candidates
 
+    request = located(request)
     read = question.documents[: options.depth or depth_of(request)]
     candidates = Candidates(question.qid or "query", question.query, tuple(read))
     # One model at a time is in memory.

@@ -13,7 +13,7 @@ from headrank.errors import InputError, NotFoundError
 
 # Bytes of a line: far more than any passage has, and what a damaged or compressed file may hold without a line end.
 _LONGEST = 16 * MIB
-# Blank lines in a row. A few kilobytes of gzip can hold billions of them, which would be read for minutes and mean nothing.
+# Blank lines in a row. A few kilobytes of gzip can hold billions of them, which would be read for minutes.
 _MOST_BLANK = 1_000_000
 _GZIP_MAGIC = b"\x1f\x8b"
 

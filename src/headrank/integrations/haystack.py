@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from headrank.api import Reranker
-from headrank.api.reranker import Beyond
+from headrank.api.passes import Beyond
 from headrank.integrations.given import check_arguments, loaded, missing
 
 try:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from headrank.api import Reranker
-from headrank.api.reranker import Beyond
+from headrank.api.passes import Beyond
 from headrank.integrations.given import loaded, missing
 
 try:

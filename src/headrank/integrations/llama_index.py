@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from headrank.api import Reranker
-from headrank.api.reranker import Beyond
+from headrank.api.passes import Beyond
 from headrank.errors import UsageError
 from headrank.integrations.given import loaded, missing
 

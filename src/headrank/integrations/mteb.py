@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import headrank
 from headrank.api import Document, Reranker
-from headrank.api.reranker import Beyond
+from headrank.api.passes import Beyond
 from headrank.data.digests import file_digest
 from headrank.errors import InputError, UsageError, shown, suggestion
 from headrank.integrations.given import loaded, missing

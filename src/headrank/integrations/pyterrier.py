@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from headrank.api.reranker import Beyond
+from headrank.api.passes import Beyond
 from headrank.errors import UsageError, shown
 from headrank.integrations.given import loaded, missing
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from headrank.api import Reranker
-from headrank.api.reranker import Beyond
+from headrank.api.passes import Beyond
 from headrank.errors import UsageError, shown
 from headrank.integrations.given import loaded, missing
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrank.engine.backbone import Backbone, identify, load_backbone
@@ -40,9 +41,9 @@ class Ready:
     """A method with its model in memory.
 
     name: what its runs are called, for an adapter what it was trained as in its study, such as a variant's name. kind:
-    the method of the table that it is. builder, method: of its prompts, and how it reads attention; None where a method
-    asks the model. rank: the rankings of queries with candidates, a frame of ``headrank.data.rankings.COLUMNS``. order:
-    of the candidates in the prompt.
+    the method of the table that it is. builder, method: its prompts, and what it reads from them; None where a method
+    asks the model. order: of the candidates in its prompts. rank: the rankings of queries with candidates, a frame of
+    ``headrank.data.rankings.COLUMNS``. adapter: the folder of a trained method.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Ready:
     builder: PromptBuilder | None = None
     method: Method | None = None
     order: str = "best-first"
+    adapter: Path | None = None
 
     @property
     def alone(self) -> bool:
@@ -126,8 +128,8 @@ def _trained(request: Request, dtype: str, device: str, untrained: bool) -> Read
     backbone = load_backbone(base, heads.depth, dtype, device, commit, adapter)
     builder = PromptBuilder(backbone.tokenizer, settings.prompt, encoding=settings.encoding)
     method = trained(heads, settings, name)
-    rank = _together(backbone, builder, method, settings.candidates.order)
-    return Ready(name, kind, backbone, settings, rank, builder, method, settings.candidates.order)
+    rank, order = _together(backbone, builder, method, settings.candidates.order), settings.candidates.order
+    return Ready(name, kind, backbone, settings, rank, builder, method, order, saved.folder)
 
 
 def _frozen(entry: Frozen, request: Request, dtype: str, device: str, benchmark: str) -> Ready:

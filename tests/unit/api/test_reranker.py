@@ -98,7 +98,7 @@ def test_a_query_without_text_is_refused(reranker: Reranker, query: str) -> None
         ({"ids": [True, False]}, r"ids\[0\] is True"),
         ({"top_k": 0}, "top_k: expected a whole number from 1 on, got 0"),
         ({"top_k": 2.5}, "top_k: expected a whole number"),
-        ({"beyond": "drop"}, "beyond: 'drop' is unknown; known: windows, append"),
+        ({"beyond": "drop"}, "beyond: 'drop' is unknown; known: windows, tournament, append"),
     ],
 )
 def test_options_that_mean_nothing_are_refused(

@@ -1,0 +1,86 @@
+"""How many documents one pass of a method reads, and the passes in which whole lists are ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Literal
+
+from headrank.api.windows import Plan, Ranking, passes, rank_by_plans, sliding, tournament
+from headrank.data.beir import Document
+from headrank.engine.forward import positions_of
+from headrank.engine.rotary_lengths import most_positions
+from headrank.errors import UsageError
+from headrank.methods.ready import Ready
+from headrank.process.progress import whole_job
+from headrank.rerankers.candidates import Candidates
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Beyond = Literal["windows", "tournament", "append"]
+BEYOND = ("windows", "tournament", "append")
+
+
+def first_read(ready: Ready, depth: int, query: str, documents: Sequence[Document]) -> int:
+    """How many documents, from the first on, one pass reads: at most ``depth``, and as many as have positions."""
+    return min(depth, _fitting(ready, query, documents))
+
+
+def rank_in_passes(
+    ready: Ready,
+    depth: int,
+    rank: Callable[[Sequence[Candidates]], pd.DataFrame],
+    candidates: Sequence[Candidates],
+    *,
+    top_k: int | None,
+    beyond: Beyond,
+    progress: bool,
+    explain: bool,
+) -> list[Ranking]:
+    """The ranking of each query's documents, in as many passes as they take.
+
+    rank: as for ``rank_by_plans``. Raises UsageError for a list that takes several passes and is to be explained: their
+    scores cannot be compared.
+    """
+    sizes = [len(c.documents) if ready.alone else _most(ready, depth, c) for c in candidates]
+
+    def plans() -> list[Plan]:
+        return [
+            tournament(len(c.documents), size, top_k)
+            if beyond == "tournament"
+            else sliding(len(c.documents), size)
+            for c, size in zip(candidates, sizes, strict=True)
+        ]
+
+    counts = [passes(plan) for plan in plans()]
+    for c, count in zip(candidates, counts, strict=True):
+        if explain and count > 1:
+            raise UsageError(
+                f"explain: {len(c.documents)} documents take {count} passes, whose scores cannot be compared; give"
+                ' fewer, or beyond="append"'
+            )
+    # A single pass, as a search stack asks for, needs no bar; methods that ask the model show their own.
+    quiet = not progress or sum(counts) == 1
+    whole = whole_job(sum(counts), ready.name, "list", disable=quiet)
+    with whole if quiet or ready.builder else nullcontext():
+        return rank_by_plans(rank, candidates, plans())
+
+
+def _most(ready: Ready, depth: int, candidates: Candidates) -> int:
+    """How many of a query's documents one pass reads, whichever they are; at least 2."""
+    return max(2, min(depth, _fitting(ready, candidates.query, candidates.documents, longest=True)))
+
+
+def _fitting(ready: Ready, query: str, documents: Sequence[Document], longest: bool = False) -> int:
+    """For how many of the documents, the first or the longest ones, the model has positions."""
+    if ready.alone or ready.builder is None:
+        return len(documents)
+    prompt = ready.builder.build(query, documents)
+    starts = [start for start, _ in prompt.labelled]
+    lengths = [after - start for start, after in pairwise([*starts, prompt.labelled[-1][1]])]
+    most = most_positions(ready.backbone.model.config)
+    room = most - (positions_of(prompt) - sum(lengths))
+    tokens = accumulate(sorted(lengths, reverse=True) if longest else lengths)
+    return sum(total <= room for total in tokens)

@@ -1,0 +1,1 @@
+"""Probabilities of relevance, which can be compared across queries: fitted on judged queries, given with rankings."""
