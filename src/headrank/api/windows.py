@@ -6,7 +6,7 @@ end of the list can reach its top.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -39,19 +39,35 @@ def rank_in_windows(
     rank: gives a frame of ``headrank.data.rankings.COLUMNS``. A query with one window has the scores that it gives.
     Scores of different windows cannot be compared, so that a query with several has numbers that fall with the rank.
     """
-    orders = [list(range(len(c.documents))) for c in candidates]
-    scores: list[list[float]] = [[float(n) for n in range(len(order), 0, -1)] for order in orders]
-    for number in range(max(map(len, spans), default=0)):
-        parts = [(q, *spans[q][number]) for q in range(len(candidates)) if number < len(spans[q])]
-        asked = [
-            replace(candidates[q], documents=tuple(candidates[q].documents[i] for i in orders[q][start:stop]))
-            for q, start, stop in parts
-        ]
-        frame = rank(asked)
-        for (q, start, stop), c in zip(parts, asked, strict=True):
-            found = frame[frame["qid"] == c.qid].sort_values("rank", kind="stable")
-            places = {d.docid: i for d, i in zip(c.documents, orders[q][start:stop], strict=True)}
-            orders[q][start:stop] = [places[docid] for docid in found["docid"]]
-            if len(spans[q]) == 1:
-                scores[q] = found["score"].astype(float).tolist()
-    return [list(zip(order, given, strict=True)) for order, given in zip(orders, scores, strict=True)]
+    found: list[Ranking] = [[] for _ in candidates]
+    passes = [passes_of(c, windows) for c, windows in zip(candidates, spans, strict=True)]
+    going = dict(enumerate(passes))
+    asked = {q: next(each) for q, each in going.items()}
+    while asked:
+        frame = rank([*asked.values()])
+        following: dict[int, Candidates] = {}
+        for q, c in asked.items():
+            try:
+                following[q] = going[q].send(frame[frame["qid"] == c.qid])
+            except StopIteration as end:
+                found[q] = end.value
+        asked = following
+    return found
+
+
+def passes_of(candidates: Candidates, spans: Windows) -> Generator[Candidates, pd.DataFrame, Ranking]:
+    """One query's documents in its windows: yields what a pass has to rank, is sent its ranking, returns the whole.
+
+    What is sent is a frame of ``headrank.data.rankings.COLUMNS`` of this query alone.
+    """
+    order = list(range(len(candidates.documents)))
+    scores = [float(n) for n in range(len(order), 0, -1)]
+    for start, stop in spans:
+        window = replace(candidates, documents=tuple(candidates.documents[i] for i in order[start:stop]))
+        frame = yield window
+        found = frame.sort_values("rank", kind="stable")
+        places = {d.docid: i for d, i in zip(window.documents, order[start:stop], strict=True)}
+        order[start:stop] = [places[docid] for docid in found["docid"]]
+        if len(spans) == 1:
+            scores = found["score"].astype(float).tolist()
+    return list(zip(order, scores, strict=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from headrank.engine.backbone import Backbone, identify, load_backbone
 from headrank.errors import UsageError
@@ -30,8 +30,17 @@ if TYPE_CHECKING:
     from headrank.rerankers.candidates import Candidates
     from headrank.rerankers.method import Method
 
-Rank = Callable[[Sequence["Candidates"]], "pd.DataFrame"]
 Calls = Callable[["pd.DataFrame"], None]
+
+
+class Rank(Protocol):
+    """The rankings of queries with candidates, a frame of ``headrank.data.rankings.COLUMNS``.
+
+    tokens_per_pass: a pass holds the prompts of as many queries as fit it, at least one. Methods that ask the model
+    have batches of their own and leave it.
+    """
+
+    def __call__(self, candidates: Sequence[Candidates], tokens_per_pass: int = 0) -> pd.DataFrame: ...
 
 
 @dataclass(frozen=True)
@@ -39,8 +48,7 @@ class Ready:
     """A method with its model in memory.
 
     name: what its runs are called, for an adapter what it was trained as in its study, such as a variant's name. kind:
-    the method of the table that it is. builder: of its prompts; None where a method asks the model. rank: the rankings
-    of queries with candidates, a frame of ``headrank.data.rankings.COLUMNS``.
+    the method of the table that it is. builder: of its prompts; None where a method asks the model.
     """
 
     name: str
@@ -144,7 +152,7 @@ def _asked(entry: Asked, request: Request, dtype: str, device: str, calls: Calls
     settings = read_spec(GenerativeSettings, cut, "generative")
     backbone = load_backbone(request.backbone or "", None, dtype, device, request.revision)
 
-    def rank(candidates: Sequence[Candidates]) -> pd.DataFrame:
+    def rank(candidates: Sequence[Candidates], tokens_per_pass: int = 0) -> pd.DataFrame:
         ranking, asked = rerank_asked(entry.name, backbone, candidates, settings)
         if calls:
             calls(asked)
@@ -154,15 +162,15 @@ def _asked(entry: Asked, request: Request, dtype: str, device: str, calls: Calls
 
 
 def _released(entry: Released, parts: Parts, benchmark: str) -> Rank:
-    def rank(candidates: Sequence[Candidates]) -> pd.DataFrame:
-        return rerank_released([entry.name], parts, candidates, benchmark)[entry.name]
+    def rank(candidates: Sequence[Candidates], tokens_per_pass: int = 0) -> pd.DataFrame:
+        return rerank_released([entry.name], parts, candidates, benchmark, tokens_per_pass)[entry.name]
 
     return rank
 
 
 def _together(backbone: Backbone, builder: PromptBuilder, method: Method, settings: Settings) -> Rank:
-    def rank(candidates: Sequence[Candidates]) -> pd.DataFrame:
+    def rank(candidates: Sequence[Candidates], tokens_per_pass: int = 0) -> pd.DataFrame:
         order = settings.candidates.order
-        return rerank_together(backbone, builder, [method], candidates, order)[method.name]
+        return rerank_together(backbone, builder, [method], candidates, order, tokens_per_pass)[method.name]
 
     return rank
