@@ -18,7 +18,7 @@ from pathlib import Path
 
 from headrank.doctor.world import World, make_world
 
-_ADDRESS = re.compile(r"serving .* on http://127\.0\.0\.1:(\d+)")
+_ADDRESS = re.compile(r"serving .* on 127\.0\.0\.1:(\d+)")
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import socket
 import time
 from types import FrameType
@@ -54,13 +55,14 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
-        log.info("serving %s on http://%s:%d", ", ".join(self.serving.names), shown, port)
+        log.info("serving %s on %s:%d", ", ".join(self.serving.names), shown, port)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # A second signal waits for nothing. They are not kept, or uvicorn would raise them again at its end.
         seconds = self.serving.limits.stop_seconds
         self._until = 0.0 if self.serving.draining else time.monotonic() + seconds
         self.serving.draining = True
+        log.info("%s: new requests are refused, accepted ones are answered", signal.Signals(sig).name)
 
     async def on_tick(self, counter: int) -> bool:
         serving = self.serving

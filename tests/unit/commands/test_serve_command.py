@@ -111,7 +111,7 @@ def test_it_serves_until_a_signal_says_to_stop(tmp_path: Path) -> None:
         )
     try:
         end = time.monotonic() + 300
-        while not (found := re.search(r"serving icr on http://127\.0\.0\.1:(\d+)", log.read_text())):
+        while not (found := re.search(r"serving icr on 127\.0\.0\.1:(\d+)", log.read_text())):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < end
             time.sleep(0.1)
