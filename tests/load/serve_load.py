@@ -239,7 +239,11 @@ def storm(server: PlantedServer, questions: Sequence[Question], requests: int, r
     seconds = asyncio.run(spread(server.port, jobs[200:], CLIENTS))
     for kind, count in sorted(tally.counts.items()):
         print(f"  {kind}: {count}")
-    print(f"  {requests} requests, {seconds:.0f} s; memory {before:.0f} MiB, then {server.memory():.0f} MiB")
+    cuts = statistics.quantiles(tally.seconds, n=20)
+    print(
+        f"  {requests} requests, {seconds:.0f} s; good ones p50 {1e3 * cuts[9]:.0f} ms, p95 {1e3 * cuts[18]:.0f} ms"
+    )
+    print(f"  memory {before:.0f} MiB, then {server.memory():.0f} MiB", flush=True)
     return tally
 
 
@@ -287,6 +291,9 @@ def compare(world: World, folder: Path, questions: Sequence[Question], compared:
                 wrong += tally.wrong
                 cuts = statistics.quantiles(tally.seconds, n=20)
                 found[name].append((1e3 * cuts[9], 1e3 * cuts[18], len(tally.seconds) / seconds))
+                print(
+                    "  {}: p50 {:.0f} ms, p95 {:.0f} ms, {:.1f}/s".format(name, *found[name][-1]), flush=True
+                )
     for name, rounds in found.items():
         p50, p95, rate = (statistics.median(values) for values in zip(*rounds, strict=True))
         print(

@@ -108,7 +108,11 @@ async def _rerank(serving: Serving, request: Request) -> Response:
         told = problem_of(error, identifier)
         content, status = told.body(identifier), told.status
         headers |= told.headers
-        if "Connection" not in headers and not whole and not await drain(request):
+        if (
+            "Connection" not in headers
+            and not whole
+            and not await drain(request, serving.limits.body_seconds)
+        ):
             headers |= CLOSE
     if serving.draining:
         headers |= CLOSE

@@ -12,9 +12,8 @@ from headrank.serve.problems import GONE, Problem
 
 CLOSE = {"Connection": "close"}
 # The body of a refused request is read to its end, or the client would lose the answer to the reset of a connection
-# that is closed while it sends; but not for long.
+# that is closed while it sends; but not for ever.
 _DRAINED_BYTES = 64 << 20
-_DRAIN_SECONDS = 2.0
 # Larger ones are parsed outside the event loop.
 _PARSED_AT_ONCE = 1 << 18
 
@@ -54,14 +53,14 @@ async def read_body(request: Request, most: int, seconds: float) -> bytes:
     return b"".join(parts)
 
 
-async def drain(request: Request) -> bool:
+async def drain(request: Request, seconds: float) -> bool:
     """Read what is left of a body, without keeping it; whether the connection can be used again."""
     if request.headers.get("expect"):
         # The client waits for a word before it sends, and gets the refusal instead.
         return False
     size = 0
     try:
-        async with asyncio.timeout(_DRAIN_SECONDS):
+        async with asyncio.timeout(seconds):
             while size <= _DRAINED_BYTES:
                 message = await request.receive()
                 if message["type"] != "http.request":

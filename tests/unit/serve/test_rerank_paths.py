@@ -202,6 +202,14 @@ def test_a_body_that_does_not_come_is_not_waited_for(running: Running) -> None:
     assert b"did not arrive within 0.5 seconds" in received
 
 
+def test_a_refused_body_is_read_to_its_end(reranker: Reranker) -> None:
+    with serve(reranker, body_seconds=20.0) as server:
+        # For longer than the sockets' buffers would hide, and in no hurry.
+        head = HEAD + b"Connection: close\r\nContent-Length: 6000000\r\n\r\n"
+        received = _raw(server, head, *[b" " * 1_000_000] * 6, wait=0.4)
+    assert received.startswith(b"HTTP/1.1 413 ")
+
+
 def test_a_caller_finds_the_request_in_the_log_and_no_text(
     running: Running, caplog: pytest.LogCaptureFixture
 ) -> None:
