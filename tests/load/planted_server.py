@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,6 +55,7 @@ def serving(world: World, folder: Path, *options: str, token: str = "") -> Itera
         while not (found := _ADDRESS.search(log.read_text())):
             if process.poll() is not None:
                 raise SystemExit(f"the server did not start:\n{log.read_text()}")
+            time.sleep(0.1)
         yield PlantedServer(process, int(found[1]), log)
     finally:
         process.kill()
