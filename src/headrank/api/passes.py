@@ -8,7 +8,6 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Literal
 
 from headrank.api.windows import Plan, Ranking, passes, rank_by_plans, sliding, tournament
-from headrank.data.beir import Document
 from headrank.engine.forward import positions_of
 from headrank.engine.rotary_lengths import most_positions
 from headrank.errors import UsageError
@@ -23,9 +22,18 @@ Beyond = Literal["windows", "tournament", "append"]
 BEYOND = ("windows", "tournament", "append")
 
 
-def first_read(ready: Ready, depth: int, query: str, documents: Sequence[Document]) -> int:
+def first_read(ready: Ready, depth: int, candidates: Candidates) -> int:
     """How many documents, from the first on, one pass reads: at most ``depth``, and as many as have positions."""
-    return min(depth, _fitting(ready, query, documents))
+    return min(depth, _fitting(ready, candidates))
+
+
+def plan_of(
+    ready: Ready, depth: int, candidates: Candidates, top_k: int | None = None, beyond: Beyond = "windows"
+) -> Plan:
+    """The passes that rank a query's documents: each reads at least 2 of them, whichever they are."""
+    count = len(candidates.documents)
+    size = count if ready.alone else max(2, min(depth, _fitting(ready, candidates, longest=True)))
+    return tournament(count, size, top_k) if beyond == "tournament" else sliding(count, size)
 
 
 def rank_in_passes(
@@ -44,15 +52,9 @@ def rank_in_passes(
     rank: as for ``rank_by_plans``. Raises UsageError for a list that takes several passes and is to be explained: their
     scores cannot be compared.
     """
-    sizes = [len(c.documents) if ready.alone else _most(ready, depth, c) for c in candidates]
 
     def plans() -> list[Plan]:
-        return [
-            tournament(len(c.documents), size, top_k)
-            if beyond == "tournament"
-            else sliding(len(c.documents), size)
-            for c, size in zip(candidates, sizes, strict=True)
-        ]
+        return [plan_of(ready, depth, c, top_k, beyond) for c in candidates]
 
     counts = [passes(plan) for plan in plans()]
     for c, count in zip(candidates, counts, strict=True):
@@ -68,16 +70,11 @@ def rank_in_passes(
         return rank_by_plans(rank, candidates, plans())
 
 
-def _most(ready: Ready, depth: int, candidates: Candidates) -> int:
-    """How many of a query's documents one pass reads, whichever they are; at least 2."""
-    return max(2, min(depth, _fitting(ready, candidates.query, candidates.documents, longest=True)))
-
-
-def _fitting(ready: Ready, query: str, documents: Sequence[Document], longest: bool = False) -> int:
+def _fitting(ready: Ready, candidates: Candidates, longest: bool = False) -> int:
     """For how many of the documents, the first or the longest ones, the model has positions."""
     if ready.alone or ready.builder is None:
-        return len(documents)
-    prompt = ready.builder.build(query, documents)
+        return len(candidates.documents)
+    prompt = ready.builder.build(candidates.query, candidates.documents, candidates.most_tokens)
     starts = [start for start, _ in prompt.labelled]
     lengths = [after - start for start, after in pairwise([*starts, prompt.labelled[-1][1]])]
     most = most_positions(ready.backbone.model.config)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal
 
 from headrank.api.given import Given, read_given
 from headrank.api.golden import check_scores
-from headrank.api.passes import BEYOND, Beyond, first_read, rank_in_passes
+from headrank.api.passes import BEYOND, Beyond, first_read, plan_of, rank_in_passes
 from headrank.api.ranked import RankedDocument
 from headrank.api.result import ranked_documents
+from headrank.api.windows import Ranking, pass_by_pass
 from headrank.data.beir import Document
 from headrank.errors import UsageError, shown
 from headrank.explain.explainable import check_explainable
@@ -92,7 +93,7 @@ class Reranker:
         del given["spelt"]
         self.arguments: dict[str, Any] = {k: v for k, v in given.items() if v not in (None, "auto")}
         # A pass changes the model for its duration: it leaves layers out.
-        self._one_at_a_time = Lock()
+        self._one_at_a_time = RLock()
 
     @classmethod
     def load(
@@ -189,6 +190,41 @@ class Reranker:
         ]
         return self._rank(given, top_k, beyond, progress, explain)
 
+    def passes(
+        self,
+        query: str,
+        documents: Iterable[str | Document | dict[str, Any]],
+        *,
+        name: str = "query",
+        top_k: int | None = None,
+        most_tokens: int | None = None,
+    ) -> Generator[Candidates, pd.DataFrame, list[RankedDocument]]:
+        """``rank`` one pass at a time, for a caller that reads several queries in one pass (``headrank.serve``).
+
+        Yields what the next pass has to rank, is sent the rows of the frame that ``rank_lists`` gave for it, and
+        returns the ranking. name: the query's id in that frame. most_tokens: cut each document to so many tokens, if
+        the method's own cut leaves more of it. Raises InputError as ``rank`` does.
+        """
+        given = read_given(query, documents)
+        if top_k is not None:
+            _check_count(top_k, "top_k", 1)
+        candidates = Candidates(name, given.query, given.documents, most_tokens)
+        ranking: Ranking = []
+        if candidates.documents:
+            plan = plan_of(self.ready, self.depth, candidates)
+            ranking = yield from pass_by_pass(candidates, plan)
+        return ranked_documents(given, name, ranking)[:top_k]
+
+    def rank_lists(self, candidates: Sequence[Candidates], tokens_per_pass: int = 0) -> pd.DataFrame:
+        """The rankings of lists that fit one pass each: ``ready.rank``, with a column ``probability`` if there is one.
+
+        tokens_per_pass: a pass reads as many lists as fit it.
+        """
+        with self._one_at_a_time:
+            if self.probability is None:
+                return self.ready.rank(candidates, tokens_per_pass)
+            return rank_with_probability(self.ready, self.probability, candidates, tokens_per_pass)
+
     def _rank(
         self, given: Sequence[Given], top_k: int | None, beyond: Beyond, progress: bool, explain: bool
     ) -> list[list[RankedDocument]]:
@@ -201,14 +237,11 @@ class Reranker:
         explanations: Explanations = {}
 
         def rank(asked: Sequence[Candidates]) -> pd.DataFrame:
-            if explain:
-                frame, found = rank_explained(self.ready, asked)
-                explanations.update(found)
-                if self.probability is None:
-                    return frame
-            if self.probability is None:
-                return self.ready.rank(asked)
-            return rank_with_probability(self.ready, self.probability, asked)
+            if not explain:
+                return self.rank_lists(asked)
+            frame, found = rank_explained(self.ready, asked)
+            explanations.update(found)
+            return frame if self.probability is None else self.rank_lists(asked)
 
         with self._one_at_a_time:
             asked = [
@@ -236,7 +269,8 @@ class Reranker:
         """The documents that the model reads."""
         if beyond != "append" or len(given.documents) < 2:
             return given.documents
-        return given.documents[: first_read(self.ready, self.depth, given.query, given.documents)]
+        asked = Candidates("query", given.query, given.documents)
+        return given.documents[: first_read(self.ready, self.depth, asked)]
 
 
 def _check_count(value: Any, name: str, least: int) -> None:

@@ -12,7 +12,7 @@ from headrank.probability.probability import falling
 
 
 def ranked_documents(
-    given: Given, qid: str, ranking: Ranking, explanations: Explanations
+    given: Given, qid: str, ranking: Ranking, explanations: Explanations | None = None
 ) -> list[RankedDocument]:
     """All documents, best first; those that were not read behind the others.
 
@@ -36,7 +36,7 @@ def ranked_documents(
                 document.title,
                 reranked=i in read,
                 relevance_score=chance,
-                explanation=explanations.get((qid, document.docid)),
+                explanation=(explanations or {}).get((qid, document.docid)),
             )
         )
     return ranked

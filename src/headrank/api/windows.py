@@ -94,34 +94,62 @@ def rank_by_plans(
     one pass has the scores that it gives. Scores of different passes cannot be compared, so that a query that takes
     several has numbers that fall with the rank. Its probabilities are those of each document's last pass.
     """
-    waiting: dict[int, Groups] = {query: next(plan) for query, plan in enumerate(plans)}
-    found: list[dict[int, Read]] = [{} for _ in candidates]
-    counts = [0] * len(candidates)
-    rankings: list[Ranking] = [[] for _ in candidates]
-    while waiting:
-        asked = [
-            (query, group, _part(candidates[query], group, number if len(groups) > 1 else None))
-            for query, groups in waiting.items()
-            for number, group in enumerate(groups, start=1)
-        ]
-        ranked = _ranked(rank, asked)
-        following: dict[int, Groups] = {}
-        for query, groups in waiting.items():
-            counts[query] += len(groups)
-            answers = [ranked.pop(0) for _ in groups]
-            found[query].update({read.place: read for answer in answers for read in answer})
+    found: list[Ranking] = [[] for _ in candidates]
+    going = [_rounds(c, plan) for c, plan in zip(candidates, plans, strict=True)]
+    asked = {query: next(rounds) for query, rounds in enumerate(going)}
+    while asked:
+        frame = rank([part for parts in asked.values() for part in parts])
+        rows = {str(qid): own for qid, own in frame.groupby("qid", sort=False)}
+        following: dict[int, list[Candidates]] = {}
+        for query, parts in asked.items():
             try:
-                following[query] = plans[query].send([[r.place for r in answer] for answer in answers])
+                following[query] = going[query].send([rows[part.qid] for part in parts])
             except StopIteration as end:
-                order = [found[query][place] for place in end.value]
-                if counts[query] > 1:
-                    order = [
-                        r._replace(score=float(n))
-                        for n, r in zip(range(len(order), 0, -1), order, strict=True)
-                    ]
-                rankings[query] = order
-        waiting = following
-    return rankings
+                found[query] = end.value
+        asked = following
+    return found
+
+
+def pass_by_pass(candidates: Candidates, plan: Plan) -> Generator[Candidates, pd.DataFrame, Ranking]:
+    """One query's documents by its plan: yields what a pass has to rank, is sent its rows, returns the ranking.
+
+    Rows are those of ``rank_by_plans``' frame for this pass alone.
+    """
+    rounds = _rounds(candidates, plan)
+    parts = next(rounds)
+    while True:
+        frames = []
+        for part in parts:
+            frames.append((yield part))
+        try:
+            parts = rounds.send(frames)
+        except StopIteration as end:
+            ranking: Ranking = end.value
+            return ranking
+
+
+def _rounds(
+    candidates: Candidates, plan: Plan
+) -> Generator[list[Candidates], Sequence[pd.DataFrame], Ranking]:
+    """Yields what the passes of a round have to rank, is sent the rows of each, and returns the ranking."""
+    count, last = 0, dict[int, Read]()
+    groups = next(plan)
+    while True:
+        count += len(groups)
+        numbers = range(1, len(groups) + 1) if len(groups) > 1 else [None]
+        parts = [_part(candidates, group, number) for group, number in zip(groups, numbers, strict=True)]
+        frames = yield parts
+        answers = [_ranking(*answer) for answer in zip(frames, groups, parts, strict=True)]
+        last.update({read.place: read for answer in answers for read in answer})
+        try:
+            groups = plan.send([[read.place for read in answer] for answer in answers])
+        except StopIteration as end:
+            order = [last[place] for place in end.value]
+            break
+    if count == 1:
+        return order
+    falling = range(len(order), 0, -1)
+    return [read._replace(score=float(n)) for n, read in zip(falling, order, strict=True)]
 
 
 def _part(candidates: Candidates, group: Sequence[int], number: int | None) -> Candidates:
@@ -129,18 +157,10 @@ def _part(candidates: Candidates, group: Sequence[int], number: int | None) -> C
     return replace(candidates, qid=qid, documents=tuple(candidates.documents[place] for place in group))
 
 
-def _ranked(
-    rank: Callable[[Sequence[Candidates]], pd.DataFrame],
-    asked: Sequence[tuple[int, list[int], Candidates]],
-) -> list[Ranking]:
-    """The ranking of each group."""
-    frame = rank([part for _, _, part in asked])
-    by_query = {str(qid): rows for qid, rows in frame.groupby("qid", sort=False)}
-    rankings = []
-    for _, group, part in asked:
-        rows = by_query[part.qid].sort_values("rank", kind="stable")
-        places = {document.docid: place for document, place in zip(part.documents, group, strict=True)}
-        chances = rows["probability"].tolist() if "probability" in rows else [None] * len(rows)
-        scored = zip(rows["docid"], rows["score"].astype(float).tolist(), chances, strict=True)
-        rankings.append([Read(places[docid], score, chance) for docid, score, chance in scored])
-    return rankings
+def _ranking(frame: pd.DataFrame, group: Sequence[int], part: Candidates) -> Ranking:
+    """What a pass gave for a group."""
+    rows = frame.sort_values("rank", kind="stable")
+    places = {document.docid: place for document, place in zip(part.documents, group, strict=True)}
+    chances = rows["probability"].tolist() if "probability" in rows else [None] * len(rows)
+    scored = zip(rows["docid"], rows["score"].astype(float).tolist(), chances, strict=True)
+    return [Read(places[docid], score, chance) for docid, score, chance in scored]

@@ -170,7 +170,7 @@ def _read(options: argparse.Namespace) -> tuple[Ready, list[Candidates], Qrels]:
     queries, run, passages = read_candidates(options)
 
     from headrank.data.trec import read_qrels
-    from headrank.methods.ready import depth_of, make_ready
+    from headrank.methods.ready import depth_of, located, make_ready
     from headrank.rerankers import gather_candidates
 
     request = located(request)

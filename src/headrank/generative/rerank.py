@@ -51,7 +51,7 @@ def rerank_generative(
             raise InputError(f"query {c.qid!r} has no text")
         bodies = [" ".join(part for part in (d.title.strip(), d.text.strip()) if part) for d in c.documents]
         cut = [kept(body, settings.words, settings.tokens) for body in bodies]
-        passages = tuple(chat.text(f" {text}")[:most] if text else () for text, most in cut)
+        passages = tuple(chat.text(f" {text}")[:most][: c.most_tokens] if text else () for text, most in cut)
         question = c.query.strip()
         query = Query(c.qid, question, chat.text(f" {question}"), passages, chat, settings)
         tasks.append((c.qid, ask(query)))

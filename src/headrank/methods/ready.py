@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from headrank.engine.backbone import Backbone, identify, load_backbone
 from headrank.errors import UsageError
@@ -32,8 +32,17 @@ if TYPE_CHECKING:
     from headrank.rerankers.candidates import Candidates
     from headrank.rerankers.method import Method
 
-Rank = Callable[[Sequence["Candidates"]], "pd.DataFrame"]
 Calls = Callable[["pd.DataFrame"], None]
+
+
+class Rank(Protocol):
+    """The rankings of queries with candidates, a frame of ``headrank.data.rankings.COLUMNS``.
+
+    tokens_per_pass: a pass holds the prompts of as many queries as fit it, at least one. Methods that ask the model
+    have batches of their own and leave it.
+    """
+
+    def __call__(self, candidates: Sequence[Candidates], tokens_per_pass: int = 0) -> pd.DataFrame: ...
 
 
 @dataclass(frozen=True)
@@ -42,8 +51,7 @@ class Ready:
 
     name: what its runs are called, for an adapter what it was trained as in its study, such as a variant's name. kind:
     the method of the table that it is. builder, method: its prompts, and what it reads from them; None where a method
-    asks the model. order: of the candidates in its prompts. rank: the rankings of queries with candidates, a frame of
-    ``headrank.data.rankings.COLUMNS``. adapter: the folder of a trained method.
+    asks the model. order: of the candidates in its prompts. adapter: the folder of a trained method.
     """
 
     name: str
@@ -165,7 +173,7 @@ def _asked(entry: Asked, request: Request, dtype: str, device: str, calls: Calls
     settings = read_spec(GenerativeSettings, cut, "generative")
     backbone = load_backbone(request.backbone or "", None, dtype, device, request.revision)
 
-    def rank(candidates: Sequence[Candidates]) -> pd.DataFrame:
+    def rank(candidates: Sequence[Candidates], tokens_per_pass: int = 0) -> pd.DataFrame:
         ranking, asked = rerank_asked(entry.name, backbone, candidates, settings)
         if calls:
             calls(asked)
@@ -175,14 +183,14 @@ def _asked(entry: Asked, request: Request, dtype: str, device: str, calls: Calls
 
 
 def _released(entry: Released, parts: Parts, benchmark: str) -> Rank:
-    def rank(candidates: Sequence[Candidates]) -> pd.DataFrame:
-        return rerank_released([entry.name], parts, candidates, benchmark)[entry.name]
+    def rank(candidates: Sequence[Candidates], tokens_per_pass: int = 0) -> pd.DataFrame:
+        return rerank_released([entry.name], parts, candidates, benchmark, tokens_per_pass)[entry.name]
 
     return rank
 
 
 def _together(backbone: Backbone, builder: PromptBuilder, method: Method, order: str) -> Rank:
-    def rank(candidates: Sequence[Candidates]) -> pd.DataFrame:
-        return rerank_together(backbone, builder, [method], candidates, order)[method.name]
+    def rank(candidates: Sequence[Candidates], tokens_per_pass: int = 0) -> pd.DataFrame:
+        return rerank_together(backbone, builder, [method], candidates, order, tokens_per_pass)[method.name]
 
     return rank

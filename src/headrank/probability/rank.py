@@ -32,10 +32,10 @@ def probability_of(ready: Ready, path: str | Path | None = None) -> Probability 
 
 
 def rank_with_probability(
-    ready: Ready, probability: Probability, candidates: Sequence[Candidates]
+    ready: Ready, probability: Probability, candidates: Sequence[Candidates], tokens_per_pass: int = 0
 ) -> pd.DataFrame:
     """As ``ready.rank``, with a column ``probability``: that of each passage, not yet falling with the rank."""
-    ranking, signals = read_lists(ready, candidates)
+    ranking, signals = read_lists(ready, candidates, tokens_per_pass)
     signals["probability"] = probability.of(signals)
     chances = signals[["qid", "docid", "probability"]]
     return ranking.merge(chances, on=["qid", "docid"], how="left", validate="one_to_one")

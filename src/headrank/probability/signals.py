@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 SIGNALS = ["qid", "docid", "position", "length", "documents", "mass", "ratio"]
 
 
-def read_lists(ready: Ready, candidates: Sequence[Candidates]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def read_lists(
+    ready: Ready, candidates: Sequence[Candidates], tokens_per_pass: int = 0
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rankings by a method and the signals of its heads, from one pass per query.
 
     Returns a frame of ``headrank.data.rankings.COLUMNS`` and one of ``SIGNALS``. The pass reads the null query too,
@@ -48,7 +50,7 @@ def read_lists(ready: Ready, candidates: Sequence[Candidates]) -> tuple[pd.DataF
     rows: list[tuple[Any, ...]] = []
     signals: list[tuple[Any, ...]] = []
     for c, places, reading, heads in readings_of_candidates(
-        ready.backbone, builder, [method, query, null], candidates, ready.order
+        ready.backbone, builder, [method, query, null], candidates, ready.order, tokens_per_pass
     ):
         rows += rank_candidates(c, places, reading, heads, method)
         mass, without = (

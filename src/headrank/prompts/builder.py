@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from headrank.data.collections import Document
 
 NULL_QUERY = "N/A"
+# About 40 bytes each: a process that ranks for weeks must not keep every passage that it has ever seen.
+_KEPT_TOKENS = 1_000_000
 Span = tuple[int, int]
 
 
@@ -178,11 +180,13 @@ class PromptBuilder:
         self._labels: list[tuple[int, ...]] = []
         self._passages: dict[tuple[str, str], tuple[int, ...]] = {}
         self._words: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._kept_tokens = 0
 
-    def build(self, query: str, documents: Sequence[Document]) -> Prompt:
+    def build(self, query: str, documents: Sequence[Document], most_tokens: int | None = None) -> Prompt:
         """The prompt of one query and its candidates in the order given.
 
-        Raises InputError for a query without text. Passages may be empty.
+        most_tokens: of each passage, if the settings leave more of it. Raises InputError for a query without text.
+        Passages may be empty.
         """
         query_ids = self._encoder.encode([f" {query.strip()}"])[0] if query.strip() else ()
         if not query_ids:
@@ -192,7 +196,8 @@ class PromptBuilder:
         labelled: list[Span] = []
         blocks: list[Span] = []
         labels = self._label_ids(len(documents))
-        for label, passage in zip(labels, self._passage_ids(documents), strict=True):
+        for label, whole in zip(labels, self._passage_ids(documents), strict=True):
+            passage = whole[:most_tokens]
             # The line break belongs to no document: a label begins at its bracket.
             outer = len(ids)
             ids += self._before
@@ -268,14 +273,18 @@ class PromptBuilder:
         return self._labels[:count]
 
     def _passage_ids(self, documents: Sequence[Document]) -> list[tuple[int, ...]]:
+        if self._kept_tokens > _KEPT_TOKENS:
+            self._passages.clear()
+            self._words.clear()
+            self._kept_tokens = 0
         keys = [self._passage_key(d) for d in documents]
         fresh = [key for key in dict.fromkeys(keys) if key not in self._passages]
         # A passage is a candidate of several queries and lists: it is tokenised once.
         rendered = [self._render(*key) for key in fresh]
         encoded = self._encoder.encode([text for text, _ in rendered])
-        self._passages.update(
-            {key: ids[:most] for key, ids, (_, most) in zip(fresh, encoded, rendered, strict=True)}
-        )
+        for key, ids, (_, most) in zip(fresh, encoded, rendered, strict=True):
+            self._passages[key] = ids[:most]
+            self._kept_tokens += len(self._passages[key])
         return [self._passages[key] for key in keys]
 
     def _passage_key(self, document: Document) -> tuple[str, str]:

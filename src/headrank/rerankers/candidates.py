@@ -17,12 +17,15 @@ from headrank.jobs.shards import blocks_of
 class Candidates:
     """One query with its candidates in first-stage order.
 
+    most_tokens: each document is cut to so many tokens, if the method's own cut leaves more of it.
+
     Raises InputError for a query that is no text and for a document that is none or whose title or text is no text.
     """
 
     qid: str
     query: str
     documents: tuple[Document, ...]
+    most_tokens: int | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.query, str):

@@ -75,7 +75,11 @@ class ReAttn(Method):
     def token_weights(self, reading: Reading, query: str, documents: Sequence[Document]) -> Tensor:
         """(prefix tokens,): 1 except for tokens of query words."""
         asked = self.builder.query_words(query)
-        words = [self.builder.passage_words(document) for document in documents]
+        # A caller may have cut passages further than the builder does.
+        words = [
+            self.builder.passage_words(document)[: stop - start]
+            for document, (start, stop) in zip(documents, reading.prompt.text, strict=True)
+        ]
         count = len(words)
         in_documents = Counter(word for found in words for word in asked.intersection(found))
         scale = math.log(count + 1)

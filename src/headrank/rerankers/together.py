@@ -52,7 +52,7 @@ def readings_of_candidates(
     def prompts() -> Iterator[Prompt]:
         for c, places, name in zip(candidates, orders, names, strict=True):
             with naming(name):
-                prompt = builder.build(c.query, [c.documents[i] for i in places])
+                prompt = builder.build(c.query, [c.documents[i] for i in places], c.most_tokens)
             yield prompt
 
     states = next(iter(layers), None)
