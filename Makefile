@@ -6,6 +6,8 @@
 # make soak       kills the mini run at random for an hour (MINUTES=60) and compares its results
 # make test-slurm  the mini run through a real Slurm, killed and resumed (as root on Debian)
 # make bench-quick  checks the ratios of docs/performance.md on a small shape, with wide margins
+# make report     results/mini/report.html and summary.pdf (STUDY=mini: another folder of results/)
+# make docs       the documentation as a site in build/docs/, every link of it checked
 # make lint       only the linters
 # make audit      known vulnerabilities of the pinned versions (needs a network)
 # make real-text  the same pipeline on real collections (config/README.md says where to put them)
@@ -19,6 +21,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 CORES ?= all
 # How long `make soak` disturbs the mini run.
 MINUTES ?= 60
+# The study that `make report` shows.
+STUDY ?= mini
 BIN := .venv/bin
 # Relative paths and `python -m` everywhere: they work in directories with blanks in their names.
 RUN := $(BIN)/python -m
@@ -32,8 +36,8 @@ RANKED := results/demo/runs/smollm2-135m/questions
 SHOWN := results/demo/tables/main.md results/demo/figures/head_maps.png
 
 .DELETE_ON_ERROR:
-.PHONY: demo demo-model test test-fast test-faults soak test-slurm bench-quick lint audit real-text pretrained \
-    pretrained-quick keys smollm2 clean
+.PHONY: demo demo-model test test-fast test-faults soak test-slurm bench-quick report docs lint audit real-text \
+    pretrained pretrained-quick keys smollm2 clean
 
 demo: .venv/installed
 	$(SNAKEMAKE) --configfile config/mini.yaml
@@ -70,6 +74,17 @@ test-slurm: .venv/installed .venv/installed-slurm
 bench-quick: .venv/installed
 	$(RUN) headrank.cli bench --backbone quick --device cpu --n 20 --rounds 3 --depths 0.5 1 \
 	    --methods forward two-passes eager qwen3-reranker rankgpt --check 0.4
+
+# With the configuration that the study was last started with.
+report: .venv/installed
+	@test -f results/$(STUDY)/.made/configuration.yaml || \
+	    { echo "error: results/$(STUDY): no study has been started there; name another with make report STUDY=..." >&2; exit 4; }
+	$(SNAKEMAKE) --configfile results/$(STUDY)/.made/configuration.yaml -- summary
+	$(SNAKEMAKE) --configfile results/$(STUDY)/.made/configuration.yaml --report results/$(STUDY)/report.html -- summary
+
+docs: .venv/installed-docs
+	$(RUN) mkdocs build --strict --quiet
+	$(BIN)/python docs/site/check.py build/docs
 
 lint: .venv/installed
 	$(RUN) ruff check .
@@ -117,10 +132,14 @@ smollm2:
 	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[slurm]'
 	touch .venv/installed-slurm
 
+.venv/installed-docs: .venv/installed
+	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch .venv/installed-docs
+
 .venv/installed-audit: .venv/installed
 	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[audit]'
 	touch .venv/installed-audit
 
 clean:
-	rm -rf .venv .snakemake logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .snakemake logs build/docs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +

@@ -10,7 +10,20 @@ import tempfile
 import traceback
 from collections.abc import Sequence
 
-from headrank.commands import bench, check, cost, diff, doctor, evaluate, fuse, heads, methods, rerank, show
+from headrank.commands import (
+    bench,
+    check,
+    cost,
+    diff,
+    doctor,
+    evaluate,
+    fuse,
+    heads,
+    methods,
+    rerank,
+    show,
+    status,
+)
 from headrank.errors import INTERRUPTED, InputError, NotFoundError, RunError, described, is_absent, one_line
 from headrank.process.heap import keep_freed_memory
 
@@ -19,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     top = argparse.ArgumentParser(prog="headrank", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True)
-    for command in (rerank, heads, methods, cost, bench, evaluate, fuse, show, check, diff, doctor):
+    for command in (rerank, heads, methods, cost, bench, evaluate, fuse, show, status, check, diff, doctor):
         command.add(commands)
     return top
 

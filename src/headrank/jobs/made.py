@@ -76,15 +76,9 @@ class Records:
                 continue
             name = path.relative_to(self.root).as_posix()
             try:
-                content = read_object(path, "job's record")
+                made = read_record(path)
             except InputError as error:
                 self.unreadable[name] = str(error)
-                continue
-            try:
-                # Records of earlier versions have no states.
-                made = read_spec(Made, content, "record")
-            except InputError as error:
-                self.unreadable[name] = f"{path}: no readable job's record ({error})"
             else:
                 yield made
 
@@ -149,6 +143,15 @@ class Records:
             own = next(output for output in made.outputs if output == name or output in above)
             found.setdefault(id(made), own)
         return list(dict.fromkeys(found.values()))
+
+
+def read_record(path: Path) -> Made:
+    """One job's record; InputError when it is damaged. Records of earlier versions have no states."""
+    content = read_object(path, "job's record")
+    try:
+        return read_spec(Made, content, "record")
+    except InputError as error:
+        raise InputError(f"{path}: no readable job's record ({error})") from None
 
 
 def record_job(

@@ -21,7 +21,7 @@ from headrank.provenance.time import is_time
 
 NAME = "manifest.sha256"
 # Not in the manifest: measured times, which a rerun of one job changes; what the target bench measures, which is not
-# part of the study; and the report, which is made from the finished folder.
+# part of the study; and the report and the summary, which are made from the finished folder.
 _BENCHED = tuple(
     f"{folder}/{name}.{ending}"
     for folder, endings in (("tables", ("csv", "md", "tex")), ("figures", ("pdf", "png")))
@@ -37,6 +37,8 @@ ASIDE = (
     *_BENCHED,
     "report.html",
     "report.zip",
+    "report",
+    "summary.pdf",
 )
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
