@@ -48,6 +48,7 @@ What goes wrong in a way that the caller can mend raises an `InputError` of one 
 ::: headrank.errors
     options:
       show_root_heading: false
+      show_root_toc_entry: false
       heading_level: 3
       members: [InputError, UsageError, PrerequisiteError, NotFoundError, RunError]
 """
