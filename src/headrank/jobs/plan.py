@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from headrank.data.atomic import write_text
+from headrank.data.files import read_whole
 from headrank.data.json_files import MOST_BYTES, parse_json
-from headrank.data.lines import open_lines
-from headrank.errors import InputError
+from headrank.errors import InputError, unreadable
 from headrank.jobs.made import FOLDER
 from headrank.specs import Natural, read_spec
 
@@ -91,14 +91,16 @@ def read_plan(root: str | os.PathLike[str]) -> Plan | None:
     if not place.is_file():
         return None
     try:
-        found = [parse_json(line) for _, line in open_lines(place)]
+        found = [parse_json(line) for line in read_whole(place, MOST_BYTES).splitlines()]
         if not found:
             raise ValueError("it is empty")
         start = read_spec(Start, found[0], "start")
         jobs = tuple(read_spec(Planned, job, "job") for job in found[1:])
-    except ValueError as error:
-        reason = str(error).removeprefix(f"{place}:")
-        raise InputError(f"{place}: no readable list of jobs ({reason}); start the study again") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error).removeprefix(f"{place}: ")
+        raise unreadable(error)(
+            f"{place}: no readable list of jobs ({reason}); start the study again"
+        ) from None
     return Plan(start, jobs)
 
 
@@ -106,9 +108,7 @@ def has_failed(root: str | os.PathLike[str], start: Start) -> bool:
     """Whether the workflow manager ended this start because jobs failed."""
     place = Path(root) / FAILED
     try:
-        if place.stat().st_size > MOST_BYTES:
-            return False
-        told = parse_json(place.read_bytes())
+        told = parse_json(read_whole(place, MOST_BYTES))
     except (OSError, ValueError):
         return False
     return isinstance(told, dict) and told.get("began") == start.began

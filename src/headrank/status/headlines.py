@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from headrank.data.files import MIB, read_whole
 from headrank.errors import InputError
 from headrank.evaluation.bounds import BEST_ORDER, RANDOM_ORDER
 
@@ -21,7 +22,7 @@ Headline = Callable[[Path, Sequence[str]], str]
 # How many models or collections a line names.
 _NAMED = 3
 # Bytes of a file of lines that is counted.
-_COUNTED = 64 << 20
+_COUNTED = 64 * MIB
 
 
 def headline(rule: str, root: Path, outputs: Sequence[str]) -> str:
@@ -47,11 +48,7 @@ def _lines(root: Path, outputs: Sequence[str], ending: str, what: str) -> str:
     total = 0
     for output in outputs:
         if output.endswith(ending):
-            place = root / output
-            if place.stat().st_size > _COUNTED:
-                return ""
-            with place.open("rb") as file:
-                total += sum(1 for _ in file)
+            total += read_whole(root / output, _COUNTED).count(b"\n")
     return f"{total:,} {what}"
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from headrank.data.files import MIB, read_whole
 from headrank.errors import InputError, NotFoundError
 from headrank.jobs.made import FOLDER, read_record
 from headrank.jobs.plan import Plan, Planned, Start, has_failed, is_at_work, read_plan
@@ -180,10 +182,9 @@ def _changed(path: Path) -> int:
 def _measured(benchmark: Path) -> float:
     """Wall seconds in one of the workflow manager's benchmark files; NaN where there is none."""
     try:
-        with benchmark.open(encoding="utf-8", newline="") as file:
-            row = next(csv.DictReader(file, delimiter="\t"))
-        return float(row["s"])
-    except (OSError, StopIteration, KeyError, TypeError, ValueError):
+        text = read_whole(benchmark, MIB).decode("utf-8")
+        return float(next(csv.DictReader(io.StringIO(text), delimiter="\t"))["s"])
+    except (OSError, StopIteration, KeyError, TypeError, ValueError, csv.Error):
         return math.nan
 
 

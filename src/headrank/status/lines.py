@@ -138,7 +138,7 @@ def _state(study: Study, now: int) -> str:
     since = f" for {duration((now - start.began) / 10**9)}" if study.state == AT_WORK else ""
     where = f" (started on {start.host})" if study.state == "elsewhere" else ""
     asked = list(start.asked)
-    what = f" ({', '.join(asked[:2])}{' …' if len(asked) > 2 else ''} alone)" if asked else ""
+    what = f" ({', '.join(asked[:2])}{' …' if len(asked) > 2 else ''} asked for)" if asked else ""
     return f"{study.state}{since}{where}{what}"
 
 

@@ -7,6 +7,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from headrank.data.files import open_regular
+from headrank.errors import InputError
+
 # Bytes from the end that are read: a traceback is shorter, and a progress bar's lines do not matter.
 _TAIL = 64 << 10
 _TRACEBACK = "Traceback (most recent call last):"
@@ -42,9 +45,9 @@ def log_end(path: str | os.PathLike[str]) -> LogEnd:
 
 def _tail(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             file.seek(max(0, size - _TAIL))
             return file.read(_TAIL).decode("utf-8", "replace")
-    except OSError:
+    except (OSError, InputError):
         return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,19 @@ def planned(dag: Any, results: str) -> Iterator[Planned]:
     dag: Snakemake's graph, once it is known which of its jobs have to run.
     """
     root = Path(results)
-    for job in dag.jobs:
+    levels = (sorted(level, key=_place) for level in dag.toposorted())
+    for job in chain.from_iterable(levels):
         if not job.output:
             # A target, which only gathers files.
             continue
         own = (Path(output) for output in job.output)
         outputs = tuple(str(path.relative_to(root)) for path in own if path.is_relative_to(root))
-        log = next(iter(job.log), f"{job.rule.name}.log")
-        yield Planned(job.rule.name, str(log), outputs, bool(dag.needrun(job)))
+        yield Planned(job.rule.name, _place(job), outputs, bool(dag.needrun(job)))
+
+
+def _place(job: Any) -> str:
+    """A job's log, which no other job has."""
+    return str(next(iter(job.log), f"{job.rule.name}.log"))
 
 
 def asked(dag: Any, default: str) -> list[str]:

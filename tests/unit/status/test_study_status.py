@@ -206,7 +206,7 @@ def test_a_study_of_another_machine_may_still_run(capsys: pytest.CaptureFixture[
 def test_a_part_of_a_study_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     start((FIRST,), asked=("results/s/metrics/first-stage.parquet",), **DEAD)
     make(FIRST)
-    expected = "results/s: finished (results/s/metrics/first-stage.parquet alone): 1 of 1 jobs done"
+    expected = "results/s: finished (results/s/metrics/first-stage.parquet asked for): 1 of 1 jobs done"
     assert told(capsys, status=0)[0] == expected
 
 
