@@ -73,4 +73,4 @@ def width_of(words: str, size: float, bold: bool = False) -> float:
 
 # A figure of 72 dots to an inch: its pixels are points.
 _RULER = Figure(figsize=(1, 1), dpi=72)
-_CANVAS = FigureCanvasAgg(_RULER)
+_CANVAS: Any = FigureCanvasAgg(_RULER)

@@ -30,7 +30,8 @@ FIGURES = (
     "frontier",
     "success",
 )
-# A figure is drawn at most at the size it was made for, and leaves room for another one.
+# A figure is drawn at most at the size it was made for (dots to an inch of its image), and leaves room for another.
+_DOTS = 200
 _HIGHEST = 330.0
 
 
@@ -77,7 +78,7 @@ def write_summary(
 class _Book:
     """The pages in turn, each with its number; a page is written when the next one begins."""
 
-    def __init__(self, pdf: PdfPages, title: str) -> None:
+    def __init__(self, pdf: Any, title: str) -> None:
         self.pdf = pdf
         self.title = title
         self.number = 0
@@ -105,7 +106,7 @@ def _draw_figure(page: Page, path: str | os.PathLike[str], caption: str, book: _
     except (ValueError, SyntaxError) as error:
         raise InputError(f"{path}: no readable image ({error}); run the study again") from None
     rows, columns = image.shape[:2]
-    width = min(ROOM, _HIGHEST * columns / rows)
+    width = min(ROOM, columns * 72 / _DOTS, _HIGHEST * columns / rows)
     height = width * rows / columns
     lines = len(broken(caption, ROOM, 9)) * 9 * 1.35
     if page.left < height + lines + 24:
