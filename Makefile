@@ -34,6 +34,8 @@ SNAKEMAKE := $(HERE)/$(RUN) snakemake --cores $(CORES)
 MODEL := SmolLM2-135M-Instruct.Q4_1.gguf
 RANKED := results/demo/runs/smollm2-135m/questions
 SHOWN := results/demo/tables/main.md results/demo/figures/head_maps.png
+# And the page that shows which words give one question its ranking.
+PAGE := results/demo/explain.html
 
 .DELETE_ON_ERROR:
 .PHONY: demo demo-model test test-fast test-faults soak test-slurm bench-quick report docs lint audit real-text \
@@ -49,11 +51,15 @@ demo-model: .venv/installed
 	    $(RUN) headrank.cli show BM25=results/demo/collections/questions/candidates.trec ICR=$(RANKED)/icr.trec \
 	        QRHead=$(RANKED)/qrhead.trec HeadRank=$(RANKED)/headrank.trec \
 	        --collection config/demo/test --top 3 --limit 5 && \
+	    $(RUN) headrank.cli explain --query sky-blue --adapter results/demo/adapters/smollm2-135m/headrank \
+	        --device cpu --dtype bfloat16 --collection config/demo/test \
+	        --run results/demo/collections/questions/candidates.trec --output $(PAGE) && \
 	    printf '%s\n' '' \
 	        'Before each passage are its ranks by BM25 and by the attention of SmolLM2 135M: all 270 heads (ICR), those that' \
 	        'give relevant passages most (QRHead), and four that tell grades apart, trained on other questions (HeadRank).' \
 	        '●●● answers the question. Twelve questions that were written to mislead the matching of words are an illustration,' \
-	        'not a measurement. Means of all, and a map of the heads: $(SHOWN).'; \
+	        'not a measurement. Means of all, and a map of the heads: $(SHOWN).' '' \
+	        'Which words give the first question its ranking, before and after training: open $(PAGE) in a browser.'; \
 	else echo 'The real model is left out: $(MODEL) is not in HEADRANK_MODELS, nor installed (make smollm2).'; fi
 
 test: .venv/installed lint

@@ -100,8 +100,10 @@ def is_shell(block: Block) -> bool:
 
 
 def is_python(block: Block) -> bool:
-    """Whether a block is Python: it says so, or it imports something first."""
-    return block.language == "python" or (not block.language and block.text.startswith(("from ", "import ")))
+    """Whether a block is Python: it says so, or it begins with an import or a loop."""
+    return block.language == "python" or (
+        not block.language and block.text.startswith(("from ", "import ", "for "))
+    )
 
 
 def commands(block: Block) -> Iterator[Command]:
@@ -180,6 +182,8 @@ NOT_RUN = {
     r"headrank bench": "takes minutes; make bench-quick",
     r"headrank cost ": "measures this machine for half a minute; tests/unit/cost",
     r"headrank .*SmolLM2": "a real model, tests/unit/engine/test_gguf_real.py",
+    r"headrank explain .*results/demo": "after make demo, which ends with it",
+    r"python tests/browser\.py": "draws the page's picture anew; needs Chromium",
     r"headrank evaluate --run mine\.trec": "of a ranking by a real model",
 }
 

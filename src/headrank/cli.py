@@ -17,6 +17,7 @@ from headrank.commands import (
     diff,
     doctor,
     evaluate,
+    explain,
     fuse,
     heads,
     methods,
@@ -32,7 +33,21 @@ def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     top = argparse.ArgumentParser(prog="headrank", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True)
-    for command in (rerank, heads, methods, cost, bench, evaluate, fuse, show, status, check, diff, doctor):
+    for command in (
+        rerank,
+        heads,
+        methods,
+        cost,
+        bench,
+        evaluate,
+        fuse,
+        show,
+        explain,
+        status,
+        check,
+        diff,
+        doctor,
+    ):
         command.add(commands)
     return top
 

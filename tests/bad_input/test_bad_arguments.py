@@ -97,6 +97,8 @@ def test_arguments_that_do_not_hold(
         ("cost", "--n", "1e3"),
         ("cost", "--queries", "9" * 400),
         ("show",),
+        ("explain", "--query", "q"),
+        ("explain", "--output", "page.html"),
         ("check",),
         ("diff", "one"),
     ],

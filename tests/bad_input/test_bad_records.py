@@ -38,8 +38,8 @@ from headrank.data.frames import read_parquet
 from headrank.data.leakage import Leak, read_leaks, write_leaks
 from headrank.errors import InputError, PrerequisiteError
 from headrank.generative.calls import CALL_COLUMNS, read_calls, write_calls
-from headrank.jobs.made import FOLDER, Records
 from headrank.jobs.plan import PLAN
+from headrank.jobs.records import FOLDER, Records
 from headrank.provenance import NAME as PROVENANCE
 from headrank.provenance import read_provenance
 from headrank.provenance.manifest import NAME as MANIFEST

@@ -52,13 +52,13 @@ INDEX, ROUTER = (
 HUGE = 2**62
 
 
-def zeros(size: int) -> Callable[[Path], None]:
-    """A gzip file of so many zeros."""
+def repeated(byte: bytes, size: int) -> Callable[[Path], None]:
+    """A gzip file of one byte, repeated."""
 
     def write(path: Path) -> None:
         with gzip.open(path, "wb", compresslevel=1) as stream:
             for _ in range(size >> 20):
-                stream.write(bytes(1 << 20))
+                stream.write(byte * (1 << 20))
 
     return write
 
@@ -109,8 +109,10 @@ GGUF_HEAD = b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 1) + b"x"
         (GGUF, zero, NOT_FOUND, "is a device"),
         (GGUF, pipe, NOT_FOUND, "is a pipe"),
         (YAML, zero, NOT_FOUND, "is a device"),
-        (RUN, zeros(256 << 20), DATA, ":1: a line of more than 16 MiB"),
-        (CORPUS, zeros(256 << 20), DATA, ":1: a line of more than 16 MiB"),
+        (RUN, repeated(b"\0", 256 << 20), DATA, ":1: a line of more than 16 MiB"),
+        (CORPUS, repeated(b"\0", 256 << 20), DATA, ":1: a line of more than 16 MiB"),
+        (RUN, repeated(b"\n", 256 << 20), DATA, ":1000001: more than a million blank lines in a row"),
+        (CORPUS, repeated(b"\n", 256 << 20), DATA, ":1000001: more than a million blank lines in a row"),
         (RUN, sparse(b"q Q0 d 1 1 t\n"), DATA, ":2: a line of more than 16 MiB"),
         (QUERIES, sparse(b'{"_id": "'), DATA, ":1: a line of more than 16 MiB"),
         (HEADS, sparse(b"{"), DATA, "more than 32 MiB"),

@@ -16,7 +16,7 @@ from whole_study import NAME, REPOSITORY, RESULTS, is_timed, results
 
 from headrank.cli import main
 from headrank.data.digests import files_under
-from headrank.jobs.made import FOLDER, Records
+from headrank.jobs.records import FOLDER, Records
 from headrank.provenance.manifest import NAME as MANIFEST
 from headrank.provenance.manifest import advice, check_manifest
 

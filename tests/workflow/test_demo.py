@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -49,6 +50,20 @@ def test_make_names_the_files_that_the_study_builds(tmp_path: Path) -> None:
     runs = {word.split("/")[-1] for word in printed.split() if "/runs/smollm2-135m/questions/" in word}
     assert runs
     assert runs <= {f"{method}.trec" for method in [*methods, "headrank"]}
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make")
+def test_the_demo_ends_by_naming_a_page_that_it_has_written(tmp_path: Path) -> None:
+    (tmp_path / MODEL).touch()
+    printed = make("-n", "demo-model", HEADRANK_MODELS=str(tmp_path)).stdout.replace("\\\n", " ")
+    words = shlex.split(printed.split("headrank.cli explain", 1)[1])
+    given = dict(zip(words[::2], words[1::2], strict=False))
+    queries = (REPOSITORY / given["--collection"] / "queries.jsonl").read_text(encoding="utf-8")
+    assert f'"_id": "{given["--query"]}"' in queries.splitlines()[0]
+    assert given["--adapter"].startswith("results/demo/adapters/smollm2-135m/")
+    told = [word for word in words if word.startswith("Which words")]
+    assert len(told) == 1
+    assert f"open {given['--output']} in a browser" in told[0]
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="no make")

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.mini
 # Python examples that are not run, by their place.
 NOT_RUN = {
     "docs/own-method.md": "tests/workflow/test_additions.py runs a study with this method",
+    "docs/explain.md": "part of an example; tests/unit/explain/test_rank_explained.py",
     "score_prepared": "tests/unit/test_score_prompt.py; its paths are the reader's",
 }
 

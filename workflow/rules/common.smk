@@ -4,8 +4,8 @@ import re
 from functools import partial
 
 from headrank.evaluation.metrics import modules_of_metrics
-from headrank.jobs.made import keep_configuration
 from headrank.jobs.plan import keep_failure, keep_plan
+from headrank.jobs.remake import keep_configuration
 from headrank.methods.entries.pointwise import JUDGE
 from headrank.workflow.artefacts import FIGURES, TABLES, TIMED, WRITING, Artefacts
 from headrank.workflow.batches import batches, pools

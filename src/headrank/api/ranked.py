@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from headrank.explain.explanation import Explanation
 
 
 @dataclass(frozen=True)
@@ -12,7 +14,8 @@ class RankedDocument:
     index: its place in the caller's list, from 0. id: the caller's id of it; its index where there is none. rank: from
     1, the best. score: never rises with the rank. Its scale is the method's own, and it can be compared within one
     ranking only; in lists that were ranked in windows it falls by 1 from rank to rank. reranked: whether the model read
-    the document; those that it did not read follow in the caller's order, with the lowest score.
+    the document; those that it did not read follow in the caller's order, with the lowest score. explanation: of a
+    document that was read, where ``explain=True`` asked for it.
     """
 
     index: int
@@ -22,3 +25,4 @@ class RankedDocument:
     text: str
     title: str = ""
     reranked: bool = True
+    explanation: Explanation | None = field(default=None, compare=False, repr=False)

@@ -6,19 +6,24 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from headrank.api.given import Given, read_given
 from headrank.api.ranked import RankedDocument
-from headrank.api.windows import Ranking, rank_in_windows, windows_of
+from headrank.api.windows import Ranking, Windows, rank_in_windows, windows_of
 from headrank.data.beir import Document
 from headrank.engine.forward import positions_of
 from headrank.engine.rotary_lengths import most_positions
 from headrank.errors import UsageError, shown
+from headrank.explain.explainable import check_explainable
+from headrank.explain.rank import Explanations, rank_explained
 from headrank.methods.ready import Ready, make_ready
 from headrank.methods.request import Request
 from headrank.process.progress import whole_job
 from headrank.rerankers.candidates import Candidates
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Order = Literal["best-first", "best-last", "shuffled"]
 Beyond = Literal["windows", "append"]
@@ -98,6 +103,7 @@ class Reranker:
         top_k: int | None = None,
         beyond: Beyond = "windows",
         progress: bool = True,
+        explain: bool = False,
     ) -> list[RankedDocument]:
         """Rank documents for one query, best first; all of them, or the best ``top_k``.
 
@@ -108,12 +114,15 @@ class Reranker:
         beyond: what happens if there are more documents than one pass reads (``depth``, or as many as the model has
         positions for): "windows" ranks all in overlapping windows, from the back to the front of the list; "append"
         ranks the first ones, and the others follow in their order. progress: show a bar on standard error if there is
-        more than one pass.
+        more than one pass. explain: give each document that was read an ``explanation``: what each token adds to its
+        score under each head.
 
-        Raises InputError for a query without text, a single text in place of a list, and a document that is none.
+        Raises InputError for a query without text, a single text in place of a list, and a document that is none; and
+        with ``explain`` for a method that reads no attention, and for a list that takes several passes, whose scores
+        cannot be compared.
         """
         given = read_given(query, documents, ids)
-        return self._rank([given], top_k, beyond, progress)[0]
+        return self._rank([given], top_k, beyond, progress, explain)[0]
 
     def rank_many(
         self,
@@ -124,6 +133,7 @@ class Reranker:
         top_k: int | None = None,
         beyond: Beyond = "windows",
         progress: bool = True,
+        explain: bool = False,
     ) -> list[list[RankedDocument]]:
         """Rank each query's own documents, as ``rank`` does.
 
@@ -141,22 +151,29 @@ class Reranker:
             read_given(query, listed, named, f"queries[{i}]: ")
             for i, (query, listed, named) in enumerate(zip(queries, documents, names, strict=True))
         ]
-        return self._rank(given, top_k, beyond, progress)
+        return self._rank(given, top_k, beyond, progress, explain)
 
     def _rank(
-        self, given: Sequence[Given], top_k: int | None, beyond: str, progress: bool
+        self, given: Sequence[Given], top_k: int | None, beyond: str, progress: bool, explain: bool
     ) -> list[list[RankedDocument]]:
         if top_k is not None:
             _check_count(top_k, "top_k", 1)
         if beyond not in _BEYOND:
             raise UsageError(f"beyond: {shown(beyond)} is unknown; known: {', '.join(_BEYOND)}")
+        if explain:
+            check_explainable(self.ready.kind)
         asked = [
             Candidates(f"queries[{i}]" if len(given) > 1 else "query", g.query, self._read(g, beyond))
             for i, g in enumerate(given)
         ]
         full = [c for c in asked if c.documents]
-        found = dict(zip((c.qid for c in full), self._rankings(full, progress), strict=True))
-        return [_ranked(g, found.get(c.qid, []))[:top_k] for g, c in zip(given, asked, strict=True)]
+        explanations: Explanations = {}
+        rankings = self._rankings(full, progress, explanations if explain else None)
+        found = dict(zip((c.qid for c in full), rankings, strict=True))
+        return [
+            _ranked(g, c.qid, found.get(c.qid, []), explanations)[:top_k]
+            for g, c in zip(given, asked, strict=True)
+        ]
 
     def _read(self, given: Given, beyond: str) -> tuple[Document, ...]:
         """The documents that the model reads."""
@@ -164,15 +181,28 @@ class Reranker:
             return given.documents
         return given.documents[: min(self.depth, self._fitting(given.query, given.documents))]
 
-    def _rankings(self, candidates: Sequence[Candidates], progress: bool) -> list[Ranking]:
+    def _rankings(
+        self, candidates: Sequence[Candidates], progress: bool, explanations: Explanations | None
+    ) -> list[Ranking]:
+        """The rankings; what explains them goes into ``explanations``, unless it is None."""
         sizes = [len(c.documents) if self.ready.alone else self._window(c) for c in candidates]
         spans = [windows_of(len(c.documents), size) for c, size in zip(candidates, sizes, strict=True)]
         passes = sum(map(len, spans))
+        if explanations is not None:
+            _check_whole(candidates, spans)
+
+        def rank(asked: Sequence[Candidates]) -> pd.DataFrame:
+            if explanations is None:
+                return self.ready.rank(asked)
+            frame, found = rank_explained(self.ready, asked)
+            explanations.update(found)
+            return frame
+
         # A single pass, as a search stack asks for, needs no bar; methods that ask the model show their own.
         quiet = not progress or passes == 1
         whole = whole_job(passes, self.name, "list", disable=quiet)
         with whole if quiet or self.ready.builder else nullcontext():
-            return rank_in_windows(self.ready.rank, candidates, spans)
+            return rank_in_windows(rank, candidates, spans)
 
     def _window(self, candidates: Candidates) -> int:
         """How many of a query's documents one pass reads, whichever they are; at least 2."""
@@ -191,7 +221,7 @@ class Reranker:
         return sum(total <= room for total in tokens)
 
 
-def _ranked(given: Given, ranking: Ranking) -> list[RankedDocument]:
+def _ranked(given: Given, qid: str, ranking: Ranking, explanations: Explanations) -> list[RankedDocument]:
     """The ranking of all documents: those that were not read behind the others."""
     read = {place for place, _ in ranking}
     lowest = min((score for _, score in ranking), default=0.0)
@@ -201,9 +231,27 @@ def _ranked(given: Given, ranking: Ranking) -> list[RankedDocument]:
         falling = min(score, found[-1].score) if found else score
         document = given.documents[i]
         found.append(
-            RankedDocument(i, given.ids[i], rank, falling, document.text, document.title, reranked=i in read)
+            RankedDocument(
+                i,
+                given.ids[i],
+                rank,
+                falling,
+                document.text,
+                document.title,
+                reranked=i in read,
+                explanation=explanations.get((qid, document.docid)),
+            )
         )
     return found
+
+
+def _check_whole(candidates: Sequence[Candidates], spans: Sequence[Windows]) -> None:
+    for c, windows in zip(candidates, spans, strict=True):
+        if len(windows) > 1:
+            raise UsageError(
+                f"explain: {len(c.documents)} documents take {len(windows)} passes, whose scores cannot be compared;"
+                f" give at most {windows[0][1] - windows[0][0]}, or set beyond='append'"
+            )
 
 
 def _check_count(value: Any, name: str, least: int) -> None:

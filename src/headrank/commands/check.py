@@ -16,7 +16,7 @@ def add(commands: Any) -> None:
         description=(
             "Read every file of a results folder and compare it with manifest.sha256, which the workflow wrote when"
             " the study was finished. Lists the files that changed, are missing or were added, and says which command"
-            " makes them anew. Measured times (benchmarks), report.html and hidden files are not covered."
+            " makes them anew. Measured times (benchmarks), report.html, explain.html and hidden files are not covered."
         ),
         epilog="Exit status: 0 when the folder is as listed, 5 when it is not.",
     )

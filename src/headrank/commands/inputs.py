@@ -14,7 +14,7 @@ from headrank.errors import UsageError, shown
 
 if TYPE_CHECKING:
     from headrank.data.collections import Document
-    from headrank.data.trec import Run
+    from headrank.data.trec import Qrels, Run
 
 
 def whole(least: int, most: int = 1_000_000) -> Callable[[str], int]:
@@ -163,3 +163,15 @@ def read_texts(
     queries = read_queries(Path(options.queries))
     found = read_documents(Path(options.corpus), wanted | judged)
     return queries, {document.docid: document for document in found}
+
+
+def read_judgements(options: argparse.Namespace) -> Qrels | None:
+    """The judgements of ``--qrels``, or of the collection if it has any."""
+    from headrank.data.trec import read_qrels
+
+    if options.qrels:
+        return read_qrels(options.qrels)
+    for name in ("qrels.trec", "qrels.trec.gz"):
+        if options.collection and (path := Path(options.collection, name)).is_file():
+            return read_qrels(path)
+    return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,10 @@ from headrank.commands.inputs import (
     output_file,
     read_candidates,
 )
+from headrank.commands.method_options import add_method, add_prompt, asked_for
 from headrank.commands.notes import note_depth, note_queries, note_ties
 from headrank.errors import UsageError
 from headrank.methods.entry import Asked
-from headrank.methods.request import Request
 from headrank.methods.table import METHODS
 
 
@@ -32,15 +31,7 @@ def add(commands: Any) -> None:
             " need only --backbone. `headrank methods` lists them."
         ),
     )
-    parser.add_argument("--method", help="default: headrank, or what the adapter was trained as")
-    parser.add_argument(
-        "--backbone", help="model: folder, GGUF file or hub id (default: the one that the adapter names)"
-    )
-    parser.add_argument("--revision", help="commit of a hub model")
-    parser.add_argument("--adapter", help="folder that training wrote")
-    parser.add_argument(
-        "--heads", help="head set from `headrank heads detect`; for routehead, a router's file"
-    )
+    add_method(parser)
     add_candidates(parser)
     parser.add_argument("--output", required=True, help="the TREC run to write")
     parser.add_argument(
@@ -49,14 +40,7 @@ def add(commands: Any) -> None:
         help="candidates per query that are reranked; the others follow behind (default: 40, or as in training)",
     )
     parser.add_argument("--only-reranked", action="store_true", help="leave out candidates beyond --depth")
-    parser.add_argument(
-        "--order",
-        choices=["best-first", "best-last", "shuffled"],
-        help="order in the prompt (default: best-first, or as in training)",
-    )
-    parser.add_argument(
-        "--family", help="chat frame: qwen3 (default), qwen2.5, llama3, mistral, granite, gemma or plain"
-    )
+    add_prompt(parser)
     parser.add_argument("--answers", help="keep a generative method's answers here (.jsonl.gz)")
     add_model(parser)
     parser.set_defaults(run_command=run)
@@ -66,6 +50,8 @@ def run(options: argparse.Namespace) -> None:
     from headrank.data.trec import write_run
 
     request = asked_for(options)
+    if options.answers and not isinstance(METHODS.get(options.method or ""), Asked):
+        raise UsageError(f"--method {options.method}: writes no answers; leave --answers out")
     # Read the small files first: a typo must not wait for the model.
     output = output_file(options.output)
     queries, candidates_run, passages = read_candidates(options)
@@ -93,18 +79,3 @@ def run(options: argparse.Namespace) -> None:
     reranked = as_run(ranking)
     whole = reranked if options.only_reranked else with_rest(reranked, candidates_run)
     write_run(output, whole, ready.name)
-
-
-def asked_for(options: argparse.Namespace) -> Request:
-    """The request that the options make; InputError for options that do not go together, before anything is read."""
-    keys = (field.name for field in fields(Request) if field.name != "spelt")
-    request = Request(**{key: getattr(options, key) for key in keys}, spelt=spelt)
-    request.check()
-    if options.answers and not isinstance(METHODS.get(options.method or ""), Asked):
-        raise UsageError(f"--method {options.method}: writes no answers; leave --answers out")
-    return request
-
-
-def spelt(name: str) -> str:
-    """The option of this name, as a user writes it."""
-    return f"--{name.replace('_', '-')}"

@@ -9,7 +9,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headrank.commands.inputs import add_order_by, add_texts, check_texts, count, read_texts
+from headrank.commands.inputs import (
+    add_order_by,
+    add_texts,
+    check_texts,
+    count,
+    read_judgements,
+    read_texts,
+)
 from headrank.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -51,7 +58,7 @@ def run(options: argparse.Namespace) -> None:
 
     check_texts(options)
     runs = _runs(options.runs, options.order_by)
-    qrels = _qrels(options)
+    qrels = read_judgements(options)
     width = options.width or min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST)
     for line in _lines(options, runs, qrels, width):
         print(encodable(line, sys.stdout.encoding))
@@ -107,17 +114,6 @@ def _runs(given: list[str], order_by: OrderBy | None) -> dict[str, Run]:
             )
         runs[label] = found
     return runs
-
-
-def _qrels(options: argparse.Namespace) -> Qrels | None:
-    from headrank.data.trec import read_qrels
-
-    if options.qrels:
-        return read_qrels(options.qrels)
-    for name in ("qrels.trec", "qrels.trec.gz"):
-        if options.collection and (path := Path(options.collection, name)).is_file():
-            return read_qrels(path)
-    return None
 
 
 def _values(run: Run, qrels: Qrels) -> dict[str, float]:

@@ -13,6 +13,8 @@ from headrank.errors import InputError, NotFoundError
 
 # Bytes of a line: far more than any passage has, and what a damaged or compressed file may hold without a line end.
 _LONGEST = 16 * MIB
+# Blank lines in a row. A few kilobytes of gzip can hold billions of them, which would be read for minutes and mean nothing.
+_MOST_BLANK = 1_000_000
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -20,9 +22,10 @@ def open_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
     """Yield (line number from 1, line with its line feed) of a UTF-8 text file, plain or gzip.
 
     Raises InputError when the file is missing, is a directory, a named pipe or a device, is cut or damaged gzip, has a
-    line of more than 16 MiB, or is not UTF-8.
+    line of more than 16 MiB or more than a million blank lines in a row, or is not UTF-8.
     """
     number = 0
+    blank = 0
     try:
         with open_regular(path, pipes=True) as raw:
             # Only looked at, not read: a pipe cannot be wound back.
@@ -32,6 +35,11 @@ def open_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
                 if len(line) == _LONGEST and not line.endswith(b"\n"):
                     raise InputError(
                         f"{path}:{number}: a line of more than {_LONGEST // MIB} MiB; check the file"
+                    )
+                blank = blank + 1 if line.isspace() else 0
+                if blank > _MOST_BLANK:
+                    raise InputError(
+                        f"{path}:{number}: more than a million blank lines in a row; check the file"
                     )
                 text = line.decode("utf-8")
                 yield number, text.removeprefix("\ufeff") if number == 1 else text

@@ -88,12 +88,15 @@ def outlier_threshold(tokens: Tensor, index: Tensor, n_documents: int) -> Tensor
     return torch.where(count > 1, threshold, torch.full_like(threshold, float("-inf")))
 
 
+def kept_tokens(tokens: Tensor, index: Tensor, n_documents: int) -> Tensor:
+    """(..., length) bool: the tokens above their document's threshold of K4."""
+    return tokens > outlier_threshold(tokens, index, n_documents)[..., index.clamp(min=0)]
+
+
 def score_tokens(tokens: Tensor, index: Tensor, n_documents: int, outlier_mask: bool) -> Tensor:
     """K4 and K5: (..., length) token scores to (..., n_documents) document scores."""
     if outlier_mask:
-        threshold = outlier_threshold(tokens, index, n_documents)
-        kept = tokens > threshold[..., index.clamp(min=0)]
-        tokens = torch.where(kept, tokens, torch.zeros_like(tokens))
+        tokens = torch.where(kept_tokens(tokens, index, n_documents), tokens, torch.zeros_like(tokens))
     return sum_by_document(tokens, index, n_documents)
 
 

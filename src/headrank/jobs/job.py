@@ -106,7 +106,7 @@ def job(
     threads: how many threads PyTorch may use; if given, the script must already have loaded PyTorch.
 
     inputs, outputs: the job's files. An input that is not as the job which made it left it is bad input, and what this
-    job made is recorded (``headrank.jobs.made``).
+    job made is recorded (``headrank.jobs.records``).
 
     InputError ends the process with the status of its kind, after one line ``error: ...`` in the log and on the real
     stderr. Any other exception ends it with status 4 (a file is not there) or 6, its traceback in the log; an interrupt

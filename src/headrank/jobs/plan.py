@@ -20,7 +20,7 @@ from headrank.data.atomic import write_text
 from headrank.data.files import read_whole
 from headrank.data.json_files import MOST_BYTES, parse_json
 from headrank.errors import InputError, unreadable
-from headrank.jobs.made import FOLDER
+from headrank.jobs.records import FOLDER
 from headrank.specs import Natural, read_spec
 
 # Not ``.json``: those files are the records of jobs.

@@ -39,8 +39,9 @@ class Ready:
     """A method with its model in memory.
 
     name: what its runs are called, for an adapter what it was trained as in its study, such as a variant's name. kind:
-    the method of the table that it is. builder: of its prompts; None where a method asks the model. rank: the rankings
-    of queries with candidates, a frame of ``headrank.data.rankings.COLUMNS``.
+    the method of the table that it is. builder, method: of its prompts, and how it reads attention; None where a method
+    asks the model. rank: the rankings of queries with candidates, a frame of ``headrank.data.rankings.COLUMNS``. order:
+    of the candidates in the prompt.
     """
 
     name: str
@@ -49,6 +50,8 @@ class Ready:
     settings: Settings
     rank: Rank
     builder: PromptBuilder | None = None
+    method: Method | None = None
+    order: str = "best-first"
 
     @property
     def alone(self) -> bool:
@@ -69,17 +72,19 @@ def make_ready(
     device: str = "auto",
     benchmark: str = "",
     calls: Calls | None = None,
+    untrained: bool = False,
 ) -> Ready:
     """Load what a request, checked with ``Request.check``, asks for.
 
     dtype, device: see ``load_backbone``. benchmark: BEIR's name, for ICR as released. calls: is given what a generative
-    method asked and was answered (``headrank.generative.calls``), each time that it ranks.
+    method asked and was answered (``headrank.generative.calls``), each time that it ranks. untrained: leave the weights
+    of an adapter out, and keep all else: its heads before training.
 
     Raises InputError for an unusable model, for heads, a router or an adapter that are unusable or of another model,
     and for an adapter that was trained as something else than ``request.method``.
     """
     if request.adapter:
-        return _trained(request, dtype, device)
+        return _trained(request, dtype, device, untrained)
     entry = METHODS[request.method or ""]
     if isinstance(entry, Asked):
         return _asked(entry, request, dtype, device, calls)
@@ -88,7 +93,7 @@ def make_ready(
     raise UsageError(f"method {entry.name}: needs an adapter")
 
 
-def _trained(request: Request, dtype: str, device: str) -> Ready:
+def _trained(request: Request, dtype: str, device: str, untrained: bool) -> Ready:
     saved = read_adapter(request.adapter or "")
     base = request.backbone or saved.base.name
     commit = request.revision or (saved.revision if base == saved.base.name else None)
@@ -107,10 +112,12 @@ def _trained(request: Request, dtype: str, device: str) -> Ready:
     if request.order:
         given = {**to_mapping(settings.candidates), "order": request.order}
         settings = replace(settings, candidates=read_spec(CandidateSettings, given, "candidates"))
-    backbone = load_backbone(base, heads.depth, dtype, device, commit, request.adapter)
+    adapter = None if untrained else request.adapter
+    backbone = load_backbone(base, heads.depth, dtype, device, commit, adapter)
     builder = PromptBuilder(backbone.tokenizer, settings.prompt, encoding=settings.encoding)
     method = trained(heads, settings, name)
-    return Ready(name, kind, backbone, settings, _together(backbone, builder, method, settings), builder)
+    rank = _together(backbone, builder, method, settings.candidates.order)
+    return Ready(name, kind, backbone, settings, rank, builder, method, settings.candidates.order)
 
 
 def _frozen(entry: Frozen, request: Request, dtype: str, device: str, benchmark: str) -> Ready:
@@ -133,10 +140,12 @@ def _frozen(entry: Frozen, request: Request, dtype: str, device: str, benchmark:
     parts = Parts(backbone, builder, sets, settings, router)
     if isinstance(entry, Released):
         builder = released_builder(entry, parts, benchmark)
-        return Ready(entry.name, entry.name, backbone, settings, _released(entry, parts, benchmark), builder)
+        rank, method = _released(entry, parts, benchmark), entry.build(parts)
+        return Ready(entry.name, entry.name, backbone, settings, rank, builder, method, entry.order)
     (method,) = build([entry.name], parts)
-    rank = _together(backbone, builder, method, settings)
-    return Ready(entry.name, entry.name, backbone, settings, rank, builder)
+    order = settings.candidates.order
+    rank = _together(backbone, builder, method, order)
+    return Ready(entry.name, entry.name, backbone, settings, rank, builder, method, order)
 
 
 def _asked(entry: Asked, request: Request, dtype: str, device: str, calls: Calls | None) -> Ready:
@@ -160,9 +169,8 @@ def _released(entry: Released, parts: Parts, benchmark: str) -> Rank:
     return rank
 
 
-def _together(backbone: Backbone, builder: PromptBuilder, method: Method, settings: Settings) -> Rank:
+def _together(backbone: Backbone, builder: PromptBuilder, method: Method, order: str) -> Rank:
     def rank(candidates: Sequence[Candidates]) -> pd.DataFrame:
-        order = settings.candidates.order
         return rerank_together(backbone, builder, [method], candidates, order)[method.name]
 
     return rank

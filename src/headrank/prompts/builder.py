@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from headrank.errors import InputError, UsageError
-from headrank.prompts.passage_length import kept
+from headrank.prompts.passage_length import kept, truncated
+from headrank.prompts.passage_read import PassageRead, passage_read
 from headrank.prompts.stems import stems
 from headrank.prompts.templates import Template
-from headrank.prompts.text_encoder import TextEncoder
+from headrank.prompts.text_encoder import TextEncoder, as_utf8
 from headrank.settings import EncodingSettings, PromptSettings
 
 if TYPE_CHECKING:
@@ -244,6 +245,13 @@ class PromptBuilder:
             starts = [next((i for i in range(*span) if not text[i].isspace()), -1) for span in spans]
             self._words[key] = tuple(words.get(start, "") for start in starts)
         return self._words[key]
+
+    def passage_read(self, document: Document) -> PassageRead:
+        """What the prompt holds of a passage, and what of it is cut off."""
+        title, text = self._passage_key(document)
+        rendered, most = self._render(title, text)
+        cut = "" if self.template.tokens is not None else truncated(text.strip(), self.template.words)
+        return passage_read(as_utf8(rendered), self._encoder.spans(rendered), most, as_utf8(cut))
 
     def query_words(self, query: str) -> frozenset[str]:
         """The stems of a query's words."""

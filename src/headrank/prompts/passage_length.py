@@ -20,6 +20,12 @@ def truncate(text: str, words: int) -> str:
     return text if len(parts) <= words else " ".join(parts[:words])
 
 
+def truncated(text: str, words: int) -> str:
+    """What ``truncate`` leaves out."""
+    parts = text.split(maxsplit=words)
+    return "" if len(parts) <= words else parts[words]
+
+
 def without_blanks(text: str) -> bool:
     """Whether a text is mostly in scripts without blanks between words, and has hardly any."""
     return len(text) > _LONGEST_MEAN * len(text.split()) and 2 * len(WITHOUT_BLANKS.findall(text)) > len(text)

@@ -11,7 +11,7 @@ from headrank.errors import InputError
 from headrank.prompts.word_marks import without_marks
 
 
-def _whole(text: str) -> str:
+def as_utf8(text: str) -> str:
     """The text with its lone surrogates replaced: they have no UTF-8 form, and a tokenizer would raise on them."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
@@ -55,7 +55,7 @@ class TextEncoder:
         first = None if self._control_text is None else self._control_text.search(text)
         cut = len(text) if first is None else first.start()
         if begins or not self._marks or not cut:
-            return tuple(self._tokenizer(_whole(text), add_special_tokens=False)["input_ids"])
+            return tuple(self._tokenizer(as_utf8(text), add_special_tokens=False)["input_ids"])
         # What follows a control token is marked or not wherever the control token stands.
         return (*self.encode([text[:cut]])[0], *self.frame(text[cut:]))
 
@@ -69,7 +69,7 @@ class TextEncoder:
 
     def encode(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
         """Token ids of each text, none of them a control token."""
-        clean = [_whole(text) for text in texts]
+        clean = [as_utf8(text) for text in texts]
         encoded = self._plain.encode_batch(clean, add_special_tokens=False)
         return [
             tuple(e.ids) if self.control.keys().isdisjoint(e.ids) else self._encode_cut(text)
@@ -78,7 +78,7 @@ class TextEncoder:
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """The characters (start, stop) of ``text`` that each of its tokens stands for, in the order of ``encode``."""
-        clean = _whole(text)
+        clean = as_utf8(text)
         whole = self._plain.encode(clean, add_special_tokens=False)
         if self.control.keys().isdisjoint(whole.ids):
             return list(whole.offsets)

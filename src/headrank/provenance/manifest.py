@@ -15,13 +15,14 @@ from headrank.data.atomic import write_text
 from headrank.data.digests import digest_line, file_digest, files_under
 from headrank.data.lines import open_lines
 from headrank.errors import InputError, NotFoundError
-from headrank.jobs.made import CONFIGURATION, FOLDER, Records, configuration_is_whole, remake
+from headrank.jobs.records import FOLDER, Records
+from headrank.jobs.remake import CONFIGURATION, configuration_is_whole, remake
 from headrank.provenance.record import NAME as PROVENANCE
 from headrank.provenance.time import is_time
 
 NAME = "manifest.sha256"
 # Not in the manifest: measured times, which a rerun of one job changes; what the target bench measures, which is not
-# part of the study; and the report and the summary, which are made from the finished folder.
+# part of the study; and the report, the summary and the demo's page, which are made from the finished folder.
 _BENCHED = tuple(
     f"{folder}/{name}.{ending}"
     for folder, endings in (("tables", ("csv", "md", "tex")), ("figures", ("pdf", "png")))
@@ -39,6 +40,7 @@ ASIDE = (
     "report.zip",
     "report",
     "summary.pdf",
+    "explain.html",
 )
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 

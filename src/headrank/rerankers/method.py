@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from headrank.engine.composition import Composition, compose
 from headrank.engine.forward import Reading, Source
 from headrank.engine.scoring import Kernel, document_scores
 from headrank.heads.head_set import Head
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 class Method:
     """An attention method: which heads it reads (best first) and how it turns their mass into scores.
 
-    Methods that do more than the kernel extend this class and replace ``scores``.
+    Methods that do more than the kernel extend this class and replace ``scores``, and ``composition`` with it.
     """
 
     name: str
@@ -44,3 +45,7 @@ class Method:
     def scores(self, reading: Reading, query: str, documents: Sequence[Document]) -> Tensor:
         """(documents,) by prompt position. reading: of the method's own heads, in its order; documents: by position."""
         return document_scores(reading, self.kernel)
+
+    def composition(self, reading: Reading, query: str, documents: Sequence[Document]) -> Composition:
+        """What each token adds to ``scores``, under each of the heads that are ``chosen``."""
+        return compose(reading, self.kernel)

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from headrank.engine.composition import Composition
 from headrank.engine.forward import Reading, Source
 from headrank.engine.scoring import document_index, head_tokens, sum_by_document
+from headrank.errors import UsageError
 from headrank.prompts.builder import PromptBuilder
 from headrank.rerankers.method import Method
 
@@ -47,14 +49,28 @@ class ReAttn(Method):
         return self.base.states_layer
 
     def scores(self, reading: Reading, query: str, documents: Sequence[Document]) -> Tensor:
+        weighted = self._weighted(reading, query, documents)
+        scores = self.base.scores(weighted, query, documents)
+        return scores * self._lift(weighted).to(scores.dtype)
+
+    def composition(self, reading: Reading, query: str, documents: Sequence[Document]) -> Composition:
+        weighted = self._weighted(reading, query, documents)
+        found = self.base.composition(weighted, query, documents)
+        if found.logarithm:
+            raise UsageError(f"{self.name}: a multiple of a sum of logarithms has no parts that add up to it")
+        lift = self._lift(weighted).to(found.parts.dtype)
+        parts = found.parts * lift[found.index.clamp(min=0)]
+        return replace(found, parts=parts, rest=found.rest * lift)
+
+    def _weighted(self, reading: Reading, query: str, documents: Sequence[Document]) -> Reading:
         device = reading.mass[self.sources[0]].device
         weights = self.token_weights(reading, query, documents).to(device)
-        weighted = replace(reading, mass={source: mass * weights for source, mass in reading.mass.items()})
-        scores = self.base.scores(weighted, query, documents)
-        spread = token_spread(
-            head_tokens(weighted, self.kernel).sum(dim=0), reading.prompt.documents(self.kernel.document_span)
-        )
-        return scores * (1 + self.entropy_weight * spread.to(scores.dtype))
+        return replace(reading, mass={source: mass * weights for source, mass in reading.mass.items()})
+
+    def _lift(self, weighted: Reading) -> Tensor:
+        """(documents,): 1 + entropy_weight * E_i."""
+        spans = weighted.prompt.documents(self.kernel.document_span)
+        return 1 + self.entropy_weight * token_spread(head_tokens(weighted, self.kernel).sum(dim=0), spans)
 
     def token_weights(self, reading: Reading, query: str, documents: Sequence[Document]) -> Tensor:
         """(prefix tokens,): 1 except for tokens of query words."""

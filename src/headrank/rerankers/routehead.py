@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from headrank.engine.composition import Composition, compose
 from headrank.engine.forward import Reading
 from headrank.engine.list_scores import add_heads
 from headrank.engine.scoring import Kernel, head_scores
@@ -36,6 +37,9 @@ class RouteHead(Method):
 
     def scores(self, reading: Reading, query: str, documents: Sequence[Document]) -> Tensor:
         return add_heads(head_scores(reading, self.kernel)[self._routed(reading)], self.kernel.logarithm)
+
+    def composition(self, reading: Reading, query: str, documents: Sequence[Document]) -> Composition:
+        return compose(reading, self.kernel).of_heads(self._routed(reading))
 
     def chosen(self, reading: Reading) -> tuple[Head, ...]:
         return tuple(

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from headrank.data.files import MIB, read_whole
 from headrank.errors import InputError, NotFoundError
-from headrank.jobs.made import FOLDER, read_record
 from headrank.jobs.plan import Plan, Planned, Start, has_failed, is_at_work, read_plan
+from headrank.jobs.records import FOLDER, read_record
 from headrank.status.logs import log_end
 
 # Written by the last job of a study.

@@ -12,17 +12,11 @@ import yaml
 
 from headrank.data.digests import file_digest
 from headrank.errors import InputError
-from headrank.jobs import made
+from headrank.jobs import made, records
 from headrank.jobs.job import job
-from headrank.jobs.made import (
-    CONFIGURATION,
-    FOLDER,
-    Records,
-    check_inputs,
-    keep_configuration,
-    record_job,
-    remake,
-)
+from headrank.jobs.made import check_inputs, record_job
+from headrank.jobs.records import FOLDER, Records
+from headrank.jobs.remake import CONFIGURATION, keep_configuration, remake
 from headrank.provenance.manifest import advice, check_manifest, read_manifest, write_manifest
 
 ROOT = Path("results/s")
@@ -253,7 +247,7 @@ def test_a_large_file_is_hashed_again_only_if_it_was_touched(monkeypatch: pytest
         read.append(path.name)
         return file_digest(path)
 
-    monkeypatch.setattr(made, "file_digest", hashed)
+    monkeypatch.setattr(records, "file_digest", hashed)
     weights = ROOT / "backbones/m/w/x"
     before = weights.stat()
     check_inputs([f"{ROOT}/backbones/m"], [f"{ROOT}/features/f"])
@@ -269,7 +263,8 @@ def test_a_large_file_is_hashed_again_only_if_it_was_touched(monkeypatch: pytest
 
 
 def test_what_is_advised_does_not_go_by_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(made, "_state", lambda path: (8 << 30, 0, 0, 0))
+    for module in (made, records):
+        monkeypatch.setattr(module, "state_of", lambda path: (8 << 30, 0, 0, 0))
     make("plant", {"backbones/m/config.json": "{}", "backbones/m/w/x": "weights"}, [], ["backbones/m"])
     (ROOT / "backbones/m/w/x").write_text("weightz", encoding="utf-8")
     assert Records(ROOT).changed(["backbones/m"]) == ["backbones/m/w/x"]

@@ -17,8 +17,8 @@ import pytest
 from headrank.cli import main
 from headrank.data.atomic import write_parquet
 from headrank.jobs.job import job
-from headrank.jobs.made import FOLDER
 from headrank.jobs.plan import PLAN, Planned, keep_failure, keep_plan, process_began, read_plan
+from headrank.jobs.records import FOLDER
 from headrank.status.lines import duration
 
 ROOT = Path("results/s")
