@@ -11,6 +11,7 @@ import pytest
 from documents import REPOSITORY, Block, Command, all_commands, python_blocks, reasons
 
 from headrank.cli import main
+from headrank.heads.head_set import HeadSet
 
 pytestmark = pytest.mark.mini
 
@@ -47,6 +48,8 @@ def test_commands_run_as_they_stand(
             print(command.where)
     assert len(done) > 20
     assert "nDCG@10" in capsys.readouterr().out
+    # As the tutorial says: these heads were planted to match words.
+    assert set(HeadSet.load("heads.json").heads) == {(1, 0), (1, 1), (2, 2), (2, 3)}
 
 
 def run(command: Command) -> None:
