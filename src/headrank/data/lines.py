@@ -38,9 +38,7 @@ def open_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
                     )
                 blank = blank + 1 if line.isspace() else 0
                 if blank > _MOST_BLANK:
-                    raise InputError(
-                        f"{path}:{number}: more than a million blank lines in a row; check the file"
-                    )
+                    raise InputError(f"{path}:{number}: more than a million blank lines in a row; check the file")
                 text = line.decode("utf-8")
                 yield number, text.removeprefix("\ufeff") if number == 1 else text
     except FileNotFoundError:
