@@ -5,6 +5,7 @@
 # make test-faults  kills, full disks and damaged files in every stage (HEADRANK_MOMENTS=10: as many kills of each)
 # make soak       kills the mini run at random for an hour (MINUTES=60) and compares its results
 # make test-slurm  the mini run through a real Slurm, killed and resumed (as root on Debian)
+# make test-frameworks  the tests inside PyTerrier, mteb, LangChain and others, in an environment of their own
 # make bench-quick  checks the ratios of docs/performance.md on a small shape, with wide margins
 # make report     results/mini/report.html and summary.pdf (STUDY=mini: another folder of results/)
 # make docs       the documentation as a site in build/docs/, every link of it checked
@@ -38,8 +39,8 @@ SHOWN := results/demo/tables/main.md results/demo/figures/head_maps.png
 PAGE := results/demo/explain.html
 
 .DELETE_ON_ERROR:
-.PHONY: demo demo-model test test-fast test-faults soak test-slurm bench-quick report docs lint audit real-text \
-    pretrained pretrained-quick keys smollm2 clean
+.PHONY: demo demo-model test test-fast test-faults soak test-slurm test-frameworks bench-quick report docs lint audit \
+    real-text pretrained pretrained-quick keys smollm2 clean
 
 demo: .venv/installed
 	$(SNAKEMAKE) --configfile config/mini.yaml
@@ -76,6 +77,9 @@ soak: .venv/installed
 
 test-slurm: .venv/installed .venv/installed-slurm
 	tests/slurm/run.sh
+
+test-frameworks: .venv-frameworks/installed
+	.venv-frameworks/bin/python -m pytest tests/frameworks
 
 bench-quick: .venv/installed
 	$(RUN) headrank.cli bench --backbone quick --device cpu --n 20 --rounds 3 --depths 0.5 1 \
@@ -142,10 +146,18 @@ smollm2:
 	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	touch .venv/installed-docs
 
+# The same versions as everywhere, and those of the libraries, which nothing else here needs.
+.venv-frameworks/installed: pyproject.toml constraints.txt tests/frameworks/constraints.txt \
+    $(wildcard src/headrank/engine/tiles/*.[ch])
+	"$(PYTHON)" -m venv .venv-frameworks
+	.venv-frameworks/bin/python -m pip install --quiet --constraint constraints.txt \
+	    --constraint tests/frameworks/constraints.txt --editable '.[test-frameworks]'
+	touch $@
+
 .venv/installed-audit: .venv/installed
 	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[audit]'
 	touch .venv/installed-audit
 
 clean:
-	rm -rf .venv .snakemake logs build/docs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-frameworks .snakemake logs build/docs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +

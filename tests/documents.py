@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from collections.abc import Iterator
@@ -100,10 +101,16 @@ def is_shell(block: Block) -> bool:
 
 
 def is_python(block: Block) -> bool:
-    """Whether a block is Python: it says so, or it begins with an import or a loop."""
-    return block.language == "python" or (
-        not block.language and block.text.startswith(("from ", "import ", "for "))
-    )
+    """Whether a block is Python: it says so, or it is some that imports, loops or calls something."""
+    if block.language or is_shell(block):
+        return block.language == "python"
+    try:
+        lines = ast.parse(block.text).body
+    except SyntaxError:
+        return False
+    values = [line.value for line in lines if isinstance(line, ast.Expr | ast.Assign)]
+    calls = any(isinstance(value, ast.Call) for value in values)
+    return calls or any(isinstance(line, ast.Import | ast.ImportFrom | ast.For) for line in lines)
 
 
 def commands(block: Block) -> Iterator[Command]:
@@ -162,7 +169,7 @@ def _program(line: str) -> str:
 NOT_RUN = {
     r"make (demo|demo-model|smollm2|docs)$": "builds the environment that the tests run in; CI runs it",
     r"make (test|test-fast|lint|keys|audit|bench-quick)$": "the tests, their linters, what needs a network",
-    r"make (test-faults|soak|test-slurm)$": "tests of an hour, or as root",
+    r"make (test-faults|soak|test-slurm|test-frameworks)$": "tests of an hour, as root, or with libraries of others",
     r"make report": "its two commands are run by tests/workflow/test_mini.py",
     r"source ": "sets up a shell",
     r"pip install": "installs",

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.mini
 NOT_RUN = {
     "docs/own-method.md": "tests/workflow/test_additions.py runs a study with this method",
     "docs/explain.md": "part of an example; tests/unit/explain/test_rank_explained.py",
+    "docs/frameworks.md": "needs libraries of others; tests/frameworks runs it (make test-frameworks)",
     "score_prepared": "tests/unit/test_score_prompt.py; its paths are the reader's",
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from itertools import accumulate, pairwise
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from headrank.api.given import Given, read_given
@@ -44,6 +45,9 @@ class Reranker:
     truncate_words, truncate_tokens: cut documents to this many words, or to this many tokens. depth: how many documents
     one pass reads at most; by default 40, or as in training.
 
+    ``arguments`` are those that were given, by name, as plain values: ``Reranker(**arguments)`` is the same again.
+    Threads may share a reranker; their calls run one after the other.
+
     Raises InputError for options that do not go together, files that are missing or damaged, and heads or an adapter of
     another model.
     """
@@ -80,6 +84,11 @@ class Reranker:
             _check_count(depth, "depth", 2)
         self.ready: Ready = make_ready(request, dtype=dtype, device=device)
         self.depth = depth or self.ready.settings.candidates.depth
+        given = {**vars(request), "device": device, "dtype": dtype, "depth": depth}
+        del given["spelt"]
+        self.arguments: dict[str, Any] = {k: v for k, v in given.items() if v not in (None, "auto")}
+        # A pass changes the model for its duration: it leaves layers out.
+        self._one_at_a_time = Lock()
 
     @classmethod
     def load(cls, adapter: str | Path, backbone: str | Path | None = None, **options: Any) -> Reranker:
@@ -162,13 +171,14 @@ class Reranker:
             raise UsageError(f"beyond: {shown(beyond)} is unknown; known: {', '.join(_BEYOND)}")
         if explain:
             check_explainable(self.ready.kind)
-        asked = [
-            Candidates(f"queries[{i}]" if len(given) > 1 else "query", g.query, self._read(g, beyond))
-            for i, g in enumerate(given)
-        ]
-        full = [c for c in asked if c.documents]
         explanations: Explanations = {}
-        rankings = self._rankings(full, progress, explanations if explain else None)
+        with self._one_at_a_time:
+            asked = [
+                Candidates(f"queries[{i}]" if len(given) > 1 else "query", g.query, self._read(g, beyond))
+                for i, g in enumerate(given)
+            ]
+            full = [c for c in asked if c.documents]
+            rankings = self._rankings(full, progress, explanations if explain else None)
         found = dict(zip((c.qid for c in full), rankings, strict=True))
         return [
             _ranked(g, c.qid, found.get(c.qid, []), explanations)[:top_k]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -264,3 +265,25 @@ def test_the_length_of_documents_can_be_chosen(adapter: Path) -> None:
     assert lengths(Reranker.load(adapter, truncate_words=5)) == [5, len(" red oak red oak red")]
     with pytest.raises(InputError, match=r"passages\.truncate_tokens: expected at least 1, got 0"):
         Reranker.load(adapter, truncate_tokens=0)
+
+
+def test_threads_share_a_reranker_without_disturbing_each_other(reranker: Reranker) -> None:
+    queries = ["red oak", "elm", "stone river", "cloud"] * 3
+    alone = [reranker.rank(query, TEXTS, progress=False) for query in queries]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda query: reranker.rank(query, TEXTS, progress=False), queries))
+    assert together == alone
+
+
+def test_a_rerankers_arguments_make_it_again(adapter: Path) -> None:
+    first = Reranker("icr", checkpoint("qwen3"), depth=4, truncate_words=2, device="cpu")
+    assert first.arguments == {
+        "method": "icr",
+        "backbone": str(checkpoint("qwen3")),
+        "depth": 4,
+        "truncate_words": 2,
+        "device": "cpu",
+    }
+    again = Reranker(**first.arguments)
+    assert again.rank("oak", TEXTS, progress=False) == first.rank("oak", TEXTS, progress=False)
+    assert Reranker.load(adapter).arguments == {"adapter": str(adapter)}
