@@ -9,6 +9,8 @@
 # make test-ranx  runs of this project, read by ranx
 # make test-serve  headrank serve under 10,000 requests with killed clients, and the clients that people use
 # make bench-quick  checks the ratios of docs/performance.md on a small shape, with wide margins
+# make report     results/mini/report.html and summary.pdf (STUDY=mini: another folder of results/)
+# make docs       the documentation as a site in build/docs/, every link of it checked
 # make lint       only the linters
 # make audit      known vulnerabilities of the pinned versions (needs a network)
 # make real-text  the same pipeline on real collections (config/README.md says where to put them)
@@ -23,6 +25,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 CORES ?= all
 # How long `make soak` disturbs the mini run.
 MINUTES ?= 60
+# The study that `make report` shows.
+STUDY ?= mini
 BIN := .venv/bin
 # Relative paths and `python -m` everywhere: they work in directories with blanks in their names.
 RUN := $(BIN)/python -m
@@ -39,7 +43,7 @@ PAGE := results/demo/explain.html
 
 .DELETE_ON_ERROR:
 .PHONY: demo demo-model test test-fast test-faults soak test-slurm test-frameworks test-ranx test-serve bench-quick \
-    lint audit real-text pretrained pretrained-quick pretrained-small keys smollm2 clean
+    report docs lint audit real-text pretrained pretrained-quick pretrained-small keys smollm2 clean
 
 demo: .venv/installed
 	$(SNAKEMAKE) --configfile config/mini.yaml
@@ -90,6 +94,17 @@ test-serve: .venv/installed .venv-clients/installed
 bench-quick: .venv/installed
 	$(RUN) headrank.cli bench --backbone quick --device cpu --n 20 --rounds 3 --depths 0.5 1 \
 	    --methods forward two-passes eager qwen3-reranker rankgpt --check 0.4
+
+# With the configuration that the study was last started with.
+report: .venv/installed
+	@test -f results/$(STUDY)/.made/configuration.yaml || \
+	    { echo "error: results/$(STUDY): no study has been started there; name another with make report STUDY=..." >&2; exit 4; }
+	$(SNAKEMAKE) --configfile results/$(STUDY)/.made/configuration.yaml -- summary
+	$(SNAKEMAKE) --configfile results/$(STUDY)/.made/configuration.yaml --report results/$(STUDY)/report.html -- summary
+
+docs: .venv/installed-docs
+	$(RUN) mkdocs build --strict --quiet
+	$(BIN)/python docs/site/check.py build/docs
 
 lint: .venv/installed
 	$(RUN) ruff check .
@@ -143,6 +158,10 @@ smollm2:
 	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[slurm]'
 	touch .venv/installed-slurm
 
+.venv/installed-docs: .venv/installed
+	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch .venv/installed-docs
+
 # The same versions as everywhere, and those of the libraries, which nothing else here needs.
 .venv-frameworks/installed: pyproject.toml constraints.txt tests/frameworks/constraints.txt \
     $(wildcard src/headrank/engine/tiles/*.[ch])
@@ -159,5 +178,6 @@ smollm2:
 	touch .venv/installed-audit
 
 clean:
-	rm -rf .venv .venv-frameworks .venv-clients .snakemake logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-frameworks .venv-clients .snakemake logs build/docs .pytest_cache .mypy_cache .ruff_cache \
+	    .hypothesis
 	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +

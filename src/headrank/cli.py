@@ -26,6 +26,7 @@ from headrank.commands import (
     rerank,
     serve,
     show,
+    status,
 )
 from headrank.errors import INTERRUPTED, InputError, NotFoundError, RunError, described, is_absent, one_line
 from headrank.process.heap import keep_freed_memory
@@ -47,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
         evaluate,
         fuse,
         show,
+        status,
         check,
         diff,
         export,

@@ -38,6 +38,7 @@ from headrank.data.frames import read_parquet
 from headrank.data.leakage import Leak, read_leaks, write_leaks
 from headrank.errors import InputError, PrerequisiteError
 from headrank.generative.calls import CALL_COLUMNS, read_calls, write_calls
+from headrank.jobs.plan import PLAN
 from headrank.jobs.records import FOLDER, Records
 from headrank.provenance import NAME as PROVENANCE
 from headrank.provenance import read_provenance
@@ -135,6 +136,35 @@ def test_a_bad_record_of_a_job_is_told(bad: Bad, study: Path, capsys: pytest.Cap
 def unreadable_record(path: Path) -> None:
     for told in Records(path.parent.parent).unreadable.values():
         raise InputError(told)
+
+
+JOBS = "no readable list of jobs"
+STARTED = {"began": 1, "host": "h", "pid": 1, "process": 1}
+PLANNED = {"rule": "table", "log": "logs/s/table.log", "outputs": ["tables/main.csv"], "needed": True}
+
+
+def plan(start: Any, *jobs: Any) -> str:
+    return "".join(f"{json.dumps(line)}\n" for line in (start, *jobs))
+
+
+@cases(
+    Bad("empty", "", f"{JOBS} \\(it is empty"),
+    Bad("a list for the start", plan([]), f"{JOBS} \\(start: expected a mapping"),
+    Bad("no host", plan({k: v for k, v in STARTED.items() if k != "host"}), f"{JOBS} \\(start.host: missing"),
+    Bad("a time before all", plan({**STARTED, "began": -1}), f"{JOBS} \\(start.began: expected at least 0"),
+    Bad("a number for a job", plan(STARTED, 1), f"{JOBS} \\(job: expected a mapping"),
+    Bad("no outputs", plan(STARTED, {"rule": "x", "log": "y", "needed": True}), f"{JOBS} \\(job.outputs: missing"),
+    Bad("an unknown key", plan(STARTED, {**PLANNED, "extra": 1}), f"{JOBS} \\(job.extra: unknown key"),
+    Bad("cut in a line", plan(STARTED, PLANNED)[:-9], f"{JOBS} \\("),
+    Bad("an empty line", f"{plan(STARTED)}\n{plan(PLANNED)}", f"{JOBS} \\("),
+    Bad("Latin-1", b'{"host": "caf\xe9"}\n', f"{JOBS} \\(not UTF-8 text"),
+)  # fmt: skip
+def test_a_bad_list_of_jobs_is_refused(bad: Bad, study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = study / PLAN
+    path.parent.mkdir()
+    path.write_text(plan(STARTED, PLANNED), encoding="utf-8")
+    spoilt(path, bad)
+    refused_by_command(capsys, ("status", study), path, study, bad)
 
 
 LEAKAGE = "no readable record of leakage"

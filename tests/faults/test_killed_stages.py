@@ -28,7 +28,7 @@ SEED = int(os.environ.get("HEADRANK_SEED", "19"))
 # Those that need a network, run the same script as others, or measure the machine outside of a study.
 ELSEWHERE = {
     *("fetch_collection", "fetch_backbone", "fetch_gguf", "plant_realtext"),
-    *("judge", "gather_judge", "measure", "grow"),
+    *("judge", "gather_judge", "measure", "grow", "summary"),
 }
 NO_JOBS = {"all", "download", "bench"}
 

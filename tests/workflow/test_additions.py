@@ -8,46 +8,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import REPOSITORY, snakemake
+from documents import python_blocks
 from ggufs import float_checkpoint
 from small_study import write_study
 
 pytestmark = pytest.mark.slow
 
 FILES = {
-    "methods/entries/last_heads.py": '''
-"""Made up: the heads of the last layer, whatever they see."""
-
-from headrank.methods.entry import CUT_BRANCHES, Criterion, Frozen
-
-
-def _last(judged):
-    import numpy as np
-
-    from headrank.heads.detection import best_heads
-
-    return best_heads("last-heads", judged, np.arange(judged.features.n_layers * judged.features.n_heads), k=2)
-
-
-def _build(parts):
-    from headrank.rerankers.icr import KERNEL
-    from headrank.rerankers.method import Method
-
-    return Method("last-heads", parts.heads["last-heads"].heads, KERNEL)
-
-
-PLACE = 95
-METHODS = (
-    Frozen(
-        name="last-heads",
-        title="Last heads",
-        about="the last layer's",
-        cost=CUT_BRANCHES,
-        criterion=Criterion("last-heads", _last),
-        head_set="last-heads",
-        build=_build,
+    # As docs/own-method.md shows it.
+    "methods/entries/last_heads.py": next(
+        block.text for block in python_blocks() if block.where.startswith("docs/own-method.md")
     ),
-)
-''',
     "evaluation/metrics/found.py": '''
 """Made up: whether anything relevant is among the first K."""
 
@@ -83,6 +54,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the library with the new files in it; nothing else is changed."""
     folder = tmp_path_factory.mktemp("library")
     shutil.copytree(REPOSITORY / "src" / "headrank", folder / "headrank")
+    assert "PLACE" in FILES["methods/entries/last_heads.py"]
     for name, text in FILES.items():
         assert not (folder / "headrank" / name).exists()
         (folder / "headrank" / name).write_text(text, encoding="utf-8")

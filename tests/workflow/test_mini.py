@@ -12,6 +12,7 @@ import pytest
 import yaml
 from conftest import configuration, snakemake
 
+from headrank.cli import main
 from headrank.data.trec import read_qrels, read_run
 from headrank.evaluation.attacks import ATTACKS, UNTOUCHED
 from headrank.generative.calls import read_calls
@@ -255,11 +256,37 @@ def test_a_changed_setting_reruns_only_what_depends_on_it(mini_run: Path, tmp_pa
     assert done.jobs["significance"] == 4
 
 
-def test_the_report_holds_every_table_and_figure(mini_run: Path) -> None:
+def test_the_report_holds_every_table_and_figure_and_the_summary(mini_run: Path) -> None:
+    # As `make report` does, with the configuration that the study was last started with.
+    kept = mini_run / "results" / "mini" / ".made" / "configuration.yaml"
     report = mini_run / "report.html"
-    arguments = ("--report", report, "--configfile", configuration("mini"))
-    assert snakemake(*arguments, directory=mini_run).code == 0
+    done = snakemake("--cores", "1", "--configfile", kept, "--", "summary", directory=mini_run)
+    assert done.code == 0, done.err[-2000:]
+    assert done.jobs == {"summary": 1, "total": 1}
+    assert snakemake("--report", report, "--configfile", kept, "--", "summary", directory=mini_run).code == 0
     text = report.read_text(encoding="utf-8")
     assert all(f"results/mini/tables/{name}.csv" in text for name in TABLES)
+    assert all(f"results/mini/report/{name}.html" in text for name in TABLES)
     assert all(f"results/mini/figures/{name}.png" in text for name in FIGURES)
-    assert all(f"results/mini/{name}" in text for name in ("provenance.json", "manifest.sha256"))
+    assert all(
+        f"results/mini/{name}" in text for name in ("provenance.json", "manifest.sha256", "summary.pdf")
+    )
+    # One file that can be sent: it fetches nothing.
+    assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=[\"'](https?:)?//", text)
+    assert (mini_run / "results" / "mini" / "summary.pdf").read_bytes().startswith(b"%PDF")
+    # Neither is part of the study.
+    assert main(["check", str(mini_run / "results" / "mini")]) == 0
+
+
+def test_the_status_of_the_whole_study_is_finished(
+    mini_run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    assert main(["status", str(mini_run / "results" / "mini")]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert ": finished" in head
+    told = {line.split()[0]: line for line in lines}
+    assert f"{len(BACKBONES)}/{len(BACKBONES)}" in told["frozen"]
+    for rule in ("first_stage", "select", "mine", "train", "evaluate", "significance", "claims", "manifest"):
+        # Rule, jobs and time, and behind them the number that the rule is about.
+        assert len(told[rule].split()) > 5, told[rule]

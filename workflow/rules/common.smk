@@ -4,6 +4,7 @@ import re
 from functools import partial
 
 from headrank.evaluation.metrics import modules_of_metrics
+from headrank.jobs.plan import keep_failure, keep_plan
 from headrank.jobs.remake import keep_configuration
 from headrank.methods.entries.pointwise import JUDGE
 from headrank.workflow.artefacts import FIGURES, TABLES, TIMED, WRITING, Artefacts
@@ -11,6 +12,7 @@ from headrank.workflow.batches import batches, pools
 from headrank.workflow.cells import Cells
 from headrank.workflow.library import library_digest
 from headrank.workflow.limits import Limits
+from headrank.workflow.plan import asked, first, planned
 from headrank.workflow.rankings import Rankings
 from headrank.workflow.settings import RANKED_BY, TRAINED_BY, criteria, samples, settings_of, training_queries
 from headrank.workflow.shards import Shards

@@ -7,7 +7,7 @@ rule table:
             built("tables/{table}.csv"),
             caption="../report/tables.rst",
             category="Tables",
-            labels={"table": "{table}"},
+            labels={"table": "{table}", "as": "numbers with all digits"},
         ),
         tex=built("tables/{table}.tex"),
         md=built("tables/{table}.md"),

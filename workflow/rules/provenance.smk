@@ -37,7 +37,7 @@ rule provenance:
         library=library("provenance"),
         configuration=config,
         models=study.ranking_models,
-        skip=["provenance", "sidecars", "manifest"],
+        skip=["provenance", "sidecars", "manifest", "summary"],
     script:
         "../scripts/provenance.py"
 

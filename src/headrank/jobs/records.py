@@ -35,6 +35,15 @@ class Made:
     states: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
+def read_record(path: Path) -> Made:
+    """One job's record; InputError when it is damaged. Records of earlier versions have no states."""
+    content = read_object(path, "job's record")
+    try:
+        return read_spec(Made, content, "record")
+    except InputError as error:
+        raise InputError(f"{path}: no readable job's record ({error})") from None
+
+
 class Records:
     """The records of a results folder; for each file, that of the job which made it last.
 
@@ -64,15 +73,9 @@ class Records:
                 continue
             name = path.relative_to(self.root).as_posix()
             try:
-                content = read_object(path, "job's record")
+                made = read_record(path)
             except InputError as error:
                 self.unreadable[name] = str(error)
-                continue
-            try:
-                # Records of earlier versions have no states.
-                made = read_spec(Made, content, "record")
-            except InputError as error:
-                self.unreadable[name] = f"{path}: no readable job's record ({error})"
             else:
                 yield made
 

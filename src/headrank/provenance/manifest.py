@@ -22,7 +22,7 @@ from headrank.provenance.time import is_time
 
 NAME = "manifest.sha256"
 # Not in the manifest: measured times, which a rerun of one job changes; what the target bench measures, which is not
-# part of the study; and the report and the demo's page, which are made from the finished folder.
+# part of the study; and the report, the summary and the demo's page, which are made from the finished folder.
 _BENCHED = tuple(
     f"{folder}/{name}.{ending}"
     for folder, endings in (("tables", ("csv", "md", "tex")), ("figures", ("pdf", "png")))
@@ -38,6 +38,8 @@ ASIDE = (
     *_BENCHED,
     "report.html",
     "report.zip",
+    "report",
+    "summary.pdf",
     "explain.html",
 )
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")

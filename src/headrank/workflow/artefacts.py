@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from headrank.data.leakage import NAME
@@ -74,6 +75,23 @@ class Artefacts:
         results = self.study.results
         sidecars = [f"{run}.yaml" for run in self.cells.all_runs()]
         return [f"{results}provenance.json", f"{results}manifest.sha256", *sidecars]
+
+    def shown(self, ending: str) -> list[str]:
+        """The files of one kind among those of ``paper``, such as all of its tables as ``csv``."""
+        return [path for path in self.paper() if path.endswith(f".{ending}")]
+
+    def names(self, ending: str) -> list[str]:
+        """The names of the tables or figures that have files of one kind."""
+        return [Path(path).stem for path in self.shown(ending)]
+
+    @property
+    def about(self) -> str:
+        """A sentence on the study, for its summary."""
+        study = self.study
+        models, benchmarks = (", ".join(names) for names in (study.backbones, study.panel))
+        learnt = ", ".join(study.config["train_on"])
+        trained = f"; heads chosen and trained on {learnt}" if learnt and study.trains else ""
+        return f"Models: {models}. Benchmarks: {benchmarks}{trained}."
 
     def bench(self) -> list[str]:
         """The tables and figures of the speed measurement."""

@@ -1,0 +1,79 @@
+"""Draw the figures of docs/how-it-works.md from what studies of real models measured, as the studies draw them.
+
+python docs/measurements/figures.py
+
+Of config/pretrained.yaml: depth, selectivity and training, from the tables in pretrained/. Of
+config/pretrained-quick.yaml: head_maps, from heads.csv (each criterion's score of each head, to four digits).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from headrank.data.frames import read_csv
+from headrank.figures.depth import DEEPEST, TRAINED_POINT, depth_figure
+from headrank.figures.head_maps import head_maps_figure
+from headrank.figures.selectivity import selectivity_figure
+from headrank.figures.style import save_figure
+from headrank.figures.training import training_figure
+
+HERE = Path(__file__).parent
+MODELS = ["smollm2-135m", "qwen2.5-coder-0.5b"]
+METHODS = ["headrank", "qrhead", "core"]
+
+
+def table(name: str) -> pd.DataFrame:
+    return read_csv(HERE / name, "table", "restore it")
+
+
+def depth() -> Figure:
+    """How good heads of the first layers are; a star where the trained heads stand."""
+    claims, main = table("pretrained/claims.csv"), table("pretrained/main.csv")
+    share = claims[claims["claim"] == "depth"].set_index("backbone")["measured"]
+    trained = main[main["method"] == "headrank"].set_index("backbone")["mean"]
+    rows = [
+        {"backbone": model, "kind": kind, "share": share[model], "value": value}
+        for model in MODELS
+        for kind, value in ((DEEPEST, float("nan")), (TRAINED_POINT, trained[model]))
+    ]
+    return depth_figure(table("pretrained/depth.csv"), pd.DataFrame(rows), backbones=MODELS)
+
+
+def selectivity() -> Figure:
+    """The table has no intervals of the four shares, so the bars have none."""
+    found = table("pretrained/selectivity.csv")
+    groups = [
+        found[["backbone", "method"]].assign(
+            group=group, promoted=found[group], n=found[f"{group}_n"], low=float("nan"), high=float("nan")
+        )
+        for group in ("relevant", "irrelevant")
+    ]
+    return selectivity_figure(pd.concat(groups, ignore_index=True), backbones=MODELS)
+
+
+def training() -> Figure:
+    curves = [
+        table(f"pretrained/training_{model}.csv").assign(backbone=model, variant="headrank")
+        for model in MODELS
+    ]
+    return training_figure(pd.concat(curves, ignore_index=True), backbones=MODELS)
+
+
+def head_maps() -> Figure:
+    scores, selected = (table(f"pretrained-quick/{name}.csv") for name in ("heads", "heads_selected"))
+    return head_maps_figure(scores, selected, backbones=MODELS, methods=METHODS)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for draw in (depth, selectivity, training, head_maps):
+            png = HERE.parent / "figures" / f"{draw.__name__}.png"
+            save_figure(draw(), pdf=Path(folder, "figure.pdf"), png=png)
+
+
+if __name__ == "__main__":
+    main()
