@@ -27,12 +27,16 @@ def first_read(ready: Ready, depth: int, candidates: Candidates) -> int:
     return min(depth, _fitting(ready, candidates))
 
 
-def plan_of(
-    ready: Ready, depth: int, candidates: Candidates, top_k: int | None = None, beyond: Beyond = "windows"
-) -> Plan:
-    """The passes that rank a query's documents: each reads at least 2 of them, whichever they are."""
+def most_read(ready: Ready, depth: int, candidates: Candidates) -> int:
+    """How many of a query's documents one pass reads, whichever they are; at least 2."""
+    if ready.alone:
+        return len(candidates.documents)
+    return max(2, min(depth, _fitting(ready, candidates, longest=True)))
+
+
+def plan_of(candidates: Candidates, size: int, top_k: int | None = None, beyond: Beyond = "windows") -> Plan:
+    """The passes that rank a query's documents, at most ``size`` in each."""
     count = len(candidates.documents)
-    size = count if ready.alone else max(2, min(depth, _fitting(ready, candidates, longest=True)))
     return tournament(count, size, top_k) if beyond == "tournament" else sliding(count, size)
 
 
@@ -52,16 +56,17 @@ def rank_in_passes(
     rank: as for ``rank_by_plans``. Raises UsageError for a list that takes several passes and is to be explained: their
     scores cannot be compared.
     """
+    sizes = [most_read(ready, depth, c) for c in candidates]
 
     def plans() -> list[Plan]:
-        return [plan_of(ready, depth, c, top_k, beyond) for c in candidates]
+        return [plan_of(c, size, top_k, beyond) for c, size in zip(candidates, sizes, strict=True)]
 
     counts = [passes(plan) for plan in plans()]
-    for c, count in zip(candidates, counts, strict=True):
+    for c, size, count in zip(candidates, sizes, counts, strict=True):
         if explain and count > 1:
             raise UsageError(
-                f"explain: {len(c.documents)} documents take {count} passes, whose scores cannot be compared; give"
-                ' fewer, or beyond="append"'
+                f"explain: {len(c.documents)} documents take {count} passes, whose scores cannot be compared; give at"
+                f' most {size}, or set beyond="append"'
             )
     # A single pass, as a search stack asks for, needs no bar; methods that ask the model show their own.
     quiet = not progress or sum(counts) == 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from headrank.api.given import Given, read_given
 from headrank.api.golden import check_scores
-from headrank.api.passes import BEYOND, Beyond, first_read, plan_of, rank_in_passes
+from headrank.api.passes import BEYOND, Beyond, first_read, most_read, plan_of, rank_in_passes
 from headrank.api.ranked import RankedDocument
 from headrank.api.result import ranked_documents
 from headrank.api.windows import Ranking, pass_by_pass
@@ -211,7 +211,7 @@ class Reranker:
         candidates = Candidates(name, given.query, given.documents, most_tokens)
         ranking: Ranking = []
         if candidates.documents:
-            plan = plan_of(self.ready, self.depth, candidates)
+            plan = plan_of(candidates, most_read(self.ready, self.depth, candidates))
             ranking = yield from pass_by_pass(candidates, plan)
         return ranked_documents(given, name, ranking)[:top_k]
 

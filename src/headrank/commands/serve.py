@@ -10,7 +10,7 @@ from dataclasses import fields
 from typing import Any
 
 from headrank.commands.inputs import add_model, count, real, whole
-from headrank.commands.rerank import spelt
+from headrank.commands.method_options import add_method, spelt
 from headrank.data.files import MIB
 from headrank.data.json_files import MOST_BYTES
 from headrank.errors import PrerequisiteError, RunError, one_line
@@ -36,15 +36,7 @@ def add(commands: Any) -> None:
         ),
     )
     model = parser.add_argument_group("the model")
-    model.add_argument("--method", help="default: headrank, or what the adapter was trained as")
-    model.add_argument(
-        "--backbone", help="folder, GGUF file or hub id (default: the one that the adapter names)"
-    )
-    model.add_argument("--revision", help="commit of a hub model")
-    model.add_argument("--adapter", help="folder that training wrote")
-    model.add_argument(
-        "--heads", help="head set from `headrank heads detect`; for routehead, a router's file"
-    )
+    add_method(model)
     model.add_argument(
         "--depth", type=whole(2), help="documents in one pass (default: 40, or as in training)"
     )
@@ -55,6 +47,10 @@ def add(commands: Any) -> None:
     )
     model.add_argument(
         "--family", help="chat frame: qwen3 (default), qwen2.5, llama3, mistral, granite, gemma or plain"
+    )
+    model.add_argument(
+        "--probability",
+        help="file from `headrank probability fit`, for relevance_score (default: the one in the adapter's folder)",
     )
     add_model(model)
     where = parser.add_argument_group("the server")
@@ -149,7 +145,13 @@ def run(options: argparse.Namespace) -> None:
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("headrank.serve").setLevel(logging.INFO)
-    reranker = Reranker(**given, depth=options.depth, device=options.device, dtype=options.dtype)
+    reranker = Reranker(
+        **given,
+        depth=options.depth,
+        device=options.device,
+        dtype=options.dtype,
+        probability=options.probability,
+    )
     serving = Serving(reranker, limits_of(options), options.name or (), token)
     status = 0
     try:
