@@ -28,8 +28,9 @@ PROGRAMS = {
         "git",
         "curl",
         "apt-get",
+        "validator/bin/rocrate-validator",
     ),
-    *("source", "cd", "mkdir", "cat", "printf", "find", "sha256sum", "squeue", "scancel"),
+    *("hf", "source", "cd", "mkdir", "cat", "printf", "find", "sha256sum", "squeue", "scancel"),
 }
 _HEREDOC = re.compile(r"<<-?'?(\w+)'?")
 _VARIABLE = re.compile(r"[A-Z_]+=\S*")
@@ -120,9 +121,9 @@ def commands(block: Block) -> Iterator[Command]:
     place = 0
     while place < len(lines):
         begin, text = place, lines[place]
-        while text.endswith("\\"):
+        while text.endswith("\\") or (_is_open(text) and place + 1 < len(lines)):
             place += 1
-            text = text[:-1].rstrip() + " " + lines[place].strip()
+            text = text.removesuffix("\\").rstrip() + " " + lines[place].strip()
         here = _HEREDOC.search(text)
         if here:
             while lines[place].strip() != here[1]:
@@ -131,6 +132,15 @@ def commands(block: Block) -> Iterator[Command]:
         text = uncommented(text)
         if text:
             yield Command(f"{file}:{int(first) + begin}", text, "\n".join(lines[begin:place]))
+
+
+def _is_open(text: str) -> bool:
+    """Whether a quotation goes on in the next line."""
+    try:
+        shlex.split(uncommented(text))
+    except ValueError:
+        return True
+    return False
 
 
 def spans(path: Path) -> Iterator[Command]:
@@ -169,10 +179,16 @@ def _program(line: str) -> str:
 NOT_RUN = {
     r"make (demo|demo-model|smollm2|docs)$": "builds the environment that the tests run in; CI runs it",
     r"make (test|test-fast|lint|keys|audit|bench-quick)$": "the tests, their linters, what needs a network",
-    r"make (test-faults|soak|test-slurm|test-frameworks)$": "tests of an hour, as root, or with libraries of others",
+    r"make (test-faults|soak|test-slurm|test-frameworks|test-serve|test-ranx)$": "tests of an hour, as root, or with libraries of others",
     r"make report": "its two commands are run by tests/workflow/test_mini.py",
     r"source ": "sets up a shell",
     r"pip install": "installs",
+    r"hf ": "uploads",
+    r"docker build": "needs a container engine and a registry; tests/unit/export/test_tirex.py runs its script",
+    r"(python -m venv validator|validator/)": "needs a network and an environment of its own",
+    r"headrank probability .*FOLDER": "with the reader's folders; tests/unit/probability",
+    r"headrank serve": "runs until it is told to stop; tests/unit/serve/test_load_and_stop.py",
+    r"curl http://127": "asks a server; tests/unit/serve/test_rerank_paths.py",
     r"(squeue|scancel) ": "needs Slurm; tests/slurm/interrupted_run.py follows these steps",
     r"snakemake .*profiles/(slurm|workstation)": "needs a cluster or GPUs; make test-slurm, test_profiles.py",
     r"snakemake --cores (all|4 download)( --configfile config/quick\.yaml)?$": "needs a GPU or a network; "

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote, urldefrag
+from urllib.parse import unquote, urldefrag, urlsplit
 
 # What a browser fetches when it shows a page; links are followed only when somebody presses them.
 FETCHED = {
@@ -83,7 +83,7 @@ def faults(site: Path) -> Iterator[str]:
 
 
 def is_elsewhere(target: str) -> bool:
-    return target.startswith(("http://", "https://", "//"))
+    return bool(urlsplit(target).netloc)
 
 
 def place_of(site: Path, page: Path, target: str) -> tuple[Path, str]:

@@ -45,6 +45,7 @@ TEXTS = (
     "config/mini.yaml: headrank.selection.entropy_wieght: unknown key",
     "synthesize → collection",
     "results/pretrained-quick: running",
+    '{"id":"rerank-',
 )
 # What stands for something of the reader's.
 PLACEHOLDERS = {"...", "…", "FILE…", "NAME"}

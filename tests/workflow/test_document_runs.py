@@ -19,6 +19,8 @@ pytestmark = pytest.mark.mini
 NOT_RUN = {
     "docs/own-method.md": "tests/workflow/test_additions.py runs a study with this method",
     "docs/explain.md": "part of an example; tests/unit/explain/test_rank_explained.py",
+    "docs/export.md": "an adapter on the hub; tests/unit/export/test_adapters_from_the_hub.py, test_exported_adapter.py",
+    "docs/scores.md": "the reader's folders; tests/unit/probability/test_relevance_score.py",
     "docs/frameworks.md": "needs libraries of others; tests/frameworks runs it (make test-frameworks)",
     "score_prepared": "tests/unit/test_score_prompt.py; its paths are the reader's",
 }
@@ -28,7 +30,7 @@ NOT_RUN = {
 def clone(mini_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that looks like a clone after ``make demo``."""
     folder = tmp_path_factory.mktemp("clone")
-    for name in ("config", "Snakefile", "workflow", "profiles", "envs"):
+    for name in ("config", "Snakefile", "workflow", "profiles", "envs", "CITATION.cff"):
         (folder / name).symlink_to(REPOSITORY / name)
     for place in ("results", "elsewhere/results"):
         (folder / place).mkdir(parents=True)

@@ -124,8 +124,8 @@ def spied(reranker: Reranker, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int
     made: list[tuple[int, Prompt]] = []
     build = builder.build
 
-    def spy(query: str, documents: Sequence[Document]) -> Prompt:
-        prompt = build(query, documents)
+    def spy(query: str, documents: Sequence[Document], most_tokens: int | None = None) -> Prompt:
+        prompt = build(query, documents, most_tokens)
         made.append((len(documents), prompt))
         return prompt
 
