@@ -19,7 +19,7 @@ pytestmark = pytest.mark.mini
 NOT_RUN = {
     "docs/own-method.md": "tests/workflow/test_additions.py runs a study with this method",
     "docs/explain.md": "part of an example; tests/unit/explain/test_rank_explained.py",
-    "docs/export.md": "an adapter on the hub; tests/unit/export/test_adapters_from_the_hub.py, test_exported_adapter.py",
+    "docs/export.md": "an adapter on the hub; tests/unit/export/test_exported_adapter.py",
     "docs/scores.md": "the reader's folders; tests/unit/probability/test_relevance_score.py",
     "docs/frameworks.md": "needs libraries of others; tests/frameworks runs it (make test-frameworks)",
     "score_prepared": "tests/unit/test_score_prompt.py; its paths are the reader's",
