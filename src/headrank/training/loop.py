@@ -134,7 +134,9 @@ class _Run:
         self.reads = plan.reads(2 if settings.pairs.remine == "epoch" else 1)
         branches = list(dict.fromkeys(branch for branch, _ in read_out(settings).sources))
         room = t.cache_gib * 2**30
-        self.lower = LowerStates(backbone, first_adapted(model), self.reads, room, folder, branches)
+        # A head may lie below the first adapted layer, and is read nevertheless.
+        entered = min(first_adapted(model), *(layer for layer, _ in heads.heads))
+        self.lower = LowerStates(backbone, entered, self.reads, room, folder, branches)
         self.stepper = Stepper(backbone, heads, settings, self.lower, list(named.values()), optimiser, random)
         place = folder if t.checkpoint_every else None
         owner = identity(backbone, heads, examples, settings) if place else {}
