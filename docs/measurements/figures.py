@@ -2,8 +2,8 @@
 
 python docs/measurements/figures.py
 
-Of config/pretrained.yaml: depth, selectivity and training, from the tables in pretrained/. Of
-config/pretrained-quick.yaml: head_maps, from heads.csv (each criterion's score of each head, to four digits).
+Of config/pretrained.yaml: depth, selectivity and training, from the tables in pretrained/, and head_maps from heads.csv (each
+criterion's score of each head, to four digits).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from headrank.figures.style import save_figure
 from headrank.figures.training import training_figure
 
 HERE = Path(__file__).parent
-MODELS = ["smollm2-135m", "qwen2.5-coder-0.5b"]
+MODELS = ["smollm2-135m", "qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b"]
 METHODS = ["headrank", "qrhead", "core"]
 
 
@@ -64,7 +64,7 @@ def training() -> Figure:
 
 
 def head_maps() -> Figure:
-    scores, selected = (table(f"pretrained-quick/{name}.csv") for name in ("heads", "heads_selected"))
+    scores, selected = (table(f"pretrained/{name}.csv") for name in ("heads", "heads_selected"))
     return head_maps_figure(scores, selected, backbones=MODELS, methods=METHODS)
 
 
