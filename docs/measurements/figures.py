@@ -20,6 +20,7 @@ from headrank.figures.head_maps import head_maps_figure
 from headrank.figures.selectivity import selectivity_figure
 from headrank.figures.style import save_figure
 from headrank.figures.training import training_figure
+from headrank.tables.marks import MEAN
 
 HERE = Path(__file__).parent
 MODELS = ["smollm2-135m", "qwen2.5-coder-0.5b"]
@@ -36,11 +37,12 @@ def depth() -> Figure:
     share = claims[claims["claim"] == "depth"].set_index("backbone")["measured"]
     trained = main[main["method"] == "headrank"].set_index("backbone")["mean"]
     rows = [
-        {"backbone": model, "kind": kind, "share": share[model], "value": value}
+        {"backbone": model, "benchmark": MEAN, "kind": kind, "share": share[model], "value": value}
         for model in MODELS
         for kind, value in ((DEEPEST, float("nan")), (TRAINED_POINT, trained[model]))
     ]
-    return depth_figure(table("pretrained/depth.csv"), pd.DataFrame(rows), backbones=MODELS)
+    curves = table("pretrained/depth.csv").assign(benchmark=MEAN)
+    return depth_figure(curves, pd.DataFrame(rows), backbones=MODELS)
 
 
 def selectivity() -> Figure:
