@@ -149,7 +149,8 @@ def _points(marks: pd.DataFrame, common: Sequence[str]) -> dict[tuple[str, ...],
     strange = sorted(set(marks["kind"]) - {DEEPEST, TRAINED_POINT})
     if strange:
         raise InputError(f"{what}: unknown kind {strange[0]!r}; use {DEEPEST} or {TRAINED_POINT}")
-    keys, points = ["backbone", "kind"], {}
+    keys = ["backbone", "kind"]
+    points: dict[tuple[str, ...], dict[str, float]] = {}
     trained = marks["kind"] == TRAINED_POINT
     if not trained.all():
         points |= records(marks[~trained], keys, ["share", "value"], what)

@@ -63,7 +63,7 @@ def selectivity_figure(
 
     with language():
         longest = max(len(backbone_name(name)) for name in shown)
-        fits = len(shown) == 1 or (len(shown) <= 3 and len(shown) * (longest + 1) <= _ROOM[SINGLE])
+        fits = len(shown) <= 2 or (len(shown) == 3 and 3 * (longest + 1) <= _ROOM[SINGLE])
         width = SINGLE if fits else DOUBLE
         figure = Figure(figsize=(width, 2.5), layout="constrained")
         axes = figure.subplots()
@@ -88,15 +88,17 @@ def selectivity_figure(
                 max(0.0, height - 100 * share["low"]) if not math.isnan(share["low"]) else 0.0,
                 max(0.0, 100 * share["high"] - height) if not math.isnan(share["high"]) else 0.0,
             ]
-            axes.errorbar(
-                place,
-                height,
-                yerr=[[reach[0]], [reach[1]]],
-                color=BLACK,
-                linewidth=0.8,
-                capsize=1.8,
-                zorder=3,
-            )
+            # Without limits, caps would look like those of a certain value.
+            if any(reach):
+                axes.errorbar(
+                    place,
+                    height,
+                    yerr=[[reach[0]], [reach[1]]],
+                    color=BLACK,
+                    linewidth=0.8,
+                    capsize=1.8,
+                    zorder=3,
+                )
             top = max(top, share["promoted"] + reach[1] / 100)
         axes.annotate(
             "chance",

@@ -192,6 +192,8 @@ def test_selectivity_bars_are_percent_and_the_gap_is_printed() -> None:
     figure = selectivity_figure(PROMOTED)
     axes = figure.axes[0]
     assert sorted(round(bar.get_height(), 6) for bar in axes.patches) == [10, 10, 20, 30, 60]
+    # The large one has no limits, and so no interval.
+    assert len(axes.containers) == 5 + 4
     assert [label.get_text() for label in axes.get_xticklabels()] == ["Small\n+10 → +50", "Large"]
 
 
