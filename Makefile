@@ -7,6 +7,7 @@
 # make test-slurm  the mini run through a real Slurm, killed and resumed (as root on Debian)
 # make test-frameworks  the tests inside PyTerrier, mteb, LangChain and others, in an environment of their own
 # make test-ranx  runs of this project, read by ranx
+# make test-gpu   the tests that need a GPU
 # make test-serve  headrank serve under 10,000 requests with killed clients, and the clients that people use
 # make bench-quick  checks the ratios of docs/performance.md on a small shape, with wide margins
 # make report     results/mini/report.html and summary.pdf (STUDY=mini: another folder of results/)
@@ -42,7 +43,7 @@ SHOWN := results/demo/tables/main.md results/demo/figures/head_maps.png
 PAGE := results/demo/explain.html
 
 .DELETE_ON_ERROR:
-.PHONY: demo demo-model test test-fast test-faults soak test-slurm test-frameworks test-ranx test-serve bench-quick \
+.PHONY: demo demo-model test test-fast test-faults soak test-slurm test-frameworks test-ranx test-gpu test-serve bench-quick \
     report docs lint audit real-text pretrained pretrained-quick pretrained-small keys smollm2 clean
 
 demo: .venv/installed
@@ -86,6 +87,9 @@ test-frameworks: .venv-frameworks/installed
 
 test-ranx: .venv/installed .venv/installed-ranx
 	$(RUN) pytest tests/numbers/test_other_readers.py
+
+test-gpu: .venv/installed
+	$(RUN) pytest tests/gpu
 
 test-serve: .venv/installed .venv-clients/installed
 	$(BIN)/python tests/load/serve_load.py

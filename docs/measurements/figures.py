@@ -20,6 +20,7 @@ from headrank.figures.head_maps import head_maps_figure
 from headrank.figures.selectivity import selectivity_figure
 from headrank.figures.style import save_figure
 from headrank.figures.training import training_figure
+from headrank.tables.marks import MEAN
 
 HERE = Path(__file__).parent
 MODELS = ["smollm2-135m", "qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b"]
@@ -31,16 +32,18 @@ def table(name: str) -> pd.DataFrame:
 
 
 def depth() -> Figure:
-    """How good heads of the first layers are; a star where the trained heads stand."""
+    """How good heads of the first layers are on DL 2019 and 2020 (measured of two models); a star for trained heads."""
     claims, main = table("pretrained/claims.csv"), table("pretrained/main.csv")
+    curves = table("pretrained/depth.csv").assign(benchmark=MEAN)
+    models = [model for model in MODELS if model in set(curves["backbone"])]
     share = claims[claims["claim"] == "depth"].set_index("backbone")["measured"]
-    trained = main[main["method"] == "headrank"].set_index("backbone")["mean"]
+    trained = main[main["method"] == "headrank"].set_index("backbone")["dl"]
     rows = [
-        {"backbone": model, "kind": kind, "share": share[model], "value": value}
-        for model in MODELS
+        {"backbone": model, "benchmark": MEAN, "kind": kind, "share": share[model], "value": value}
+        for model in models
         for kind, value in ((DEEPEST, float("nan")), (TRAINED_POINT, trained[model]))
     ]
-    return depth_figure(table("pretrained/depth.csv"), pd.DataFrame(rows), backbones=MODELS)
+    return depth_figure(curves, pd.DataFrame(rows), backbones=models)
 
 
 def selectivity() -> Figure:

@@ -28,7 +28,12 @@ _LOADED = (
         "scipy.stats",
         "statsmodels.stats.multitest",
     ),
-    *("matplotlib.figure", "matplotlib.backends.backend_pdf", "matplotlib.backends.backend_agg", "bm25s"),
+    *(
+        "matplotlib.figure",
+        "matplotlib.backends.backend_pdf",
+        "matplotlib.backends.backend_agg",
+        "headrank.process.bm25s_without_jax",
+    ),
     *("snakemake.script", "snakemake.logging", "headrank.training.loop", "headrank.engine.backbone", "gguf"),
 )
 

@@ -83,6 +83,7 @@ rule depth:
         gpu=0,
     params:
         library=library("depth", loads=modules_of_metrics([METRIC])),
+        benchmarks=study.common,
         settings=settings("selection", "mass", "loss", "candidates"),
         metric=METRIC,
         resampling=RESAMPLING,

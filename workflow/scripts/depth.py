@@ -14,16 +14,19 @@ from headrank.jobs.job import job
 from headrank.settings import Settings
 
 
-def main(inputs, backbone, settings, metric, resampling, outputs):
+def main(inputs, backbone, benchmarks, settings, metric, resampling, outputs):
     settings = Settings.from_mapping(settings)
-    qrels = [read_qrels(path) for path in inputs.qrels]
-    each = zip(inputs.masses, inputs.rankings, strict=True)
-    stored = [StoredMasses.of(Features.load(m), read_parquet(ranking), settings) for m, ranking in each]
+    qrels = dict(zip(benchmarks, map(read_qrels, inputs.qrels), strict=True))
+    each = zip(benchmarks, inputs.masses, inputs.rankings, strict=True)
+    stored = {
+        name: StoredMasses.of(Features.load(masses), read_parquet(ranking), settings)
+        for name, masses, ranking in each
+    }
     chosen = depth_heads(Features.load(inputs.features), read_parquet(inputs.lists), settings)
     depths = tqdm(chosen.items(), unit="depth")
     curve = depth_curve(depths, stored, qrels, backbone, metric, Resampling(**resampling))
     write_parquet(outputs.curve, curve)
-    trained = (read_run(path) for path in inputs.trained)
+    trained = zip(benchmarks, map(read_run, inputs.trained), strict=True)
     marks = depth_marks(HeadSet.load(inputs.heads), trained, qrels, backbone, metric)
     write_parquet(outputs.marks, marks)
 
@@ -33,6 +36,7 @@ if __name__ == "__main__":
         main(
             snakemake.input,
             snakemake.wildcards.backbone,
+            snakemake.params.benchmarks,
             snakemake.params.settings,
             snakemake.params.metric,
             snakemake.params.resampling,

@@ -151,9 +151,9 @@ class _Known:
     """The test queries by their words."""
 
     def __init__(self, tests: Mapping[str, Mapping[str, str]]) -> None:
-        from bm25s.stopwords import STOPWORDS_EN
+        from headrank.process.bm25s_without_jax import bm25s
 
-        self._function = frozenset(STOPWORDS_EN)
+        self._function = frozenset(bm25s.stopwords.STOPWORDS_EN)
         self._tests = [(name, qid, text) for name, queries in tests.items() for qid, text in queries.items()]
         self._all = [words(text) for _, _, text in self._tests]
         self._content = list(map(self._without_function, self._all))

@@ -29,13 +29,15 @@ def promoted_shares(
     rankings: they must include each backbone's ``headrank-untrained``. Columns: backbone, method, group, promoted
     (share of all documents), low, high (Wilson interval), n (documents), macro (mean share over queries), p (one-sided
     test that HeadRank's gap is wider than before training; NaN for other methods), and ``gap_NAME`` for each average:
-    relevant minus irrelevant share over the documents of its benchmarks.
+    relevant minus irrelevant share over the documents of its benchmarks, NaN where one of them was not ranked.
     """
     parts: dict[tuple[str, str], list[pd.DataFrame]] = {}
+    ranked: dict[tuple[str, str], set[str]] = {}
     for (backbone, benchmark, method), ranking in rankings.items():
         untrained = rankings[backbone, benchmark, UNTRAINED]
         documents = zone_documents(ranking, qrels[benchmark], zone, untrained)
         parts.setdefault((backbone, method), []).append(documents.assign(benchmark=benchmark))
+        ranked.setdefault((backbone, method), set()).add(benchmark)
     zones = {key: pd.concat(documents, ignore_index=True) for key, documents in parts.items()}
     greater = replace(settings, alternative="greater")
     rows: list[tuple[object, ...]] = []
@@ -43,7 +45,12 @@ def promoted_shares(
         p = NAN
         if method == TRAINED:
             p = gap_test(zones[backbone, UNTRAINED], documents, settings=greater).p
-        gaps = [promotion(documents[documents["benchmark"].isin(names)]).gap for names in averages.values()]
+        gaps = [
+            promotion(documents[documents["benchmark"].isin(names)]).gap
+            if ranked[backbone, method].issuperset(names)
+            else NAN
+            for names in averages.values()
+        ]
         pooled, macro = promotion(documents), promotion(documents, "macro")
         for group, share, n, mean in (
             ("relevant", pooled.relevant, pooled.n_relevant, macro.relevant),

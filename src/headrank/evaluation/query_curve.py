@@ -20,8 +20,11 @@ def query_curve(
 
     values: one metric of one backbone and of the first stage, columns benchmark, method, qid, value. variants: method
     -> on how many queries it was trained. references: method -> the backbone that it is reported for. Curve: backbone,
-    queries, value (of the metric), low, high (bootstrap interval). Levels: backbone, method, value.
+    queries, value (of the metric), low, high (bootstrap interval). Levels: backbone, method, value. All are means over
+    the benchmarks that the backbone ranks.
     """
+    ranked = values.loc[values["method"].isin(list(variants)), "benchmark"].unique()
+    values = values[values["benchmark"].isin(ranked)]
 
     def of(method: str) -> Sequence[Floats]:
         rows = values[values["method"] == method]

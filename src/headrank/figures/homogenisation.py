@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter
 
 from headrank.errors import InputError, UsageError
 from headrank.evaluation.middle_zone import zone_bounds
@@ -26,7 +28,11 @@ from headrank.figures.style import (
 from headrank.tables.names import TRAINED, UNTRAINED, backbone_name
 from headrank.tables.tidy import in_order, require, require_finite, require_unique
 
-CAPTION = "List-normalised score against position in the prompt, before and after training."
+CAPTION = (
+    "List-normalised score against position in the prompt, before and after training. Each point is a mean over "
+    "documents: of one position up to the fifth, of five neighbouring positions behind it. Bands: 95 % intervals; a "
+    "logarithmic axis cuts off what is below the curves, and all that is below 0.005."
+)
 FRAMES = {"scores": "homogenisation"}
 OPTIONS = {"backbones": "backbones"}
 NEEDS = ("training",)
@@ -41,6 +47,12 @@ _NORMALISED: dict[str, tuple[str, float | None, str]] = {
 }
 # A mean share, in multiples of the uniform one, beside which the middle of a list is lost on a linear axis.
 _DWARFING = 8
+# In lists of more positions than these, the positions behind the first ones are drawn in groups of this size: one
+# position has too few documents for a mean of scores that differ by orders of magnitude.
+_UNGROUPED, _ALONE, _TOGETHER = 10, 5, 5
+# A share, in multiples of the uniform one, below which differences say nothing.
+_LEAST = 0.005
+_Z = 1.96  # standard errors of the frame's intervals
 _GROUPS = {"relevant": (RELEVANT, "o"), "irrelevant": (IRRELEVANT, "s")}
 
 
@@ -57,7 +69,8 @@ def homogenisation_figure(
     """One panel per backbone; relevant and irrelevant documents, ``before`` dashed, ``after`` solid.
 
     scores: columns backbone, method, position (in the prompt, from 0), group (``relevant``, ``irrelevant``),
-    mean (of the score normalised within its list), low and high (confidence limits, may be NaN). normalise: how
+    mean (of the score normalised within its list), low and high (95 % limits, may be NaN), n (documents). In long
+    lists a point behind the fifth position stands for the documents of five positions. normalise: how
     the scores were normalised, ``share`` (times the list's length over its sum: 1 is uniform), ``minmax`` (0 to
     1) or ``zscore``; it names the axis and the line that a list without contrast would follow. zone:
     the first position to shade and the first one after the zone, by default the middle zone (R12 of docs/methods.md)
@@ -66,19 +79,25 @@ def homogenisation_figure(
     """
     what = "homogenisation scores"
     keys = ["backbone", "method", "group", "position"]
-    require(scores, [*keys, "mean", "low", "high"], what)
+    require(scores, [*keys, "mean", "low", "high", "n"], what)
     rows = scores[scores["method"].isin([before, after]) & scores["group"].isin(list(_GROUPS))]
     if rows.empty:
         raise InputError(f"{what}: no relevant or irrelevant documents of {before} or {after}")
     require_unique(rows, keys, what)
-    require_finite(rows, ["position", "mean"], what)
+    require_finite(rows, ["position", "mean", "n"], what)
     if normalise not in _NORMALISED:
         raise UsageError(f"{what}: normalisation {normalise!r} is not known; use {', '.join(_NORMALISED)}")
     title, level, name = _NORMALISED[normalise]
-    pale = 0.08 if log else 0.15
     shown = in_order(rows["backbone"], backbones, what)
     if log is None:
         log = normalise == "share" and rows["mean"].max() > _DWARFING and rows["mean"].min() > 0
+    lines = {
+        (str(backbone), str(group), str(method)): _points(line, int(rows["position"].max()) + 1)
+        for (backbone, group, method), line in rows.groupby(["backbone", "group", "method"], sort=False)
+    }
+    means = np.concatenate([line["mean"].to_numpy() for (name, *_), line in lines.items() if name in shown])
+    # Intervals may reach below zero, which has no place on a logarithmic axis: it spans the curves.
+    bottom = max(means.min() / 1.5, min(_LEAST, means.max() / 10)) if log else -np.inf
 
     with language():
         figure, grid = panels(len(shown), 2.3)
@@ -91,18 +110,19 @@ def homogenisation_figure(
                 axes.axhline(level, color=GREY, linewidth=0.7, linestyle=DOTTED, zorder=1)
             for group, (color, marker) in _GROUPS.items():
                 for method in (before, after):
-                    line = here[(here["group"] == group) & (here["method"] == method)].sort_values("position")
-                    if line.empty:
+                    line = lines.get((backbone, group, method))
+                    if line is None:
                         continue
-                    position = line["position"].to_numpy(dtype=float) + 1
-                    low, high = (line[limit].to_numpy(dtype=float) for limit in ("low", "high"))
-                    axes.fill_between(position, low, high, color=color, alpha=pale, linewidth=0, zorder=2)
+                    position, mean, low, high = (
+                        line[column].to_numpy() for column in ("position", "mean", "low", "high")
+                    )
+                    low, high = np.maximum(low, bottom), np.maximum(high, bottom)
+                    axes.fill_between(position, low, high, color=color, alpha=0.12, linewidth=0, zorder=2)
                     axes.plot(
                         position,
-                        line["mean"].to_numpy(dtype=float),
+                        mean,
                         color=color,
                         marker=marker,
-                        markevery=max(1, last // 8),
                         markerfacecolor=color if method == after else "white",
                         linestyle="-" if method == after else DASHED,
                         zorder=4 if method == after else 3,
@@ -116,8 +136,8 @@ def homogenisation_figure(
         # The panels share the score axis, so its limits are set when all of them are drawn.
         if log:
             grid[0][0].set_yscale("log")
-            # Intervals may reach below zero, which has no place on this axis: it spans the means.
-            grid[0][0].set_ylim(rows["mean"].min() / 1.5, rows["mean"].max() * 1.5)
+            grid[0][0].set_ylim(bottom, means.max() * 1.5)
+            grid[0][0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         elif normalise != "zscore":
             grid[0][0].set_ylim(bottom=0)
         stages = {before: "before", after: "after training"}
@@ -140,3 +160,33 @@ def homogenisation_figure(
             handles.append(Line2D([], [], color=GREY, linewidth=0.7, linestyle=DOTTED, label=name))
         legend_above(figure, handles, 2 if len(shown) == 1 else 3)
     return figure
+
+
+def _points(line: pd.DataFrame, positions: int) -> pd.DataFrame:
+    """What is drawn of one curve: position (from 1, the middle of a group), mean, low, high.
+
+    A group's mean and interval are those of its documents, however many of them each position has.
+    """
+    line = line.sort_values("position")
+    place, mean, high, n = (line[name].to_numpy(dtype=float) for name in ("position", "mean", "high", "n"))
+    if positions <= _UNGROUPED:
+        return line[["mean", "low", "high"]].astype(float).assign(position=place + 1)
+    group = np.where(place < _ALONE, place, _ALONE + (place - _ALONE) // _TOGETHER)
+    # Squares about zero of a position's documents, from their mean and standard error.
+    squares = n * mean**2 + (n - 1) * n * ((high - mean) / _Z) ** 2
+    sums = (
+        pd.DataFrame({"group": group, "position": place, "n": n, "sum": n * mean, "squares": squares})
+        .groupby("group")
+        .agg(
+            position=("position", "mean"),
+            n=("n", "sum"),
+            sum=("sum", "sum"),
+            squares=("squares", lambda column: column.sum(skipna=False)),
+        )
+    )
+    found = sums["sum"] / sums["n"]
+    spread = (sums["squares"] - sums["n"] * found**2).clip(lower=0) / (sums["n"] - 1).clip(lower=1)
+    margin = _Z * np.sqrt(spread / sums["n"])
+    return pd.DataFrame(
+        {"position": sums["position"] + 1, "mean": found, "low": found - margin, "high": found + margin}
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 
 import pandas as pd
@@ -30,6 +31,8 @@ NEEDS = ("training",)
 _COLORS = {"relevant": RELEVANT, "irrelevant": IRRELEVANT}
 _HATCH = {"relevant": "////", "irrelevant": "...."}
 _BAR = 0.19
+# About how many characters of tick labels fit side by side below the bars of one and of two columns.
+_ROOM = {SINGLE: 36, DOUBLE: 92}
 
 
 def selectivity_figure(
@@ -59,7 +62,10 @@ def selectivity_figure(
     shown = in_order((key[0] for key in drawn), backbones, what)
 
     with language():
-        figure = Figure(figsize=(SINGLE if len(shown) <= 3 else DOUBLE, 2.5), layout="constrained")
+        longest = max(len(backbone_name(name)) for name in shown)
+        fits = len(shown) <= 2 or (len(shown) == 3 and 3 * (longest + 1) <= _ROOM[SINGLE])
+        width = SINGLE if fits else DOUBLE
+        figure = Figure(figsize=(width, 2.5), layout="constrained")
         axes = figure.subplots()
         top = chance
         for (backbone, method, group), share in drawn.items():
@@ -82,15 +88,17 @@ def selectivity_figure(
                 max(0.0, height - 100 * share["low"]) if not math.isnan(share["low"]) else 0.0,
                 max(0.0, 100 * share["high"] - height) if not math.isnan(share["high"]) else 0.0,
             ]
-            axes.errorbar(
-                place,
-                height,
-                yerr=[[reach[0]], [reach[1]]],
-                color=BLACK,
-                linewidth=0.8,
-                capsize=1.8,
-                zorder=3,
-            )
+            # Without limits, caps would look like those of a certain value.
+            if any(reach):
+                axes.errorbar(
+                    place,
+                    height,
+                    yerr=[[reach[0]], [reach[1]]],
+                    color=BLACK,
+                    linewidth=0.8,
+                    capsize=1.8,
+                    zorder=3,
+                )
             top = max(top, share["promoted"] + reach[1] / 100)
         axes.annotate(
             "chance",
@@ -100,7 +108,8 @@ def selectivity_figure(
             annotation_clip=False,
         )
         axes.axhline(100 * chance, color=BLACK, linewidth=0.8, linestyle=(0, (3, 2)), zorder=4)
-        axes.set_xticks(range(len(shown)), [_tick(name, drawn, before, after) for name in shown])
+        room = _ROOM[width] // len(shown) - 1
+        axes.set_xticks(range(len(shown)), [_tick(name, drawn, before, after, room) for name in shown])
         axes.tick_params(axis="x", length=0)
         axes.set_xlabel("gap in points, before → after training")
         side = 0.85 if len(shown) == 1 else 0.5
@@ -118,16 +127,20 @@ def selectivity_figure(
             for group in _COLORS
             for method in (before, after)
         ]
-        legend_above(figure, handles, 2 if len(shown) <= 3 else 4)
+        legend_above(figure, handles, 2 if width == SINGLE else 4)
     return figure
 
 
-def _tick(backbone: str, shares: dict[tuple[str, ...], dict[str, float]], before: str, after: str) -> str:
+def _tick(
+    backbone: str, shares: dict[tuple[str, ...], dict[str, float]], before: str, after: str, room: int
+) -> str:
+    """The backbone's name, in lines of at most ``room`` characters, and its gaps."""
+    title = textwrap.fill(backbone_name(backbone), max(room, 1), break_long_words=False)
     gaps = []
     for method in (before, after):
         both = [shares.get((backbone, method, group)) for group in _COLORS]
         if both[0] is None or both[1] is None:
-            return backbone_name(backbone)
+            return title
         gap = 100 * (both[0]["promoted"] - both[1]["promoted"])
         gaps.append(f"{gap:+.0f}".replace("-", "−"))
-    return f"{backbone_name(backbone)}\n{gaps[0]} → {gaps[1]}"
+    return f"{title}\n{gaps[0]} → {gaps[1]}"

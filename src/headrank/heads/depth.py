@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,7 +11,7 @@ from headrank.engine.features import Features
 from headrank.errors import InputError, RunError
 from headrank.evaluation.evaluate import evaluate
 from headrank.evaluation.metrics import MetricEntry
-from headrank.evaluation.significance import Floats, Resampling, bootstrap_interval, mean_of_means
+from headrank.evaluation.significance import Floats, Resampling, bootstrap_interval
 from headrank.heads.head_set import HeadSet
 from headrank.heads.replay import StoredMasses
 from headrank.heads.selection import select_headrank
@@ -37,46 +37,58 @@ def depth_heads(features: Features, lists: pd.DataFrame, settings: Settings) -> 
 
 def depth_curve(
     chosen: Iterable[tuple[int, HeadSet]],
-    stored: Sequence[StoredMasses],
-    qrels: Sequence[Qrels],
+    stored: Mapping[str, StoredMasses],
+    qrels: Mapping[str, Qrels],
     backbone: str,
     metric: MetricEntry,
     settings: Resampling,
 ) -> pd.DataFrame:
-    """The metric of each depth's heads, untrained, as a mean over benchmarks, from stored masses.
+    """The metric of each depth's heads, untrained, on each benchmark, from stored masses.
 
-    chosen: the items of ``depth_heads``. stored, qrels: of each benchmark. Columns: backbone, share (of the layers),
-    value (of the metric), low, high (bootstrap interval over queries).
+    chosen: the items of ``depth_heads``. stored, qrels: of each benchmark, by its name. Columns: backbone, benchmark,
+    share (of the layers), value (mean of the metric over queries), low, high (bootstrap interval over queries).
     """
-    rows = []
+    rows: list[tuple[object, ...]] = []
     shown: object = None
-    values: list[Floats] = []
+    found: list[tuple[str, float, float, float]] = []
     for depth, heads in chosen:
         # More layers often do not change the choice.
         if heads.heads != shown:
-            values = values_of((benchmark.run(heads.heads) for benchmark in stored), qrels, metric)
+            runs = ((name, masses.run(heads.heads)) for name, masses in stored.items())
+            found = [
+                (name, float(values.mean()), *bootstrap_interval([values], settings))
+                for name, values in values_of(runs, qrels, metric)
+            ]
             shown = heads.heads
         share = depth / heads.n_layers
-        rows.append((backbone, share, mean_of_means(values), *bootstrap_interval(values, settings)))
-    return pd.DataFrame(rows, columns=["backbone", "share", "value", "low", "high"])
+        rows += [(backbone, name, share, *numbers) for name, *numbers in found]
+    return pd.DataFrame(rows, columns=["backbone", "benchmark", "share", "value", "low", "high"])
 
 
 def depth_marks(
-    heads: HeadSet, trained: Iterable[Run], qrels: Sequence[Qrels], backbone: str, metric: MetricEntry
+    heads: HeadSet,
+    trained: Iterable[tuple[str, Run]],
+    qrels: Mapping[str, Qrels],
+    backbone: str,
+    metric: MetricEntry,
 ) -> pd.DataFrame:
     """What is marked on the curve: the depth of HeadRank's heads, and HeadRank's metric there after training.
 
-    trained: HeadRank's run on each benchmark. Columns: backbone, kind ("deepest", "trained"), share,
-    value (NaN: on the curve).
+    trained: each benchmark's name and HeadRank's run. Columns: backbone, benchmark ("" for the depth), kind
+    ("deepest", "trained"), share, value (NaN: on the curve).
     """
     share = heads.depth / heads.n_layers
-    value = mean_of_means(values_of(trained, qrels, metric))
-    marks = [(backbone, "deepest", share, float("nan")), (backbone, "trained", share, value)]
-    return pd.DataFrame(marks, columns=["backbone", "kind", "share", "value"])
-
-
-def values_of(runs: Iterable[Run], qrels: Sequence[Qrels], metric: MetricEntry) -> list[Floats]:
-    """For each benchmark, the metric of its judged queries, (queries,)."""
-    return [
-        evaluate(run, judged, [metric])["value"].to_numpy() for run, judged in zip(runs, qrels, strict=True)
+    marks = [(backbone, "", "deepest", share, float("nan"))]
+    marks += [
+        (backbone, name, "trained", share, float(values.mean()))
+        for name, values in values_of(trained, qrels, metric)
     ]
+    return pd.DataFrame(marks, columns=["backbone", "benchmark", "kind", "share", "value"])
+
+
+def values_of(
+    runs: Iterable[tuple[str, Run]], qrels: Mapping[str, Qrels], metric: MetricEntry
+) -> Iterator[tuple[str, Floats]]:
+    """Each benchmark's name and the metric of its judged queries, (queries,)."""
+    for name, run in runs:
+        yield name, evaluate(run, qrels[name], [metric])["value"].to_numpy()

@@ -39,14 +39,15 @@ def word_families(
     space begins words (at the start of a line, after a bracket) or continues them.
     """
     import Stemmer
-    from bm25s.stopwords import STOPWORDS_EN
+
+    from headrank.process.bm25s_without_jax import bm25s
 
     texts = tokenizer.batch_decode([[i] for i in range(len(tokenizer))])
     control = set(tokenizer.get_added_vocab().values())
     words = ["" if i in control else text.strip().lower() for i, text in enumerate(texts)]
     inside = _continues(texts, sequences)
     stem = Stemmer.Stemmer("english").stemWord
-    stopwords = {*STOPWORDS_EN, "s", "t"}
+    stopwords = {*bm25s.stopwords.STOPWORDS_EN, "s", "t"}
     root = np.arange(vocabulary)
     inert = np.ones(vocabulary, dtype=bool)
     continued = np.zeros(vocabulary, dtype=bool)

@@ -38,7 +38,7 @@ def build_index(
     Uses the English stop words of bm25s and the Snowball English stemmer. Raises InputError on an empty collection and
     on settings out of range.
     """
-    import bm25s
+    from headrank.process.bm25s_without_jax import bm25s
 
     if not (k1 >= 0 and 0 <= b <= 1):
         raise UsageError(f"bm25: k1 = {k1} and b = {b} are out of range (k1 >= 0, 0 <= b <= 1)")
@@ -111,7 +111,7 @@ def _postings(place: Path, documents: int) -> Any:
 
     bm25s trusts its files: numbers of documents or terms that are not there would end in wrong scores or a crash.
     """
-    import bm25s
+    from headrank.process.bm25s_without_jax import bm25s
 
     for path in filter(lambda path: not path.is_dir(), place.iterdir()):
         check_regular(path)
@@ -221,6 +221,7 @@ def _tokenise(documents: Iterable[Document], docids: list[bytes], path: Path) ->
 
 def _tokenizer() -> Any:
     import Stemmer
-    from bm25s.tokenization import Tokenizer
 
-    return Tokenizer(stopwords="en", stemmer=Stemmer.Stemmer("english"))
+    from headrank.process.bm25s_without_jax import bm25s
+
+    return bm25s.tokenization.Tokenizer(stopwords="en", stemmer=Stemmer.Stemmer("english"))

@@ -25,7 +25,7 @@ from headrank.tables.tidy import in_order
 
 CAPTION = "Ablations: what changes when one part of the method is changed or left out."
 FRAMES = {"metrics": "ablation", "marks": "significance-ablation", "selectivity": "selectivity-ablation"}
-OPTIONS = {"metric": "metric", "benchmarks": "panel", "averages": "averages", "alpha": "alpha"}
+OPTIONS = {"metric": "metric", "benchmarks": "ablated_panel", "averages": "averages", "alpha": "alpha"}
 NEEDS = ("ablation",)
 
 _BASELINES = set(METHODS) - {TRAINED, UNTRAINED}

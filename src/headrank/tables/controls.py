@@ -19,7 +19,12 @@ FRAMES = {
     "draws": "controls/{backbone}-draws",
     "references": "controls/{backbone}-references",
 }
-OPTIONS = {"metric": "metric", "backbones": "backbones", "benchmarks": "common", "averages": "averages"}
+OPTIONS = {
+    "metric": "metric",
+    "backbones": "backbones",
+    "benchmarks": "common",
+    "averages": "common_averages",
+}
 NEEDS = ("training",)
 
 RANDOM, BEST_LAYER = "random", "best-layer"

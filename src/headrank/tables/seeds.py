@@ -19,8 +19,8 @@ OPTIONS = {
     "seeds": "seeds",
     "metric": "metric",
     "backbones": "backbones",
-    "benchmarks": "panel",
-    "averages": "averages",
+    "benchmarks": "common",
+    "averages": "common_averages",
 }
 NEEDS = ("seeds",)
 

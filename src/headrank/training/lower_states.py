@@ -1,8 +1,9 @@
-"""Hidden states below the first adapted layer: they never change in training, so they are computed once.
+"""Hidden states below the first layer that is adapted or read: training never changes them, so they are computed once.
 
-If LoRA is attached only to the chosen heads' layers (``training.modules: chosen-qk``), the states that enter the lowest
-of these layers depend only on the prompt. They are kept for lists that are read more than once (held-out lists each
-epoch, training lists whose samples come round again), and a pass over such a list begins at that layer.
+If LoRA leaves the first layers as they are (``training.modules: chosen-qk``, ``training.first_layer``), the states that
+enter the lowest layer that is adapted or has a chosen head depend only on the prompt. They are kept for lists that are
+read more than once (held-out lists each epoch, training lists whose samples come round again), and a pass over such a
+list begins at that layer.
 """
 
 from __future__ import annotations
@@ -76,8 +77,9 @@ class LowerStates:
         size = sum(tokens(e) for e in {e.list_id: e for e in examples}.values() if e.list_id in self.left)
         gib = size * width / 2**30
         return (
-            f"the states that enter layer {self.layer}, the first that is adapted, are kept for {len(self.left)} lists,"
-            f" which are read more than once: {gib:.2f} GiB, at most {self.room / 2**30:.2f} GiB of them in memory"
+            f"the states that enter layer {self.layer}, the first that is adapted or read, are kept for"
+            f" {len(self.left)} lists, which are read more than once: {gib:.2f} GiB, at most"
+            f" {self.room / 2**30:.2f} GiB of them in memory"
         )
 
     def entry(self, example: Example) -> LayerEntry | None:
@@ -112,12 +114,10 @@ class LowerStates:
         if not self.room:
             return "training.cache_gib is 0"
         if not self.layer:
-            return "it is adapted too (training.modules)"
+            return "it is adapted, or a chosen head lies in it (training.modules, training.first_layer)"
         if _drops_out(self.backbone):
             return f"the model has dropout of its own below layer {self.layer}"
-        return (
-            "" if self.left else f"no list needs the states at layer {self.layer}, the first adapted, twice"
-        )
+        return "" if self.left else f"no list needs the states that enter layer {self.layer} twice"
 
     def _find(self, key: int) -> Tensor | None:
         if key in self._disk:

@@ -138,6 +138,7 @@ class Artefacts:
         """What tables and figures may ask about a study (``OPTIONS``)."""
         study, config = self.study, self.study.config
         averages = study.averages
+        whole = any(study.panel_of(backbone) == study.panel for backbone in study.backbones)
         seeds = (config["headrank"]["training"]["seed"], *config["seeds"])
         return {
             # The metric that is shown.
@@ -156,10 +157,13 @@ class Artefacts:
             "panel": study.panel,
             # The benchmarks that all backbones rank.
             "common": study.common,
+            # Those of the ablation's backbone.
+            "ablated_panel": study.panel_of(study.ablated),
             "averages": averages,
+            "common_averages": study.common_averages,
             "average_names": list(averages),
-            # The panels on which HeadRank is compared with its rivals.
-            "compared_panels": [*averages, *(["mean"] if len(study.common) > 1 else study.common)],
+            # The panels on which HeadRank is compared with its rivals; only a backbone that ranks all has the mean.
+            "compared_panels": [*averages, *(["mean"] if whole and len(study.panel) > 1 else study.common)],
             # The benchmarks whose effectiveness is shown against seconds.
             "clocked": averages.get(config["clock"]["average"], study.common),
             "criteria": self.cells.criteria,

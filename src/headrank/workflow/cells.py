@@ -24,7 +24,8 @@ class Cells:
         config = study.config
         # A generative method that ran on part of the queries cannot be compared; only its answers and costs are shown.
         given = config["generative"]
-        self.whole: list[str] = study.panel if given["queries"] is None else given["whole"]
+        some = study.panel if given["queries"] is None else given["whole"]
+        self.whole: list[str] = [name for name in some if name in study.panel]
         # Adapters of the main table.
         self.adapters: list[str] = [*config["trained_baselines"], "headrank"] if study.trains else []
         compared = [*study.frozen, *self.adapters, *(study.generative if self.whole else [])]

@@ -29,7 +29,10 @@ LONGEST = 400
 
 
 def complete(config: Config, files: Sequence[str | Path], schema: Schema) -> None:
-    """Check a configuration that was read from ``files`` and fill in its defaults, in place."""
+    """Check a configuration that was read from ``files`` and fill in its defaults, in place.
+
+    Benchmarks that no backbone ranks are left out, here and so in every job, table and figure.
+    """
     for file in files:
         check_file(file)
     _check_values(config)
@@ -41,6 +44,7 @@ def complete(config: Config, files: Sequence[str | Path], schema: Schema) -> Non
         )
     for fault in faults_of_names(config):
         raise UsageError(fault)
+    _leave_out_unranked(config)
 
 
 def check_places(config: Mapping[str, Any], data: str) -> None:
@@ -52,6 +56,15 @@ def check_places(config: Mapping[str, Any], data: str) -> None:
         raise NotFoundError(fault)
     for fault in faults_of_head_counts(config, data):
         raise UsageError(fault)
+
+
+def _leave_out_unranked(config: Config) -> None:
+    """Keep the benchmarks that some backbone ranks, and the averages that some backbone has as a whole."""
+    panel, specs = config["panel"], config["backbones"].values()
+    ranked = [{*(spec["panel"] or panel)} for spec in specs]
+    config["panel"] = [name for name in panel if name in set.union(*ranked)]
+    averages = config["averages"].items()
+    config["averages"] = {name: own for name, own in averages if any(one.issuperset(own) for one in ranked)}
 
 
 def _check_values(config: Config) -> None:

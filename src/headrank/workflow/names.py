@@ -28,6 +28,7 @@ def faults_of_names(config: Config) -> Iterator[str]:
     yield from _first_stage(config)
     yield from _variants(config)
     yield from _columns(config)
+    yield from _unranked(config)
     yield from _metrics(config)
     yield from _overridden(config)
     yield from _windows(config)
@@ -186,6 +187,15 @@ def _columns(config: Config) -> Iterator[str]:
     chosen = [spec["panel"] or panel for spec in config["backbones"].values()]
     if not any(all(benchmark in own for own in chosen) for benchmark in panel):
         yield "backbones: no benchmark is in the panel of every backbone; give them one to be compared on"
+
+
+def _unranked(config: Config) -> Iterator[str]:
+    """Benchmarks that are asked for by name although no backbone ranks them."""
+    ranked = {name for spec in config["backbones"].values() for name in spec["panel"] or config["panel"]}
+    for section, key in (("clock", "benchmark"), ("injection", "benchmark")):
+        name = config[section][key]
+        if name is not None and name not in ranked:
+            yield f"{section}.{key}: {name!r} is in the panel of no backbone; choose another"
 
 
 def _metrics(config: Config) -> Iterator[str]:

@@ -170,6 +170,11 @@ class Study:
         return [d for d in self.panel if all(d in self.panel_of(b) for b in self.backbones)]
 
     @property
+    def common_averages(self) -> dict[str, list[str]]:
+        """The averages that all backbones have."""
+        return {name: own for name, own in self.averages.items() if {*own} <= {*self.common}}
+
+    @property
     def averages(self) -> dict[str, list[str]]:
         """Means over some benchmarks, by name; one over the whole panel is the mean that every table has anyway."""
         every = set(self.panel)

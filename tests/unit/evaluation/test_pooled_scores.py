@@ -41,6 +41,12 @@ def test_measures_are_means_over_the_queries_of_each_average() -> None:
         assert found.loc["second", metric] == pytest.approx(alone["y"][metric])
 
 
+def test_an_average_is_not_measured_where_one_of_its_benchmarks_was_not_ranked() -> None:
+    rankings = {cell: frame for cell, frame in RANKINGS.items() if cell[1] == "x"}
+    _, measures = pooled_homogenisation(rankings, QRELS, ZONE, {"first": ["x"], "both": ["x", "y"]})
+    assert measures["over"].tolist() == ["", "first"]
+
+
 def test_the_profile_runs_over_all_documents_of_all_benchmarks() -> None:
     shares, _ = pooled_homogenisation(RANKINGS, QRELS, ZONE, {})
     parts = [

@@ -55,6 +55,16 @@ def test_shares_by_hand() -> None:
     assert before.loc["irrelevant", "promoted"] == pytest.approx(2 / 4)
 
 
+def test_an_average_has_no_gap_where_one_of_its_benchmarks_was_not_ranked() -> None:
+    narrow = {("n", *cell[1:]): frame for cell, frame in RANKINGS.items() if cell[1] == "x"}
+    averages = {"first": ["x"], "both": ["x", "y"]}
+    found = promoted_shares({**RANKINGS, **narrow}, QRELS, ZoneSettings(), SETTINGS, averages)
+    found = found.set_index(["backbone", "method", "group"]).sort_index()
+    assert found.loc[("n", "headrank", "relevant"), "gap_first"] == 1
+    assert found.loc["n", "gap_both"].isna().all()
+    assert found.loc["m", "gap_both"].notna().all()
+
+
 def test_only_headrank_is_tested_and_against_its_heads_untrained() -> None:
     found = shares()
     zones = {}

@@ -40,3 +40,12 @@ def test_curve_and_levels_by_hand() -> None:
         "method": ["bm25", "headrank-untrained"],
         "value": pytest.approx([0.3, 0.4]),
     }
+
+
+def test_levels_are_over_the_benchmarks_that_the_backbone_ranks() -> None:
+    values = VALUES[(VALUES["benchmark"] == "x") | (VALUES["method"] == "bm25")]
+    curve, levels = query_curve(
+        values, {"headrank": 40}, {"bm25": "", "headrank-untrained": "m"}, "m", SETTINGS
+    )
+    assert curve["value"].tolist() == pytest.approx([0.8])
+    assert levels["value"].tolist() == pytest.approx([0.2, 0.3])

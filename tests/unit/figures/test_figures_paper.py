@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from collections.abc import Callable
@@ -66,15 +67,15 @@ SELECTED = pd.DataFrame(
 )
 DEPTH = pd.DataFrame(
     [
-        (backbone, layer, layer / 4, 0.2 + 0.1 * layer, 0.1, 0.7)
+        (backbone, "x", layer, layer / 4, 0.2 + 0.1 * layer, 0.1, 0.7)
         for backbone in ("small", "large")
         for layer in range(1, 5)
     ],
-    columns=["backbone", "depth", "share", "value", "low", "high"],
+    columns=["backbone", "benchmark", "depth", "share", "value", "low", "high"],
 )
 DEPTH_MARKS = pd.DataFrame(
-    [("small", "deepest", 0.75, NAN), ("small", "trained", 0.75, 0.65)],
-    columns=["backbone", "kind", "share", "value"],
+    [("small", "", "deepest", 0.75, NAN), ("small", "x", "trained", 0.75, 0.65)],
+    columns=["backbone", "benchmark", "kind", "share", "value"],
 )
 CURVES = pd.DataFrame(
     [
@@ -191,6 +192,8 @@ def test_selectivity_bars_are_percent_and_the_gap_is_printed() -> None:
     figure = selectivity_figure(PROMOTED)
     axes = figure.axes[0]
     assert sorted(round(bar.get_height(), 6) for bar in axes.patches) == [10, 10, 20, 30, 60]
+    # The large one has no limits, and so no interval.
+    assert len(axes.containers) == 5 + 4
     assert [label.get_text() for label in axes.get_xticklabels()] == ["Small\n+10 → +50", "Large"]
 
 
@@ -207,6 +210,91 @@ def test_heads_share_one_colour_scale() -> None:
 def test_depth_ring_lies_on_the_curve() -> None:
     rings = [line for line in depth_figure(DEPTH, DEPTH_MARKS).axes[0].lines if line.get_markersize() == 8]
     assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in rings] == [(75, pytest.approx(0.5))]
+
+
+def test_depth_curves_are_means_over_the_benchmarks_that_all_backbones_have() -> None:
+    # Only the small one was read on y, where all is higher.
+    more = DEPTH[DEPTH["backbone"] == "small"].assign(benchmark="y")
+    more[["value", "low", "high"]] += [0.2, 0.3, 0.2]
+    curves = pd.concat([DEPTH, more])
+    star = DEPTH_MARKS[DEPTH_MARKS["kind"] == "trained"]
+    marks = pd.concat([DEPTH_MARKS, star.assign(benchmark="y", value=0.95)])
+
+    def drawn(figure: Figure) -> list[list[float]]:
+        return [list(line.get_ydata()) for line in figure.axes[0].lines if len(line.get_xdata()) == 4]
+
+    both = depth_figure(curves, marks, benchmarks=["x"])
+    assert drawn(both) == [pytest.approx([0.3, 0.4, 0.5, 0.6])] * 2
+    assert both.axes[0].get_ylabel() == "nDCG@10, X"
+    alone = depth_figure(curves[curves["backbone"] == "small"], marks)
+    assert drawn(alone) == [pytest.approx([0.4, 0.5, 0.6, 0.7])]
+    assert alone.axes[0].get_ylabel() == "nDCG@10, mean of 2 benchmarks"
+    (star_line,) = [line for line in alone.axes[0].lines if line.get_marker() == "*"]
+    assert star_line.get_ydata()[0] == pytest.approx((0.65 + 0.95) / 2)
+    # Distances of 0.2 and 0.1 below the first values of x and y.
+    band = alone.axes[0].collections[0].get_paths()[0].vertices
+    assert band[:, 1].min() == pytest.approx(0.4 - np.hypot(0.2, 0.1) / 2)
+    with pytest.raises(InputError, match="of large has 1 of 2 benchmarks"):
+        depth_figure(curves)
+
+
+def test_depth_marks_of_the_last_layer_are_drawn_whole() -> None:
+    axes = depth_figure(DEPTH, DEPTH_MARKS.assign(share=1.0)).axes[0]
+    marked = [
+        line for line in axes.lines if line.get_marker() in ("*", "o") and list(line.get_xdata()) == [100]
+    ]
+    assert len(marked) == 2
+    assert not any(line.get_clip_on() for line in marked)
+
+
+LONG = ["qwen2.5-coder-0.5b", "qwen2.5-coder-7b-instruct", "qwen2.5-coder-1.5b", "smollm2-135m-instruct"]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_selectivity_names_do_not_touch(count: int) -> None:
+    one = PROMOTED[PROMOTED["backbone"] == "small"]
+    figure = selectivity_figure(pd.concat([one.assign(backbone=name) for name in LONG[:count]]))
+    figure.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in figure.axes[0].get_xticklabels()]
+    assert len(boxes) == count
+    for left, right in itertools.pairwise(boxes):
+        assert left.x1 + 4 < right.x0
+    assert boxes[0].x0 >= 0
+    assert boxes[-1].x1 <= figure.bbox.x1
+
+
+def test_homogenisation_groups_positions_behind_the_fifth() -> None:
+    rng = np.random.default_rng(5)
+    counts = rng.integers(2, 9, 12)
+    documents = [rng.exponential(size=n) for n in counts]
+    rows = [
+        ("small", "headrank", place, "relevant", d.mean(), 1.96 * d.std(ddof=1) / len(d) ** 0.5, len(d))
+        for place, d in enumerate(documents)
+    ]
+    frame = pd.DataFrame(rows, columns=["backbone", "method", "position", "group", "mean", "margin", "n"])
+    frame = frame.assign(low=frame["mean"] - frame["margin"], high=frame["mean"] + frame["margin"])
+    axes = homogenisation_figure(frame, log=False).axes[0]
+    (line,) = [line for line in axes.lines if line.get_marker() == "o"]
+    assert list(line.get_xdata()) == [1, 2, 3, 4, 5, 8, 11.5]
+    groups = [*documents[:5], np.concatenate(documents[5:10]), np.concatenate(documents[10:])]
+    assert list(line.get_ydata()) == pytest.approx([group.mean() for group in groups])
+    band = axes.collections[-1].get_paths()[0].vertices
+    tops = [group.mean() + 1.96 * group.std(ddof=1) / len(group) ** 0.5 for group in groups]
+    assert max(band[:, 1]) == pytest.approx(max(tops))
+    assert tops[5] == pytest.approx(max(band[band[:, 0] == 8, 1]))
+
+
+def test_homogenisation_s_logarithmic_axis_ends_below_the_curves() -> None:
+    shares = SCORES.assign(mean=SCORES["mean"] / SCORES["mean"].mean())
+    first, last = shares["position"] == 0, shares["position"] == 7
+    shares["mean"] = shares["mean"].where(~first, 20.0)
+    axes = homogenisation_figure(shares.assign(low=-1.0)).axes[0]
+    assert axes.get_ylim()[0] == pytest.approx(shares["mean"].min() / 1.5)
+    bands = [path.vertices[:, 1].min() for band in axes.collections for path in band.get_paths()]
+    assert min(bands) == axes.get_ylim()[0]
+    # A mean of nearly nothing does not stretch the axis over many decades.
+    tiny = shares.assign(mean=shares["mean"].where(~last, 1e-7))
+    assert homogenisation_figure(tiny).axes[0].get_ylim()[0] == 0.005
 
 
 def test_training_shows_one_variant_in_percent() -> None:
@@ -262,7 +350,8 @@ def test_queries_axis_is_binary_with_the_sizes_as_ticks() -> None:
             "no rows for selection; it has a, b",
         ),
         (lambda: depth_figure(DEPTH.iloc[:0]), "depth curves: no rows"),
-        (lambda: depth_figure(DEPTH.assign(share=50)), "more than one row|must be a share"),
+        (lambda: depth_figure(DEPTH.assign(share=50)), "must be a share"),
+        (lambda: depth_figure(DEPTH.assign(share=0.5)), "more than one row"),
         (lambda: depth_figure(DEPTH, DEPTH_MARKS.assign(kind="deep")), "more than one row|unknown kind"),
         (lambda: training_figure(CURVES.assign(split="dev")), "neither split train nor split heldout"),
         (lambda: queries_figure(QUERIES.assign(queries=[0, 1, 2])), "fewer than one query"),

@@ -30,7 +30,7 @@ SETTINGS = Resampling(n_resamples=100, seed=1)
 DOCIDS = ["a", "b"]
 # Four layers of one head: the first two put b first, the others a.
 SHARES = np.array([[0.1, 0.9], [0.2, 0.8], [0.8, 0.2], [0.9, 0.1]])
-QRELS = [{"q1": {"a": 2}, "q2": {"a": 2}}, {"q1": {"b": 1}}]
+QRELS = {"x": {"q1": {"a": 2}, "q2": {"a": 2}}, "y": {"q1": {"b": 1}}}
 
 
 def stored(*qids: str) -> StoredMasses:
@@ -42,21 +42,23 @@ def heads(*layers: int) -> HeadSet:
     return HeadSet("headrank", "tiny", 4, 1, tuple((layer, 0) for layer in layers), (1.0,) * len(layers))
 
 
-def test_the_curve_is_the_mean_over_benchmarks_of_each_depths_heads() -> None:
+def test_the_curve_has_each_benchmark_s_mean_of_each_depths_heads() -> None:
     chosen = {2: heads(1), 3: heads(2), 4: heads(2)}
-    benchmarks = [stored("q1", "q2"), stored("q1")]
+    benchmarks = {"x": stored("q1", "q2"), "y": stored("q1")}
     curve = depth_curve(chosen.items(), benchmarks, QRELS, "m", "rr", SETTINGS)
-    assert curve["share"].tolist() == [0.5, 0.75, 1.0]
-    assert curve["value"].tolist() == [(0.5 + 1) / 2, (1 + 0.5) / 2, (1 + 0.5) / 2]
-    low, high = bootstrap_interval([np.array([0.5, 0.5]), np.array([1.0])], SETTINGS)
+    assert curve["share"].tolist() == [0.5, 0.5, 0.75, 0.75, 1.0, 1.0]
+    assert curve["benchmark"].tolist() == ["x", "y"] * 3
+    assert curve["value"].tolist() == [0.5, 1, 1, 0.5, 1, 0.5]
+    low, high = bootstrap_interval([np.array([0.5, 0.5])], SETTINGS)
     assert curve.loc[0, ["backbone", "low", "high"]].tolist() == ["m", low, high]
     strict = depth_curve(chosen.items(), benchmarks, QRELS, "m", "rr(rel=2)", SETTINGS)
-    assert strict["value"].tolist() == [0.25, 0.5, 0.5]
+    assert strict["value"].tolist() == [0.5, 0, 1, 0, 1, 0]
 
 
 def test_marks_stand_at_the_depth_of_the_chosen_heads() -> None:
-    runs = [{"q1": [("a", 1.0)], "q2": [("b", 2.0), ("a", 1.0)]}, {"q1": [("b", 1.0)]}]
-    marks = depth_marks(heads(0, 2), runs, QRELS, "m", "rr").set_index("kind")
-    assert marks["share"].to_dict() == {"deepest": 0.75, "trained": 0.75}
+    runs = {"x": {"q1": [("a", 1.0)], "q2": [("b", 2.0), ("a", 1.0)]}, "y": {"q1": [("b", 1.0)]}}
+    marks = depth_marks(heads(0, 2), runs.items(), QRELS, "m", "rr").set_index("kind")
+    assert marks["share"].tolist() == [0.75] * 3
     assert np.isnan(marks.loc["deepest", "value"])
-    assert marks.loc["trained", "value"] == pytest.approx((0.75 + 1) / 2)
+    trained = marks.loc["trained"].set_index("benchmark")["value"]
+    assert trained.to_dict() == {"x": pytest.approx(0.75), "y": 1}

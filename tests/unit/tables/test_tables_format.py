@@ -74,6 +74,8 @@ def test_names_are_readable_and_methods_in_order() -> None:
     assert variant_name("queries-53") == "53 training queries"
     assert variant_name("other_thing") == "other thing"
     assert by_method(["zz", "headrank", "bm25"]) == ["bm25", "headrank", "zz"]
+    trained = ["rankgpt", "qrhead-trained", "core-trained", "qrhead"]
+    assert by_method(trained) == ["qrhead", "qrhead-trained", "core-trained", "rankgpt"]
     assert method_name("icr-faithful") == "ICR (as released)"
     assert method_name("routehead-faithful") == "RouteHead (as released)"
     some = ["setwise", "core", "routehead-faithful", "routehead", "icr-faithful"]

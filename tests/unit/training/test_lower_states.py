@@ -1,4 +1,4 @@
-"""Hidden states below the first adapted layer: computed once, with the same adapter to the last bit."""
+"""Hidden states below the first layer that is adapted or read: computed once, with the same adapter to the last bit."""
 
 from __future__ import annotations
 
@@ -103,6 +103,16 @@ def test_the_adapter_is_the_same_to_the_last_bit(changes: dict[str, dict[str, An
     assert any(value.abs().max() > 0 for name, value in expected.items() if "lora_B" in name)
 
 
+def test_a_head_below_the_first_adapted_layer_is_read():
+    # The heads lie in layers 1 and 2, and only layer 2 is adapted.
+    changes = {"first_layer": 0.5, "epochs": 2}
+    off, on = (fit(training={**changes, "cache_gib": gib}) for gib in (0.0, 1.0))
+    assert {int(name.split("layers.")[1].split(".")[0]) for name in weights(on)} == {2}
+    assert off.curve.equals(on.curve)
+    assert off.curve["loss"].notna().any()
+    assert all(torch.equal(weights(on)[name], value) for name, value in weights(off).items())
+
+
 def test_independent_passages_too():
     off, on = (fit(None, "independent", **COMPRANK, training={"cache_gib": gib}) for gib in (0.0, 1.0))
     assert off.curve.equals(on.curve)
@@ -188,12 +198,13 @@ def said(layer: int, uses: dict[int, int], room: float, **config: float) -> str:
 
 def test_the_log_says_whether_and_why():
     assert said(1, {0: 2, 1: 1}, 2**30).startswith(
-        "the states that enter layer 1, the first that is adapted, are kept for 1 lists, which are read more than"
+        "the states that enter layer 1, the first that is adapted or read, are kept for 1 lists, which are read"
     )
     whole = "every pass begins at the first layer: "
     assert said(1, {0: 2}, 0) == whole + "training.cache_gib is 0"
-    assert said(0, {0: 2}, 2**30) == whole + "it is adapted too (training.modules)"
-    assert said(1, {0: 1}, 2**30) == whole + "no list needs the states at layer 1, the first adapted, twice"
+    first = "it is adapted, or a chosen head lies in it (training.modules, training.first_layer)"
+    assert said(0, {0: 2}, 2**30) == whole + first
+    assert said(1, {0: 1}, 2**30) == whole + "no list needs the states that enter layer 1 twice"
     # Each time another draw.
     dropping = said(1, {0: 2}, 2**30, attention_dropout=0.1)
     assert dropping == whole + "the model has dropout of its own below layer 1"

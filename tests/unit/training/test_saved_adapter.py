@@ -168,6 +168,7 @@ def test_heads_of_another_model_in_the_folder_are_refused(folder: Path) -> None:
         ({"loss": {"form": "group-contrastive", "score": "mass"}}, "qrhead", "qrranker"),
         ({"encoding": {"documents": "independent"}, "loss": {"form": "pointer"}}, "best-layer", "comprank"),
         ({}, "core", "core-trained"),
+        ({}, "qrhead", "qrhead-trained"),
     ],
 )
 def test_an_adapter_ranks_under_the_name_that_it_was_trained_as(

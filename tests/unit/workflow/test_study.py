@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from studies import study_of
+import yaml
+from studies import REPOSITORY, study_of
 
-from headrank.workflow.artefacts import Artefacts
+from headrank.errors import UsageError
+from headrank.workflow.artefacts import FIGURES, TABLES, Artefacts
 from headrank.workflow.cells import Cells
 from headrank.workflow.settings import criteria, samples
 from headrank.workflow.study import Study
@@ -77,3 +79,45 @@ def test_every_model_that_ranks_is_named_once() -> None:
 def test_an_average_over_the_whole_panel_is_the_mean_and_not_shown_twice() -> None:
     averages = {"all": ["other-topics", "in-domain", "long-middle"], "two": ["in-domain", "long-middle"]}
     assert study_of(averages=averages).averages == {"two": ["in-domain", "long-middle"]}
+
+
+def narrow(panels: dict[str, list[str]], **changes: Any) -> Study:
+    """The mini study with backbones that rank only these benchmarks."""
+    given = yaml.safe_load((REPOSITORY / "config" / "mini.yaml").read_text(encoding="utf-8"))["backbones"]
+    backbones = {name: {**given[name], "panel": panel} for name, panel in panels.items()}
+    averages = {"ranked": ["in-domain"], "unranked": ["in-domain", "long-middle"]}
+    return study_of(backbones=backbones, averages=averages, **changes)
+
+
+def test_a_benchmark_that_no_backbone_ranks_is_no_part_of_the_study() -> None:
+    study = narrow({"small": ["in-domain", "other-topics"]}, seeds=[5])
+    artefacts = Artefacts(study, Cells(study))
+    assert study.panel == study.common == ["in-domain", "other-topics"]
+    assert "long-middle" not in study.collections.used
+    assert not any("long-middle" in run for run in Cells(study).all_runs())
+    assert artefacts.told["averages"] == {"ranked": ["in-domain"]}
+    assert artefacts.told["compared_panels"] == ["ranked", "mean"]
+    for one in (*TABLES.values(), *FIGURES.values()):
+        assert "long-middle" not in str(artefacts.options(one)), one.module
+
+
+def test_what_each_backbone_must_have_is_asked_only_for_common_benchmarks() -> None:
+    study = narrow(
+        {"small": ["in-domain", "other-topics"], "medium": ["long-middle", "in-domain"]}, seeds=[5]
+    )
+    artefacts = Artefacts(study, Cells(study))
+    assert study.panel == ["in-domain", "other-topics", "long-middle"]
+    assert artefacts.options(TABLES["ablation"])["benchmarks"] == ["in-domain", "other-topics"]
+    for name in ("seeds", "controls"):
+        assert artefacts.options(TABLES[name])["benchmarks"] == ["in-domain"]
+        assert artefacts.options(TABLES[name])["averages"] == {"ranked": ["in-domain"]}
+    # No backbone ranks all three, so none has a mean over all.
+    assert artefacts.told["compared_panels"] == ["ranked", "unranked", "in-domain"]
+
+
+@pytest.mark.parametrize("section", ["clock", "injection"])
+def test_a_benchmark_that_no_backbone_ranks_cannot_be_asked_for(section: str) -> None:
+    with pytest.raises(
+        UsageError, match=f"{section}.benchmark: 'long-middle' is in the panel of no backbone"
+    ):
+        narrow({"small": ["in-domain"]}, **{section: {"benchmark": "long-middle"}})

@@ -77,4 +77,11 @@ METHODS = (
         cost=CUT_PASS,
         fits=lambda heads, settings: settings.loss.score == "mass",
     ),
+    Trained(
+        name="qrhead-trained",
+        title="QRHead heads, preference-trained",
+        about="HeadRank's training on QRHead's heads",
+        cost=CUT_PASS,
+        fits=lambda heads, settings: heads.method == "qrhead",
+    ),
 )
