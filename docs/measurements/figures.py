@@ -2,8 +2,8 @@
 
 python docs/measurements/figures.py
 
-Of config/pretrained.yaml: depth, selectivity and training, from the tables in pretrained/, and head_maps from heads.csv (each
-criterion's score of each head, to four digits).
+Of config/pretrained.yaml: depth, selectivity and training, from the tables in pretrained/, and head_maps from
+heads.csv (each criterion's score of each head, to four digits).
 """
 
 from __future__ import annotations
