@@ -5,6 +5,7 @@ The format is that of ``sha256sum``, so that ``cd results/STUDY && sha256sum --c
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,8 @@ from headrank.jobs.records import FOLDER, Records
 from headrank.jobs.remake import CONFIGURATION, configuration_is_whole, remake
 from headrank.provenance.record import NAME as PROVENANCE
 from headrank.provenance.time import is_time
+
+logger = logging.getLogger(__name__)
 
 NAME = "manifest.sha256"
 # Not in the manifest: measured times, which a rerun of one job changes; what the target bench measures, which is not
@@ -69,8 +72,9 @@ def write_manifest(root: str | os.PathLike[str], finished: Iterable[str] = ()) -
 
     Where jobs left records, the files and digests are those that the jobs made: one that has changed since, or is no
     job's, is not vouched for. finished: what the study is made for, relative to the folder; a file that went into it is
-    listed even if it is missing. Raises InputError when there is nothing to list, and when a link points to a file that
-    is not there.
+    listed even if it is missing, and a warning names the command that makes it anew: a study that was killed while it
+    made a part again goes on without that part, because what was made of it is still there. Raises InputError when
+    there is nothing to list, and when a link points to a file that is not there.
     """
     records = Records(root)
     if records.unreadable:
@@ -84,6 +88,16 @@ def write_manifest(root: str | os.PathLike[str], finished: Iterable[str] = ()) -
             for name, made in records.of_file.items()
             if not _aside(name) and (name in needed or os.path.lexists(Path(root) / name))
         }
+        gone = sorted(name for name in digests if not os.path.lexists(Path(root) / name))
+        if gone:
+            others = f" (and {len(gone) - 1} more)" if len(gone) > 1 else ""
+            logger.warning(
+                "%s/%s went into the study and is not there%s; %s",
+                root,
+                gone[0],
+                others,
+                _command(records, gone),
+            )
         return _written(root, digests)
     names = artefacts(root)
     if not names:

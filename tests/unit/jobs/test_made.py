@@ -78,6 +78,20 @@ def test_a_job_does_not_begin_when_a_folder_it_reads_is_not_as_it_was_made(chang
     assert (ROOT / "features/f").read_text(encoding="utf-8") == "numbers"
 
 
+def test_what_went_into_a_study_and_is_gone_is_named_when_the_study_ends(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    write_manifest(ROOT, ["heads/a.json"])
+    assert not caplog.messages
+    # As after a kill while the features were read again: the heads that were chosen on them are still there.
+    (ROOT / "features/f").unlink()
+    write_manifest(ROOT, ["heads/a.json"])
+    (line,) = caplog.messages
+    assert line.startswith(f"{ROOT}/features/f went into the study and is not there; make anew: snakemake ")
+    assert line.endswith(f" --force {ROOT}/features/f")
+    assert check_manifest(ROOT).missing == ("features/f",)
+
+
 def test_files_that_no_job_made_are_not_looked_at() -> None:
     (ROOT / "notes.txt").write_text("mine", encoding="utf-8")
     assert Records(ROOT).changed(["notes.txt", "nowhere"]) == []
