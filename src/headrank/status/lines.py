@@ -89,7 +89,8 @@ def advice(study: Study) -> str:
     if study.state == "interrupted":
         return (
             "It stopped before it was done. Start it again with the same command: finished jobs are kept. If Snakemake"
-            " says that the folder is locked, run the command once with --unlock before (docs/reliability.md)."
+            " says that the folder is locked, run the command once with --unlock before (docs/reliability.md). On a"
+            " cluster, cancel the jobs that it had submitted first (docs/cluster.md)."
         )
     if study.state == FAILED:
         told = "Mend what the log says and start it again with the same command: finished jobs are kept."
