@@ -10,6 +10,7 @@ import tempfile
 import traceback
 from collections.abc import Sequence
 
+from headrank import __version__
 from headrank.commands import (
     bench,
     check,
@@ -35,6 +36,7 @@ from headrank.process.heap import keep_freed_memory
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     top = argparse.ArgumentParser(prog="headrank", description=__doc__)
+    top.add_argument("--version", action="version", version=f"headrank {__version__}")
     commands = top.add_subparsers(dest="command", required=True)
     for command in (
         rerank,

@@ -129,9 +129,11 @@ def test_headrank_understands_what_the_text_calls_it_with(
     words = [word for word in command.words[1:] if word not in PLACEHOLDERS and not word.isupper()]
     try:
         parser().parse_args(words)
-    except SystemExit:
+    except SystemExit as ended:
         # In running text a command may stand without its arguments.
         said = capsys.readouterr().err
+        if ended.code == 0:
+            return
         assert re.search("are required|expected (one|at least one) argument", said), said
 
 

@@ -71,6 +71,18 @@ def test_groups_are_of_rules_that_go_to_the_queue() -> None:
         assert "localrule: True" not in known[entry.split("=")[0]]
 
 
+def test_rules_for_a_partition_with_gpus_are_those_that_take_one() -> None:
+    text = (PROFILES / "slurm" / "profile.yaml").read_text(encoding="utf-8")
+    named = set(re.findall(r"^#   (\w+): \{slurm_partition: gpu\}", text, re.MULTILINE))
+    # Judge is a form of generate.
+    taking = {name for name, body in rules().items() if "gpu=GPU" in body} | {"judge"}
+    # The one is in a group with jobs that take none; the others are not part of a study.
+    assert named == taking - {"embed", "measure", "grow"}
+    told = (REPOSITORY / "docs" / "cluster.md").read_text(encoding="utf-8")
+    line = told.split("**GPUs.**")[1].split("no other job")[0]
+    assert set(re.findall(r"`(\w+)`", line)) - {"bench"} == taking
+
+
 def test_rules_beside_the_controller_are_light() -> None:
     light = {name: body for name, body in rules().items() if "localrule: True" in body}
     assert {"table", "figure", "timing"} <= set(light)

@@ -56,6 +56,35 @@ def test_a_run_that_ended_is_finished_and_stays_so(
     assert "Nothing to be done" in snakemake(*study, HEADRANK_DATA=data).out
     assert snakemake("-n", *study[:-2], "all", HEADRANK_DATA=data).code == 0
     assert told(capsys, 0) == found
+    # Whatever else the study has, no start has planned it.
+    assert (found["whole"], found["part"]) == (False, {"done": 2})
+
+
+def test_a_start_of_a_part_leaves_the_whole_study_in_view(
+    study: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = str(tmp_path / "data")
+    (tmp_path / "data" / "c" / "queries.jsonl").rename(tmp_path / "kept")
+    (tmp_path / "data" / "c" / "queries.jsonl").write_text("{\n", encoding="utf-8")
+    assert snakemake(*study[:-3], HEADRANK_DATA=data).code == 1
+    whole = told(capsys, 6)
+    assert (whole["asked"], whole["part"], whole["whole"]) == ([], None, True)
+    (tmp_path / "kept").replace(tmp_path / "data" / "c" / "queries.jsonl")
+    assert snakemake(*study, HEADRANK_DATA=data).code == 0
+    found = told(capsys, 1)
+    assert (found["state"], found["asked"], found["part"]) == ("interrupted", QUERIES, {"done": 2})
+    assert [job["log"] for job in found["jobs"]] == [job["log"] for job in whole["jobs"]]
+    assert done(found) == done(whole) | {f"logs/fetched/collection/{name}.log" for name in ("c", "t")}
+    # Cut short, the graph of the default target is a part, too.
+    assert snakemake(*study[:-3], "--until", "passages", HEADRANK_DATA=data).code == 0
+    cut = told(capsys, 1)
+    assert cut["asked"] == ["--until passages"]
+    assert len(cut["jobs"]) == len(whole["jobs"])
+    assert done(cut) > done(found)
+
+
+def done(found: dict[str, Any]) -> set[str]:
+    return {job["log"] for job in found["jobs"] if job["state"] == "done"}
 
 
 def test_a_failed_run_names_the_job_that_failed(

@@ -16,7 +16,7 @@ rule table:
     benchmark:
         built("benchmarks/table/{table}.tsv")
     wildcard_constraints:
-        table=one_of(TABLES),
+        table=one_of(artefacts.possible(TABLES)),
     localrule: True
     conda:
         "../../envs/plot.yaml"
@@ -50,7 +50,7 @@ rule figure:
     benchmark:
         built("benchmarks/figure/{figure}.tsv")
     wildcard_constraints:
-        figure=one_of(FIGURES),
+        figure=one_of(artefacts.possible(FIGURES)),
     localrule: True
     conda:
         "../../envs/plot.yaml"

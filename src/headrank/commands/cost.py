@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from typing import TYPE_CHECKING, Any
 
 from headrank.commands.inputs import count, part
@@ -125,6 +126,8 @@ def _measured(options: argparse.Namespace) -> Rates:
     from headrank.generative.chat import Chat
     from headrank.settings import Settings
 
+    told = "measuring what this machine computes, which takes minutes; --rates and --gpu take known rates instead"
+    print(told, file=sys.stderr, flush=True)
     backbone = random_backbone(options.backbone, word_tokenizer(), device=choose_device(), layers=LAYERS)
     frames = []
     for n in MEASURED:

@@ -24,7 +24,8 @@ def add(commands: Any) -> None:
         description=(
             "Say how far a study is: how many jobs are done, at work and left, which have failed and where their logs"
             " are, and one line per finished rule with the number that it is about. Reads the files that the study"
-            " leaves, so it needs no lock and may be used while the study runs, or after it was killed. Where the"
+            " leaves, so it needs no lock and may be used while the study runs, or after it was killed. After a start"
+            " that asked for a part of the study, the whole is counted, and one line is about that part. Where the"
             " environment variable CI is set, only the first line and failed jobs are printed."
         ),
         epilog=(
@@ -81,7 +82,7 @@ def _now(results: str) -> Study:
 
 def _print(study: Study, quiet: bool, rules: bool) -> None:
     from headrank.status.jobs import FAILED
-    from headrank.status.lines import advice, head_line, job_lines, left_line, rule_lines
+    from headrank.status.lines import advice, head_line, job_lines, left_line, part_line, rule_lines
 
     _say(head_line(study, time.time_ns()))
     if quiet:
@@ -90,7 +91,7 @@ def _print(study: Study, quiet: bool, rules: bool) -> None:
         return
     for line in rule_lines(study) if rules else ():
         _say(line)
-    for line in (*job_lines(study), left_line(study), advice(study)):
+    for line in (*job_lines(study), left_line(study), part_line(study), advice(study)):
         if line:
             _say(line)
 

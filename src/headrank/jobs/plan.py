@@ -1,7 +1,8 @@
 """The jobs of a study as its last start planned them, and how that start ended: what ``headrank status`` counts.
 
 The workflow manager's own notes can only be read by the manager, with its lock and all of its graph. So each start
-leaves a plain list of its jobs in the results folder, and which process works on them.
+leaves a plain list of its jobs in the results folder, and which process works on them. A start that asks for the whole
+study leaves a second copy, which stays while later starts ask for parts of it.
 """
 
 from __future__ import annotations
@@ -17,14 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from headrank.data.atomic import write_text
+from headrank.data.digests import file_digest
 from headrank.data.files import read_whole
 from headrank.data.json_files import MOST_BYTES, parse_json
 from headrank.errors import InputError, unreadable
 from headrank.jobs.records import FOLDER
+from headrank.jobs.remake import CONFIGURATION
 from headrank.specs import Natural, read_spec
 
 # Not ``.json``: those files are the records of jobs.
 PLAN = f"{FOLDER}/plan.jsonl"
+WHOLE = f"{FOLDER}/whole.jsonl"
 FAILED = f"{FOLDER}/failed.jsonl"
 
 
@@ -34,7 +38,8 @@ class Start:
 
     began: nanoseconds since 1970. process: when the process itself began, as the system counts it (``process_began``),
     because numbers of processes come again; 0 where the system does not say. asked: the files and rules asked for,
-    none for the whole study. messages: the workflow manager's own log.
+    none for the whole study. messages: the workflow manager's own log. configuration: SHA-256 of the kept configuration
+    (``headrank.jobs.remake``); empty where none was kept.
     """
 
     began: Natural
@@ -43,6 +48,7 @@ class Start:
     process: Natural
     asked: tuple[str, ...] = ()
     messages: str = ""
+    configuration: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,12 +75,16 @@ class Plan:
 def keep_plan(
     root: str | os.PathLike[str], jobs: Iterable[Planned], asked: Iterable[str], messages: str
 ) -> None:
-    """Write down what this process is about to run."""
-    pid = os.getpid()
+    """Write down what this process is about to run; its configuration is kept already."""
+    root, pid = Path(root), os.getpid()
     told = os.path.relpath(messages) if messages else ""
-    start = Start(time.time_ns(), socket.gethostname(), pid, process_began(pid), tuple(asked), told)
-    lines = [_line(asdict(start)), *(_line(asdict(job)) for job in jobs)]
-    write_text(Path(root) / PLAN, "".join(lines))
+    kept = root / CONFIGURATION
+    digest = file_digest(kept) if kept.is_file() else ""
+    start = Start(time.time_ns(), socket.gethostname(), pid, process_began(pid), tuple(asked), told, digest)
+    text = "".join([_line(asdict(start)), *(_line(asdict(job)) for job in jobs)])
+    if not start.asked:
+        write_text(root / WHOLE, text)
+    write_text(root / PLAN, text)
 
 
 def keep_failure(root: str | os.PathLike[str]) -> None:
@@ -87,7 +97,19 @@ def keep_failure(root: str | os.PathLike[str]) -> None:
 
 def read_plan(root: str | os.PathLike[str]) -> Plan | None:
     """The last start's plan; None where there is none, as in earlier versions. InputError for a damaged one."""
-    place = Path(root) / PLAN
+    return _read(Path(root) / PLAN)
+
+
+def read_whole_plan(root: str | os.PathLike[str], last: Start) -> Plan | None:
+    """The last plan of the whole study with the configuration of the last start; None where there is none.
+
+    With another configuration the study may have had other jobs. InputError for a damaged one.
+    """
+    plan = _read(Path(root) / WHOLE)
+    return plan if plan and plan.start.configuration == last.configuration else None
+
+
+def _read(place: Path) -> Plan | None:
     if not place.is_file():
         return None
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from headrank.data.files import MIB, read_whole
 from headrank.errors import InputError, NotFoundError
-from headrank.jobs.plan import Plan, Planned, Start, has_failed, is_at_work, read_plan
+from headrank.jobs.plan import Plan, Planned, Start, has_failed, is_at_work, read_plan, read_whole_plan
 from headrank.jobs.records import FOLDER, read_record
 from headrank.status.logs import log_end
 
@@ -51,12 +51,16 @@ class Study:
 
     state: ``finished``, ``running``, ``interrupted``, ``failed``; ``elsewhere`` where another machine started it, and
     may still work on it; ``unknown`` where no list of its jobs was kept. start: its last start, None where unknown.
+    jobs: all of the study's, and those that the last start added. part: those of them that the last start was asked
+    for, if it was asked for less than the whole. whole: false where nobody knows all of the study's jobs.
     """
 
     root: Path
     state: str
     jobs: tuple[Job, ...]
     start: Start | None
+    part: tuple[Job, ...]
+    whole: bool
 
     def count(self, state: str) -> int:
         """How many jobs are in a state."""
@@ -82,8 +86,13 @@ def read_study(results: str | os.PathLike[str], now: int) -> Study:
 
 def _planned(root: Path, plan: Plan, now: int) -> Study:
     at_work, failed = is_at_work(plan.start), has_failed(root, plan.start)
-    jobs = tuple(_job(root, job, plan.start, bool(at_work) and not failed, failed, now) for job in plan.jobs)
-    states = {job.state for job in jobs}
+    last = _jobs(root, plan, bool(at_work) and not failed, failed, now)
+    whole = read_whole_plan(root, plan.start) if plan.start.asked else plan
+    jobs = last
+    if whole and whole is not plan:
+        # Another start has followed, so the one that planned these is over.
+        jobs = _jobs(root, whole, False, has_failed(root, whole.start), now) | last
+    states = {job.state for job in jobs.values()}
     if states <= {DONE}:
         state = "finished"
     elif failed:
@@ -94,7 +103,13 @@ def _planned(root: Path, plan: Plan, now: int) -> Study:
         state = AT_WORK
     else:
         state = FAILED if FAILED in states else "interrupted"
-    return Study(root, state, jobs, plan.start)
+    part = tuple(last.values()) if plan.start.asked else ()
+    return Study(root, state, tuple(jobs.values()), plan.start, part, whole is not None)
+
+
+def _jobs(root: Path, plan: Plan, at_work: bool, failed: bool, now: int) -> dict[str, Job]:
+    """What has become of a plan's jobs, by their logs."""
+    return {job.log: _job(root, job, plan.start, at_work, failed, now) for job in plan.jobs}
 
 
 def _job(root: Path, planned: Planned, start: Start, at_work: bool, failed: bool, now: int) -> Job:
@@ -141,7 +156,7 @@ def _unplanned(root: Path, now: int) -> Study:
             silent = (now - _changed(log)) / _NANOSECONDS
             jobs.append(_made(root, place, log, state, (), end.line, silent))
     finished = (root / _LAST).is_file() and all(job.state == DONE for job in jobs)
-    return Study(root, "finished" if finished else "unknown", tuple(jobs), None)
+    return Study(root, "finished" if finished else "unknown", tuple(jobs), None, (), finished)
 
 
 def _made(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,18 +15,25 @@ from headrank.status.jobs import AT_WORK, DONE, FAILED, LEFT, UNFINISHED, Job, S
 # How many failed or running jobs are shown, and characters of a log's last line.
 _SHOWN = 20
 _LINE = 160
+# How many of the files and rules that were asked for are named.
+_NAMED = 2
 
 
 def head_line(study: Study, now: int) -> str:
     """The study's state and its counts of jobs."""
-    name = os.path.relpath(study.root)
-    counts = [f"{study.count(DONE)} of {len(study.jobs)} jobs done"]
-    for state, word in ((AT_WORK, "running"), (UNFINISHED, "unfinished"), (LEFT, "left"), (FAILED, "failed")):
-        if study.count(state):
-            counts.append(f"{study.count(state)} {word}")
+    counts = _counts(study.jobs)
     if study.state == "unknown":
         counts[0] = f"{study.count(DONE)} jobs done"
-    return f"{name}: {_state(study, now)}: {', '.join(counts)}"
+    return f"{os.path.relpath(study.root)}: {_state(study, now)}: {', '.join(counts)}"
+
+
+def part_line(study: Study) -> str:
+    """How far the part is that the last start was asked for; empty where it was the whole study."""
+    if not study.part:
+        return ""
+    if not study.whole:
+        return "Only this part is counted: no start of the whole study with this configuration is known."
+    return f"last start: {_asked(study)}: {', '.join(_counts(study.part))}"
 
 
 def rule_line(study: Study, rule: str) -> str:
@@ -77,10 +84,13 @@ def left_line(study: Study) -> str:
 
 def advice(study: Study) -> str:
     """What to do next; empty where there is nothing to do."""
+    if study.state == "interrupted" and study.part and all(job.state == DONE for job in study.part):
+        return "The last start made what it was asked for; what is left needs a start of the whole study."
     if study.state == "interrupted":
         return (
             "It stopped before it was done. Start it again with the same command: finished jobs are kept. If Snakemake"
-            " says that the folder is locked, run the command once with --unlock before (docs/reliability.md)."
+            " says that the folder is locked, run the command once with --unlock before (docs/reliability.md). On a"
+            " cluster, cancel the jobs that it had submitted first (docs/cluster.md)."
         )
     if study.state == FAILED:
         told = "Mend what the log says and start it again with the same command: finished jobs are kept."
@@ -105,8 +115,10 @@ def as_values(study: Study) -> dict[str, Any]:
         "results": os.path.relpath(study.root),
         "state": study.state,
         "counts": {state: study.count(state) for state in (DONE, AT_WORK, FAILED, UNFINISHED, LEFT)},
+        "whole": study.whole,
         "started": start and {"seconds": start.began // 10**9, "host": start.host, "pid": start.pid},
         "asked": list(start.asked) if start else [],
+        "part": dict(Counter(job.state for job in study.part)) if study.part else None,
         "messages": start.messages if start else None,
         "headlines": {
             rule: told
@@ -137,9 +149,21 @@ def _state(study: Study, now: int) -> str:
         return study.state
     since = f" for {duration((now - start.began) / 10**9)}" if study.state == AT_WORK else ""
     where = f" (started on {start.host})" if study.state == "elsewhere" else ""
-    asked = list(start.asked)
-    what = f" ({', '.join(asked[:2])}{' …' if len(asked) > 2 else ''} asked for)" if asked else ""
+    what = f" ({_asked(study)} asked for)" if study.part and not study.whole else ""
     return f"{study.state}{since}{where}{what}"
+
+
+def _asked(study: Study) -> str:
+    asked = study.start.asked if study.start else ()
+    return f"{', '.join(asked[:_NAMED])}{' …' if len(asked) > _NAMED else ''}"
+
+
+def _counts(jobs: Sequence[Job]) -> list[str]:
+    """How many jobs are done, and how many are in each other state in which one is."""
+    counts = Counter(job.state for job in jobs)
+    others = ((AT_WORK, "running"), (UNFINISHED, "unfinished"), (LEFT, "left"), (FAILED, "failed"))
+    done = f"{counts[DONE]} of {len(jobs)} jobs done"
+    return [done, *(f"{counts[state]} {word}" for state, word in others if counts[state])]
 
 
 def _title(job: Job) -> str:

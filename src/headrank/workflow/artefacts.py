@@ -68,7 +68,7 @@ class Artefacts:
 
     def paper(self) -> list[str]:
         """Every table and figure of the study, except those of the machine's speed, which have their own target."""
-        return self._files({name for name, there in self.there.items() if there} - {"bench"})
+        return self._files(self._had - {"bench"})
 
     def evidence(self) -> list[str]:
         """The files that record where tables and figures come from, and with which changed files can be found."""
@@ -92,6 +92,15 @@ class Artefacts:
         learnt = ", ".join(study.config["train_on"])
         trained = f"; heads chosen and trained on {learnt}" if learnt and study.trains else ""
         return f"Models: {models}. Benchmarks: {benchmarks}{trained}."
+
+    def possible(self, of: Mapping[str, Shown]) -> list[str]:
+        """The names of those tables or figures that can be made in this study; the others would lack data."""
+        return [name for name, one in of.items() if {*one.needs} <= self._had]
+
+    @property
+    def _had(self) -> set[str]:
+        """What the study has of all that tables and figures may need."""
+        return {name for name, there in self.there.items() if there}
 
     def bench(self) -> list[str]:
         """The tables and figures of the speed measurement."""

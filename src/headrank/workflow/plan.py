@@ -32,9 +32,19 @@ def _place(job: Any) -> str:
 
 
 def asked(dag: Any, default: str) -> list[str]:
-    """The files and rules that were asked for; none for the whole study."""
-    rules = [rule.name for rule in dag.targetrules if rule.name != default]
-    return sorted([*rules, *map(str, dag.targetfiles)])
+    """The files and rules that were asked for, and where the graph was cut; none for the whole study.
+
+    default: the rule of the whole study.
+    """
+    cuts = {
+        "--until": [*dag.untilrules, *dag.untilfiles],
+        "--omit-from": [*dag.omitrules, *dag.omitfiles],
+    }
+    cut = [f"{option} {place}" for option, places in cuts.items() for place in sorted(map(str, places))]
+    rules = {rule.name for rule in dag.targetrules}
+    if default in rules and not cut:
+        return []
+    return [*sorted([*(rules - {default}), *map(str, dag.targetfiles)]), *cut]
 
 
 def first(log: Any) -> str:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from support import checkpoint, passages
 
+from headrank import __version__
 from headrank.cli import main
 from headrank.data.trec import read_run
 from headrank.generative.calls import read_calls
@@ -137,6 +138,16 @@ def test_every_method_is_listed_unless_it_makes_sense_in_a_study_alone(
     for name, entry in METHODS.items():
         assert (f"  {name} " in printed) != entry.studies_only, name
         assert entry.studies_only or (entry.about and entry.cost), name
+
+
+def test_the_version_is_told_and_is_the_same_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"headrank {__version__}\n"
+    root = Path(__file__).resolve().parents[3]
+    assert f'\nversion = "{__version__}"\n' in (root / "pyproject.toml").read_text(encoding="utf-8")
+    assert f"\nversion: {__version__}\n" in (root / "CITATION.cff").read_text(encoding="utf-8")
 
 
 def test_runs_are_fused_by_reciprocal_rank(files: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -108,7 +108,10 @@ def test_the_command_estimates_from_a_measurement(tmp_path: Path, capsys: pytest
 
 def test_the_command_measures_where_nothing_is_given(capsys: pytest.CaptureFixture[str]):
     assert main(["cost", "--backbone", "quick", "--n", "5"]) == 0
-    assert "measured here" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "measured here" in told.out
+    # It takes long, so it says what it does before.
+    assert "--gpu" in told.err
 
 
 @pytest.mark.parametrize(

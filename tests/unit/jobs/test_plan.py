@@ -15,6 +15,7 @@ import pytest
 from headrank.errors import InputError
 from headrank.jobs.plan import (
     PLAN,
+    WHOLE,
     Planned,
     has_failed,
     is_at_work,
@@ -22,7 +23,9 @@ from headrank.jobs.plan import (
     keep_plan,
     process_began,
     read_plan,
+    read_whole_plan,
 )
+from headrank.jobs.remake import keep_configuration
 
 JOBS = (
     Planned("features", "logs/s/features/m.log", ("features/m.safetensors",), True),
@@ -41,6 +44,29 @@ def test_a_plan_is_read_back_with_the_process_that_wrote_it(tmp_path: Path) -> N
 
 def test_a_folder_of_an_earlier_version_has_none(tmp_path: Path) -> None:
     assert read_plan(tmp_path) is None
+
+
+def test_a_plan_of_the_whole_study_stays_while_parts_of_it_are_asked_for(tmp_path: Path) -> None:
+    keep_configuration(tmp_path, {"k": 1})
+    keep_plan(tmp_path, JOBS[:1], ["a"], "m.log")
+    first = read_plan(tmp_path)
+    assert first is not None
+    assert read_whole_plan(tmp_path, first.start) is None
+    keep_plan(tmp_path, JOBS, [], "m.log")
+    for asked in (["a"], ["b"]):
+        keep_plan(tmp_path, JOBS[:1], asked, "m.log")
+    part = read_plan(tmp_path)
+    assert part is not None
+    assert part.jobs == JOBS[:1]
+    whole = read_whole_plan(tmp_path, part.start)
+    assert whole is not None
+    assert (whole.jobs, whole.start.asked) == (JOBS, ())
+    # Another configuration may have other jobs.
+    keep_configuration(tmp_path, {"k": 2})
+    keep_plan(tmp_path, JOBS[:1], ["a"], "m.log")
+    other = read_plan(tmp_path)
+    assert other is not None
+    assert read_whole_plan(tmp_path, other.start) is None
 
 
 def test_a_process_is_at_work_until_it_ends(tmp_path: Path) -> None:
@@ -100,6 +126,12 @@ def test_a_damaged_plan_is_named(tmp_path: Path, text: str, said: str) -> None:
     assert said in str(caught.value)
     assert str(tmp_path / PLAN) in str(caught.value)
     assert "\n" not in str(caught.value)
+    keep_plan(tmp_path, JOBS, ["a"], "m.log")
+    part = read_plan(tmp_path)
+    assert part is not None
+    (tmp_path / WHOLE).write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match="no readable list of jobs"):
+        read_whole_plan(tmp_path, part.start)
 
 
 def test_a_line_of_the_plan_is_one_json_object(tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ import pytest
 from headrank.cli import main
 from headrank.data.atomic import write_parquet
 from headrank.jobs.job import job
-from headrank.jobs.plan import PLAN, Planned, keep_failure, keep_plan, process_began, read_plan
+from headrank.jobs.plan import PLAN, WHOLE, Planned, keep_failure, keep_plan, process_began, read_plan
 from headrank.jobs.records import FOLDER
+from headrank.jobs.remake import keep_configuration
 from headrank.status.lines import duration
 
 ROOT = Path("results/s")
@@ -44,7 +45,8 @@ def start(jobs: tuple[Planned, ...] = PLANNED, **changes: Any) -> None:
     assert plan is not None
     lines = (ROOT / PLAN).read_text(encoding="utf-8").splitlines(keepends=True)
     lines[0] = f"{json.dumps(asdict(replace(plan.start, **changes)))}\n"
-    (ROOT / PLAN).write_text("".join(lines), encoding="utf-8")
+    for place in (PLAN, *([] if plan.start.asked else [WHOLE])):
+        (ROOT / place).write_text("".join(lines), encoding="utf-8")
 
 
 def make(planned: Planned, error: BaseException | None = None) -> None:
@@ -203,11 +205,81 @@ def test_a_study_of_another_machine_may_still_run(capsys: pytest.CaptureFixture[
     assert "far-away" in lines[-1]
 
 
-def test_a_part_of_a_study_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    start((FIRST,), asked=("results/s/metrics/first-stage.parquet",), **DEAD)
+ASKED = "results/s/metrics/first-stage.parquet"
+
+
+def test_a_part_of_a_study_that_was_never_started_whole_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    start((FIRST,), asked=(ASKED,), **DEAD)
     make(FIRST)
-    expected = "results/s: finished (results/s/metrics/first-stage.parquet asked for): 1 of 1 jobs done"
-    assert told(capsys, status=0)[0] == expected
+    lines = told(capsys, status=0)
+    assert lines[0] == f"results/s: finished ({ASKED} asked for): 1 of 1 jobs done"
+    assert lines[-1].startswith("Only this part is counted")
+
+
+def test_after_a_start_of_a_part_the_whole_study_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    start(**DEAD)
+    for planned in PLANNED:
+        make(planned)
+    start((FIRST,), asked=(ASKED,))
+    # It has to run again.
+    lines = told(capsys, status=1)
+    assert lines[0].startswith("results/s: running for 0.")
+    assert lines[0].endswith(": 3 of 4 jobs done, 1 left")
+    assert lines[-1] == f"last start: {ASKED}: 0 of 1 jobs done, 1 left"
+    make(FIRST)
+    start((replace(FIRST, needed=False),), asked=(ASKED,), **DEAD)
+    lines = told(capsys, status=0)
+    assert lines[0] == "results/s: finished: 4 of 4 jobs done"
+    assert [line.split()[0] for line in lines[1:-1]] == ["first_stage", "features", "table"]
+    assert lines[-1] == f"last start: {ASKED}: 1 of 1 jobs done"
+    found = json.loads("\n".join(told(capsys, "--json", status=0)))
+    assert (found["asked"], found["part"], found["whole"]) == ([ASKED], {"done": 1}, True)
+
+
+def test_a_part_that_is_made_leaves_the_rest_of_a_killed_study_to_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    start(**DEAD)
+    begin(FEATURES)
+    start((FIRST,), asked=(ASKED,), **DEAD)
+    make(FIRST)
+    lines = told(capsys, status=1)
+    assert lines[0] == "results/s: interrupted: 1 of 4 jobs done, 1 unfinished, 2 left"
+    assert lines[-1].endswith("needs a start of the whole study.")
+    # What had failed before the part was asked for still has.
+    fail(FEATURES, ValueError("x"))
+    assert told(capsys, status=6)[0] == "results/s: failed: 1 of 4 jobs done, 2 left, 1 failed"
+
+
+def test_jobs_that_only_a_part_has_count_until_the_next_start(capsys: pytest.CaptureFixture[str]) -> None:
+    extra = Planned("measure", "logs/s/measure/small.log", ("bench/small.parquet",), True)
+    start(**DEAD)
+    for planned in PLANNED:
+        make(planned)
+    start((FIRST, extra), asked=("bench",), **DEAD)
+    make(FIRST)
+    lines = told(capsys, status=1)
+    assert lines[0] == "results/s: interrupted: 4 of 5 jobs done, 1 left"
+    assert lines[-2] == "last start: bench: 1 of 2 jobs done, 1 left"
+    assert "--unlock" in lines[-1]
+    start((FIRST,), asked=(ASKED,), **DEAD)
+    make(FIRST)
+    assert told(capsys, status=0)[0] == "results/s: finished: 4 of 4 jobs done"
+
+
+def test_with_another_configuration_nobody_knows_the_whole_study(capsys: pytest.CaptureFixture[str]) -> None:
+    keep_configuration(ROOT, {"k": 1})
+    start(**DEAD)
+    for planned in PLANNED:
+        make(planned)
+    keep_configuration(ROOT, {"k": 2})
+    start((FIRST,), asked=(ASKED,), **DEAD)
+    make(FIRST)
+    assert told(capsys, status=0)[0] == f"results/s: finished ({ASKED} asked for): 1 of 1 jobs done"
+    keep_configuration(ROOT, {"k": 1})
+    start((FIRST,), asked=(ASKED,), **DEAD)
+    make(FIRST)
+    assert told(capsys, status=0)[0] == "results/s: finished: 4 of 4 jobs done"
 
 
 def test_without_a_list_of_jobs_what_is_done_is_still_told(capsys: pytest.CaptureFixture[str]) -> None:

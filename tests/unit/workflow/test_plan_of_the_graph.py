@@ -29,6 +29,10 @@ class Graph:
     def __init__(self, levels: list[set[Job]], needed: set[Job], files: set[str], rules: list[str]) -> None:
         self.levels, self.needed, self.targetfiles = levels, needed, files
         self.targetrules = [SimpleNamespace(name=name) for name in rules]
+        self.untilrules: set[str] = set()
+        self.untilfiles: set[str] = set()
+        self.omitrules: set[str] = set()
+        self.omitfiles: set[str] = set()
 
     def toposorted(self) -> Iterator[set[Job]]:
         yield from self.levels
@@ -59,6 +63,13 @@ def test_what_was_asked_for_is_nothing_for_the_whole_study() -> None:
         "results/s/b",
         "summary",
     ]
+    assert asked(Graph([], set(), {"results/s/a"}, ["all", "bench"]), "all") == []
+
+
+def test_a_graph_that_is_cut_is_not_the_whole_study() -> None:
+    graph = Graph([], set(), set(), ["all"])
+    graph.untilrules, graph.omitfiles = {"train", "mine"}, {"results/s/a"}
+    assert asked(graph, "all") == ["--until mine", "--until train", "--omit-from results/s/a"]
 
 
 def test_the_manager_s_own_log_may_be_one_path_or_several_or_none() -> None:

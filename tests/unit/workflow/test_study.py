@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +30,10 @@ def untrained(**changes: Any) -> Study:
 
 def shown(study: Study) -> set[str]:
     return {path.removeprefix(study.results).split(".")[0] for path in Artefacts(study, Cells(study)).paper()}
+
+
+def bench(artefacts: Artefacts) -> set[str]:
+    return {Path(path).stem for path in artefacts.bench()}
 
 
 def test_a_study_with_headrank_trains_it_and_all_beside_it() -> None:
@@ -61,6 +66,10 @@ def test_without_heads_no_training_query_is_read() -> None:
     assert not any("training" in run for run in Cells(study).all_runs())
     names = ("first_stage", "main", "fused", "format", "cost", "timing")
     assert shown(study) == {f"tables/{name}" for name in names}
+    # Beside these, only what the machine's speed is shown in can be asked for.
+    artefacts = Artefacts(study, Cells(study))
+    assert {*artefacts.possible(TABLES)} == {*names, *({"speed", "growth"} & bench(artefacts))}
+    assert {*artefacts.possible(FIGURES)} == {"speed", "growth"} & bench(artefacts)
 
 
 @pytest.mark.parametrize(("methods", "baseline"), [(["icr"], "bm25"), (["icr", "core"], "core")])
