@@ -1,4 +1,4 @@
-"""``headrank``: the methods on files, for people without Snakemake."""
+"""Rerank files with any method, serve a model, look at studies and check them: `headrank COMMAND --help` says how."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import tempfile
 import traceback
 from collections.abc import Sequence
 
+from headrank import __version__
 from headrank.commands import (
     bench,
     check,
@@ -35,7 +36,9 @@ from headrank.process.heap import keep_freed_memory
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     top = argparse.ArgumentParser(prog="headrank", description=__doc__)
-    commands = top.add_subparsers(dest="command", required=True)
+    top.add_argument("--version", action="version", version=f"headrank {__version__}")
+    # Without the name, the usage line and the message that a command is missing hold all commands between braces.
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in (
         rerank,
         serve,
