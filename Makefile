@@ -138,6 +138,7 @@ pretrained pretrained-quick pretrained-small: .venv/installed
 	    { echo "error: $(PYTHON) is missing or older than Python 3.11; name one with make PYTHON=..." >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' || \
 	    { echo "error: $(PYTHON) has no venv module; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo 'Installing into .venv: 2 GB, some minutes, in which nothing more is printed'
 	"$(PYTHON)" -m venv .venv
 	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[workflow,test]'
 	@$(MAKE) --no-print-directory smollm2
