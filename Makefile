@@ -46,7 +46,7 @@ PAGE := results/demo/explain.html
     report docs lint audit real-text pretrained pretrained-quick pretrained-small keys smollm2 clean
 
 demo: .venv/installed
-	$(SNAKEMAKE) --configfile config/mini.yaml
+	$(SNAKEMAKE) --quiet rules --configfile config/mini.yaml
 	@$(MAKE) --no-print-directory demo-model
 
 demo-model: .venv/installed
