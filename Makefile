@@ -47,7 +47,7 @@ PAGE := results/demo/explain.html
     report docs lint audit real-text pretrained pretrained-quick pretrained-small keys smollm2 clean
 
 demo: .venv/installed
-	$(SNAKEMAKE) --configfile config/mini.yaml
+	$(SNAKEMAKE) --quiet rules --configfile config/mini.yaml
 	@$(MAKE) --no-print-directory demo-model
 
 demo-model: .venv/installed
@@ -142,6 +142,7 @@ pretrained pretrained-quick pretrained-small: .venv/installed
 	    { echo "error: $(PYTHON) is missing or older than Python 3.11; name one with make PYTHON=..." >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' || \
 	    { echo "error: $(PYTHON) has no venv module; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo 'Installing into .venv: 2 GB, some minutes, in which nothing more is printed'
 	"$(PYTHON)" -m venv .venv
 	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[workflow,test]'
 	@$(MAKE) --no-print-directory smollm2

@@ -1,4 +1,4 @@
-"""``headrank``: the methods on files, for people without Snakemake."""
+"""Rerank files with any method, serve a model, look at studies and check them: `headrank COMMAND --help` says how."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     top = argparse.ArgumentParser(prog="headrank", description=__doc__)
     top.add_argument("--version", action="version", version=f"headrank {__version__}")
-    commands = top.add_subparsers(dest="command", required=True)
+    # Without the name, the usage line and the message that a command is missing hold all commands between braces.
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in (
         rerank,
         serve,

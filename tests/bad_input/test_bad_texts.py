@@ -20,6 +20,7 @@ from bad_files import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrank.cli import main
 from headrank.data.beir import Document, read_documents, read_queries, write_queries
 from headrank.data.collections import read_passages, write_passages
 
@@ -51,9 +52,10 @@ LINES = (
     Bad("null", "null", ":3: expected a JSON object, found NoneType"),
     Bad("two objects", '{"_id": "a", "text": "x"} {}', ":3: not valid JSON"),
     Bad("nested deeply", "[" * 100_000, ":3: not valid JSON"),
-    Bad("no id", '{"text": "x"}', ":3: key '_id' is missing"),
-    Bad("the id under another key", '{"id": "a", "text": "x"}', ":3: key '_id' is missing"),
-    Bad("a number for an id", '{"_id": 7, "text": "x"}', ":3: key '_id' holds 7, expected a string"),
+    Bad("an empty object", "{}", ":3: key '_id' is missing"),
+    Bad("no id", '{"text": "x"}', ":3: key '_id' is missing; the line has 'text'"),
+    Bad("the id under another key", '{"id": "a", "text": "x"}', ":3: key '_id' is missing; the line has 'id', 'text'"),
+    Bad("a number for an id", '{"_id": 7, "text": "x"}', ":3: key '_id' holds 7, expected a string; put it in quotation marks"),
     Bad("null for an id", '{"_id": null, "text": "x"}', ":3: key '_id' holds None, expected a string"),
     Bad("an empty id", '{"_id": "", "text": "x"}', ":3: .* id '' is empty or holds blanks"),
     Bad("a blank in an id", '{"_id": "a b", "text": "x"}', ":3: .* id 'a b' is empty or holds blanks"),
@@ -160,6 +162,15 @@ def test_what_a_collection_lacks(bad: Bad, files: Path, capsys: pytest.CaptureFi
     path = folder if bad.name == "the folder" else folder / bad.name
     path.unlink(missing_ok=True)
     refused_by_command(capsys, ["show", files / "run.trec", "--collection", folder], path, files, bad)
+
+
+def test_a_collection_is_named_as_on_the_command_line(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (files / "corpus.jsonl").unlink()
+    words = ["show", str(files / "run.trec"), "--collection", str(files)]
+    assert main(words) == NOT_FOUND
+    assert capsys.readouterr().err == f"error: collection {files}: {files / 'corpus.jsonl'} does not exist\n"
 
 
 @cases(

@@ -20,6 +20,7 @@ from headrank.commands.inputs import (
     read_texts,
 )
 from headrank.commands.method_options import add_method, add_prompt, asked_for
+from headrank.commands.notes import note_read
 from headrank.errors import InputError, UsageError, shown
 from headrank.explain.explainable import check_explainable
 
@@ -94,6 +95,7 @@ def run(options: argparse.Namespace) -> None:
 
     request = located(request)
     read = question.documents[: options.depth or depth_of(request)]
+    note_read(len(read), len(question.documents))
     candidates = Candidates(question.qid or "query", question.query, tuple(read))
     # One model at a time is in memory.
     before = [_state(options, request, question, candidates, untrained=True)[0]] if request.adapter else []

@@ -155,7 +155,7 @@ def read_texts(
     from headrank.data.collections import open_collection
 
     if options.collection:
-        collection = open_collection("collection", {"source": "local", "path": options.collection})
+        collection = open_collection(options.collection, {"source": "local", "path": options.collection})
         passages = collection.lookup(wanted)
         if more := judged - wanted:
             passages |= collection.lookup(more, missing_ok=True)

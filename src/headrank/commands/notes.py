@@ -31,6 +31,12 @@ def note_depth(run: Run, depth: int, left_out: bool) -> None:
         _say(f"{beyond} candidates beyond the first {depth} of their query are {fate}")
 
 
+def note_read(read: int, of: int) -> None:
+    """How many of a query's candidates are on its page, if not all are."""
+    if of > read:
+        _say(f"the first {read} of {of} candidates are read; --depth says how many")
+
+
 def note_missing(names: Sequence[str], runs: Sequence[Run]) -> None:
     """Which runs lack queries that other runs have."""
     every = dict.fromkeys(qid for run in runs for qid in run)

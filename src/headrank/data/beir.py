@@ -110,10 +110,13 @@ def _records(path: Path, *layouts: Fields) -> Iterator[tuple[str, dict[str, Any]
 
 def _text(record: Mapping[str, Any], key: str, where: str) -> str:
     if key not in record:
-        raise InputError(f"{where}: key {key!r} is missing")
+        # Passages of one's own often have their ids and texts under other names.
+        found = ", ".join(shown(name) for name in list(record)[:5])
+        raise InputError(f"{where}: key {key!r} is missing" + (f"; the line has {found}" if found else ""))
     value = record[key]
     if not isinstance(value, str):
-        raise InputError(f"{where}: key {key!r} holds {shown(value)}, expected a string")
+        remedy = "; put it in quotation marks" if type(value) is int else ""
+        raise InputError(f"{where}: key {key!r} holds {shown(value)}, expected a string{remedy}")
     return value
 
 

@@ -86,7 +86,7 @@ class LocalCollection:
     def __init__(self, name: str, path: Path) -> None:
         if not path.is_dir():
             raise NotFoundError(
-                f"collection {name}: {path} is not a directory; set its path in the configuration"
+                f"collection {name}: {path} is not a directory; name the folder that holds corpus.jsonl"
             )
         self.name = name
         self._path = path

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from headrank.engine.backbone import Backbone, identify, load_backbone
-from headrank.errors import UsageError
+from headrank.errors import NotFoundError, UsageError
 from headrank.generative.settings import GenerativeSettings
 from headrank.heads.head_set import HeadSet
 from headrank.heads.routing.router import Router
@@ -117,7 +117,17 @@ def _trained(request: Request, dtype: str, device: str, untrained: bool) -> Read
         base = request.backbone
         commit = saved.revision if base == saved.base.name else None
     commit = request.revision or commit
-    saved.fits(identify(base, commit))
+    try:
+        identity = identify(base, commit)
+    except NotFoundError as error:
+        if request.backbone is not None:
+            raise
+        # A study's adapter names its model by a path from the study's working directory.
+        raise NotFoundError(
+            f"{error}; {request.adapter} names this model: start where that path leads to it, or give"
+            f" {request.spelt('backbone')}"
+        ) from error
+    saved.fits(identity)
     heads, settings = saved.heads, saved.settings
     kind = trained_as(heads, settings)
     name = saved.name or kind

@@ -57,7 +57,9 @@ def _leakage(root: Path, outputs: Sequence[str]) -> str:
 
     leaks, action = read_leaks(root / outputs[0])
     queries = {(leak.pool, leak.qid) for leak in leaks}
-    return f"{len(queries)} training queries are test queries ({action})" if queries else "no test query"
+    if not queries:
+        return "no training query is a test query"
+    return f"{len(queries)} training queries are test queries ({action})"
 
 
 def _first_stage(root: Path, outputs: Sequence[str]) -> str:

@@ -164,3 +164,14 @@ def test_runs_are_fused_by_reciprocal_rank(files: Path, capsys: pytest.CaptureFi
     assert main(["fuse", "--run", str(other), "--output", str(out)]) == 2
     assert capsys.readouterr().err == "error: --run: name at least two runs to fuse\n"
     assert read_run(out) == fused
+
+
+def test_the_version_is_told_and_a_missing_command_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"headrank {__version__}\n"
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main([])
+    told = capsys.readouterr().err
+    assert told.startswith("usage: headrank [-h] [--version] COMMAND ...\n")
+    assert "COMMAND" in told.splitlines()[-1]

@@ -63,9 +63,12 @@ def of_run(files: Path) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("query", ["q-one", " red oak"])
-def test_the_page_of_an_adapter_shows_it_before_and_after_training(files: Path, query: str) -> None:
+def test_the_page_of_an_adapter_shows_it_before_and_after_training(
+    files: Path, query: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     given = ("--adapter", str(files / "adapter"), *of_run(files))
     assert explain(files, "--query", query, *given, "--depth", "4") == 0
+    assert "note: the first 4 of 5 candidates are read; --depth says how many\n" in capsys.readouterr().err
     data = data_of(files)
     assert [state["name"] for state in data["states"]] == ["before training", "after training"]
     assert [column["name"] for column in data["columns"]] == ["2-1", "1-2"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,8 +42,8 @@ def rerank(files: Path, *more: str) -> int:
     return main(["rerank", *fixed, "--device", "cpu", *more])
 
 
-def adapter(files: Path, name: str | None, **settings: dict[str, str]) -> str:
-    backbone = load_backbone(checkpoint("qwen3"), depth=HEADS.depth)
+def adapter(files: Path, name: str | None, model_folder: str = "", **settings: dict[str, str]) -> str:
+    backbone = load_backbone(model_folder or checkpoint("qwen3"), depth=HEADS.depth)
     given = Settings.from_mapping(settings)
     model = attach_lora(backbone, HEADS, given.training)
     save_adapter(model, files / "adapter", backbone, HEADS, to_mapping(given), name)
@@ -77,6 +78,20 @@ def test_a_run_carries_what_the_adapter_was_trained_as(
 ) -> None:
     assert rerank(files, "--adapter", adapter(files, name, **settings)) == 0
     assert tags(files) == {tag}
+
+
+def test_an_adapter_whose_model_is_not_where_it_says_asks_for_it(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, after = files / "before", files / "after"
+    shutil.copytree(checkpoint("qwen3"), before)
+    given = adapter(files, None, str(before))
+    before.rename(after)
+    assert rerank(files, "--adapter", given) == 4
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert told.startswith(f"error: {before}: no usable model configuration")
+    assert told.endswith(f"; {given} names this model: start where that path leads to it, or give --backbone")
+    assert rerank(files, "--adapter", given, "--backbone", str(after)) == 0
 
 
 def test_a_method_that_the_adapter_is_not_is_refused(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
