@@ -180,7 +180,7 @@ NOT_RUN = {
     r"make (demo|demo-model|smollm2|docs)$": "builds the environment that the tests run in; CI runs it",
     r"make (test|test-fast|lint|keys|audit|bench-quick)$": "the tests, their linters, what needs a network",
     r"make (test-faults|soak|test-slurm)$": "tests of an hour, or as root",
-    r"make test-gpu$": "needs a GPU; without one it says so and skips",
+    r"make test-gpu$": "needs a GPU",
     r"make (test-frameworks|test-serve|test-ranx)$": "tests with libraries of others",
     r"make report": "its two commands are run by tests/workflow/test_mini.py",
     r"source ": "sets up a shell",
