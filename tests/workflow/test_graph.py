@@ -84,7 +84,7 @@ def expected_jobs(name: str) -> dict[str, int]:
         "clock": clocked * len(backbones),
         "inject": injected * len(backbones),
         "table": 11 + moved + extra[0] + bool(seeds) + clocked + injected,
-        "figure": 8 + extra[1] + routed + bool(generative) + clocked,
+        "figure": 9 + extra[1] + routed + bool(generative) + clocked,
         "provenance": 1,
         "sidecars": 1,
         "manifest": 1,

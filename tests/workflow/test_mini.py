@@ -40,7 +40,7 @@ TABLES = (
 )
 FIGURES = (
     *("homogenisation", "selectivity", "heads", "head_maps", "overlap", "routes", "controls", "depth"),
-    *("training", "queries", "success", "frontier"),
+    *("training", "queries", "success", "frontier", "main"),
 )
 GENERATIVE = CONFIG["generative"]["methods"]
 COMPARED = [*CONFIG["methods"], *CONFIG["trained_baselines"], "headrank"]

@@ -44,7 +44,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from headrank.commands.side_by_side import encodable
+    from headrank.commands.terminal import encodable
     from headrank.doctor.examine import examine
 
     begun = time.monotonic()

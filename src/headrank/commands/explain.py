@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from headrank.commands.given_documents import read_given_documents
 from headrank.commands.inputs import (
+    add_candidates,
     add_model,
-    add_order_by,
-    add_texts,
     check_texts,
     count,
     output_file,
@@ -62,9 +61,7 @@ def add(commands: Any) -> None:
         "--query", required=True, help="a query of the run, by its id or its text; any text with --documents"
     )
     add_method(parser)
-    add_texts(parser)
-    parser.add_argument("--run", help="candidates: a TREC run, plain or .gz")
-    add_order_by(parser)
+    add_candidates(parser, required=False)
     parser.add_argument(
         "--documents",
         help=(
@@ -91,15 +88,19 @@ def run(options: argparse.Namespace) -> None:
     from headrank.explain.page import write_page
     from headrank.explain.page_data import page_data
     from headrank.methods.ready import depth_of, located
+    from headrank.process.progress import whole_job
     from headrank.rerankers.candidates import Candidates
 
     request = located(request)
     read = question.documents[: options.depth or depth_of(request)]
     note_read(len(read), len(question.documents))
     candidates = Candidates(question.qid or "query", question.query, tuple(read))
-    # One model at a time is in memory.
-    before = [_state(options, request, question, candidates, untrained=True)[0]] if request.adapter else []
-    after, told = _state(options, request, question, candidates)
+    # One model at a time is in memory. The passes of both count on one bar, which also shows that loading has begun.
+    with whole_job(2 if request.adapter else 1, "explain", "pass"):
+        before = (
+            [_state(options, request, question, candidates, untrained=True)[0]] if request.adapter else []
+        )
+        after, told = _state(options, request, question, candidates)
     first_stage = [document.docid for document in read]
     write_page(output, page_data(told, [*before, after], first_stage, question.grades, question.highest))
 

@@ -61,10 +61,10 @@ def add_texts(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--collection", help="instead of both: a folder with corpus.jsonl and queries.jsonl")
 
 
-def add_candidates(parser: argparse.ArgumentParser) -> None:
+def add_candidates(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """The options that say where queries, passages and candidates are."""
     add_texts(parser)
-    parser.add_argument("--run", required=True, help="candidates: a TREC run, plain or .gz")
+    parser.add_argument("--run", required=required, help="candidates: a TREC run, plain or .gz")
     add_order_by(parser)
 
 

@@ -37,6 +37,26 @@ def note_read(read: int, of: int) -> None:
         _say(f"the first {read} of {of} candidates are read; --depth says how many")
 
 
+def note_unread(unread: int, of: int) -> None:
+    """How many of a query's passages the model did not read."""
+    if unread:
+        _say(
+            f"{unread} of {of} passages are not read and follow behind, in their order; --beyond windows reads all"
+        )
+
+
+def note_tied_list(scores: Sequence[float]) -> None:
+    """That a query's passages have a ranking that says nothing, because all scores are equal."""
+    if len(scores) > 1 and len(set(scores)) == 1:
+        _say(f"the scores of all {len(scores)} passages are equal; they stay as given")
+
+
+def note_tied_passes(tied: int, of: int) -> None:
+    """How many passes of long lists say nothing, because all their scores are equal."""
+    if tied:
+        _say(f"all scores are equal in {tied} of {of} passes, whose passages stay as given")
+
+
 def note_missing(names: Sequence[str], runs: Sequence[Run]) -> None:
     """Which runs lack queries that other runs have."""
     every = dict.fromkeys(qid for run in runs for qid in run)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from headrank.data.trec import Qrels, Run
 
 METRIC = "ndcg@10"
-# Longer lines are hard to read.
-WIDEST = 100
 
 
 def add(commands: Any) -> None:
@@ -54,12 +51,12 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from headrank.commands.side_by_side import encodable
+    from headrank.commands.terminal import columns, encodable
 
     check_texts(options)
     runs = _runs(options.runs, options.order_by)
     qrels = read_judgements(options)
-    width = options.width or min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST)
+    width = options.width or columns()
     for line in _lines(options, runs, qrels, width):
         print(encodable(line, sys.stdout.encoding))
 
@@ -67,7 +64,8 @@ def run(options: argparse.Namespace) -> None:
 def _lines(
     options: argparse.Namespace, runs: Mapping[str, Run], qrels: Qrels | None, width: int
 ) -> Iterator[str]:
-    from headrank.commands.side_by_side import clipped, side_by_side, values_below
+    from headrank.commands.side_by_side import side_by_side, values_below
+    from headrank.commands.terminal import clipped
 
     ranked = list(dict.fromkeys(qid for run in runs.values() for qid in run))
     rankings = {

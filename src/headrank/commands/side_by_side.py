@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-NARROWEST = 40
+from headrank.commands.terminal import clipped
+
 _MOST_MARKS = 5
-# For terminals that cannot show them.
-_PLAIN = str.maketrans({"●": "*", "○": ".", "…": ">", "–": "-"})
 
 
 def side_by_side(
@@ -21,8 +20,8 @@ def side_by_side(
     """One line per passage that is among the first ``top`` of any run, under a line of the runs' labels.
 
     rankings: label -> docids, best first; lines are in the order of the last run, then of the one before it. texts:
-    docid -> text, of which a line shows what fits into ``width`` columns, but at least ``NARROWEST``. grades: docid ->
-    grade, at most ``highest``; None where the query is not judged. A missing rank is a dash.
+    docid -> text, of which a line shows what fits into ``width`` columns (``clipped``). grades: docid -> grade, at
+    most ``highest``; None where the query is not judged. A missing rank is a dash.
     """
     ranks = {
         label: {docid: rank for rank, docid in enumerate(ranked, 1)} for label, ranked in rankings.items()
@@ -56,21 +55,3 @@ def marks(grade: int | None, highest: int) -> str:
     if grade is None:
         return "–".ljust(max(highest, 1))
     return ("●" * max(grade, 0)).ljust(max(highest, 1), "○")
-
-
-def clipped(text: str, width: int) -> str:
-    """The beginning of a text on one line, without control characters, with an ellipsis if it is cut."""
-    # A passage may hold anything, the codes that move a terminal's cursor included.
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    width = max(width, NARROWEST)
-    return line if len(line) <= width else f"{line[: width - 1].rstrip()}…"
-
-
-def encodable(line: str, encoding: str | None) -> str:
-    """The line as this encoding can write it: plainer marks, and question marks for other characters it lacks."""
-    encoding = encoding or "utf-8"
-    try:
-        line.encode(encoding)
-    except UnicodeEncodeError:
-        return line.translate(_PLAIN).encode(encoding, "replace").decode(encoding)
-    return line

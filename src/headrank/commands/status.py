@@ -97,7 +97,7 @@ def _print(study: Study, quiet: bool, rules: bool) -> None:
 
 
 def _say(line: str) -> None:
-    from headrank.commands.side_by_side import encodable
+    from headrank.commands.terminal import encodable
 
     print(encodable(line, sys.stdout.encoding), flush=True)
 

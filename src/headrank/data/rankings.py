@@ -56,14 +56,14 @@ def rank_documents(
 
 def run_of(ranked: Iterable[Ranked]) -> list[tuple[str, float]]:
     """A ranking's documents as a run: scores never rise, although empty documents come last whatever their scores."""
-    return _falling((docid, score) for docid, _, score, *_ in ranked)
+    return falling_run((docid, score) for docid, _, score, *_ in ranked)
 
 
 def as_run(frame: pd.DataFrame) -> Run:
     """Rankings, a frame of ``COLUMNS``, as a run, best first."""
     ordered = frame.sort_values(["rank"], kind="stable")
     return {
-        str(qid): _falling(zip(group["docid"], group["score"].astype(float), strict=True))
+        str(qid): falling_run(zip(group["docid"], group["score"].astype(float), strict=True))
         for qid, group in ordered.groupby("qid", sort=False)
     }
 
@@ -97,7 +97,8 @@ def _behind(
     return [(docid, scored[-1][1]) for docid, _ in candidates if docid not in known]
 
 
-def _falling(scored: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
+def falling_run(scored: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Documents with scores that never rise, each at most the one before it."""
     lowest = float("inf")
     run = []
     for docid, score in scored:

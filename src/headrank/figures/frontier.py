@@ -18,7 +18,12 @@ from headrank.tables.names import backbone_name, method_name
 
 CAPTION = "nDCG against seconds per query of each method, timed alone, with the Pareto front."
 FRAMES = {"metrics": "main", "seconds": "seconds/{backbone}"}
-OPTIONS = {"metric": "metric", "benchmarks": "clocked", "backbones": "backbones"}
+OPTIONS = {
+    "metric": "metric",
+    "benchmarks": "clocked",
+    "backbones": "backbones",
+    "first_stage": "first_stage",
+}
 NEEDS = ("clock",)
 
 MARKERS = {"frozen": "o", "trained": "*", "generative": "s", "supervised": "D"}
@@ -31,11 +36,12 @@ def frontier_figure(
     metric: str = "nDCG@10",
     benchmarks: Sequence[str] | None = None,
     backbones: Sequence[str] | None = None,
+    first_stage: str | None = None,
 ) -> Figure:
     """Every method of every backbone as a point, colour by backbone and marker by kind, and the Pareto front.
 
-    Arguments: see ``tables.frontier.frontier_points``. The first stage takes no reranking time, so it is a line.
-    Points on the front are numbered, and their names are listed beside the axes.
+    Arguments: see ``tables.frontier.frontier_points``. The first stage takes no reranking time, so it is a line
+    (first_stage: what it is called). Points on the front are numbered, and their names are listed beside the axes.
     """
     points = frontier_points(metrics, seconds, metric=metric, benchmarks=benchmarks, backbones=backbones)
     first = points[points["method"] == FIRST_STAGE]
@@ -95,7 +101,9 @@ def frontier_figure(
             if kind in set(reranked["kind"])
         ]
         if len(first):
-            handles.append(Line2D([], [], color=GREY, linestyle=DASHED, label=method_name(FIRST_STAGE)))
+            handles.append(
+                Line2D([], [], color=GREY, linestyle=DASHED, label=method_name(FIRST_STAGE, first_stage))
+            )
         handles.append(Line2D([], [], color=GREY, linestyle=DOTTED, label="Pareto front"))
         legend_above(figure, handles, 4)
     return figure

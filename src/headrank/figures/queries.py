@@ -18,7 +18,7 @@ from headrank.tables.tidy import in_order, records, require, require_finite, req
 
 CAPTION = "nDCG against the number of training queries."
 FRAMES = {"curves": "query-curve", "references": "query-references"}
-OPTIONS = {"metric": "metric"}
+OPTIONS = {"metric": "metric", "first_stage": "first_stage"}
 NEEDS = ("queries",)
 
 _REFERENCES = {UNTRAINED: (BLACK, DASHED), FIRST_STAGE: (GREY, DOTTED)}
@@ -30,11 +30,13 @@ def queries_figure(
     *,
     metric: str = "nDCG@10",
     backbones: Sequence[str] | None = None,
+    first_stage: str | None = None,
 ) -> Figure:
     """One panel per backbone, the number of training queries on a binary logarithmic axis.
 
     curves: columns backbone, queries (from 1), value, low, high (confidence limits, may be NaN). references:
     columns backbone, method, value; method ``headrank-untrained`` per backbone, ``bm25`` with backbone "" for all.
+    first_stage: what that one is called.
     """
     what = "query curves"
     require(curves, ["backbone", "queries", "value", "low", "high"], what)
@@ -74,7 +76,7 @@ def queries_figure(
                 axes.set_ylabel(metric)
         handles: list[object] = [Line2D([], [], color=BLUE, marker="o", label="HeadRank")]
         handles += [
-            Line2D([], [], color=color, linestyle=style, linewidth=1, label=method_name(method))
+            Line2D([], [], color=color, linestyle=style, linewidth=1, label=method_name(method, first_stage))
             for method, (color, style) in _REFERENCES.items()
             if method in {key[1] for key in levels}
         ]

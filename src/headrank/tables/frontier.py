@@ -15,7 +15,12 @@ from headrank.tables.tidy import in_order, require, require_finite
 
 CAPTION = "nDCG and seconds per query of each method, timed alone."
 FRAMES = {"metrics": "main", "seconds": "seconds/{backbone}"}
-OPTIONS = {"metric": "metric", "benchmarks": "clocked", "backbones": "backbones"}
+OPTIONS = {
+    "metric": "metric",
+    "benchmarks": "clocked",
+    "backbones": "backbones",
+    "first_stage": "first_stage",
+}
 NEEDS = ("clock",)
 
 
@@ -73,8 +78,9 @@ def frontier_table(
     metric: str = "nDCG@10",
     benchmarks: Sequence[str] | None = None,
     backbones: Sequence[str] | None = None,
+    first_stage: str | None = None,
 ) -> Table:
-    """The points of ``frontier_points``, fastest first within each backbone."""
+    """The points of ``frontier_points``, fastest first within each backbone. first_stage: what it is called."""
     points = frontier_points(metrics, seconds, metric=metric, benchmarks=benchmarks, backbones=backbones)
     groups: list[tuple[tuple[Cell, ...], ...]] = []
     for _, part in points.groupby("backbone", sort=False):
@@ -83,7 +89,7 @@ def frontier_table(
             rows.append(
                 (
                     text_cell(row["backbone"], backbone_name(row["backbone"]) or MISSING),
-                    text_cell(row["method"], method_name(row["method"])),
+                    text_cell(row["method"], method_name(row["method"], first_stage)),
                     count_cell(row["layers"]) if row["backbone"] else number_cell(None, 0),
                     number_cell(row["seconds"] if row["backbone"] else None, 2),
                     number_cell(row["value"], 3),

@@ -25,6 +25,7 @@ OPTIONS = {
     "benchmarks": "panel",
     "averages": "averages",
     "alpha": "alpha",
+    "first_stage": "first_stage",
 }
 NEEDS = ("fused",)
 
@@ -39,6 +40,7 @@ def fused_table(
     benchmarks: Sequence[str] | None = None,
     averages: Mapping[str, Sequence[str]] | None = None,
     alpha: float = 0.05,
+    first_stage: str | None = None,
 ) -> Table:
     """One row per method and backbone, the first stage alone on top.
 
@@ -55,11 +57,12 @@ def fused_table(
         benchmarks=benchmarks,
         averages=averages,
         alpha=alpha,
+        first_stage=first_stage,
     )
     caption = (
         f"Each method's ranking fused with the first stage's by reciprocal rank (k = {k}): {metric}, beside the first "
         f"stage alone. Mean: unweighted over benchmarks.{averages_legend(averages or {})} Bold: best of each backbone."
     )
     if marks is not None:
-        caption += f" {legend(method_name(baseline), alpha)}"
+        caption += f" {legend(method_name(baseline, first_stage), alpha)}"
     return dataclasses.replace(table, caption=caption, label="tab:fused")

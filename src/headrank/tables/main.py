@@ -24,6 +24,7 @@ OPTIONS = {
     "benchmarks": "panel",
     "averages": "averages",
     "alpha": "alpha",
+    "first_stage": "first_stage",
 }
 
 
@@ -38,6 +39,7 @@ def main_table(
     methods: Sequence[str] | None = None,
     averages: Mapping[str, Sequence[str]] | None = None,
     alpha: float = 0.05,
+    first_stage: str | None = None,
 ) -> Table:
     """One row per method and backbone, by kind, first stage (backbone "") on top; best of each backbone in bold.
 
@@ -45,6 +47,7 @@ def main_table(
     ``marks.against``; a superscript marks a significant difference to ``baseline`` (alpha: for the caption).
     backbones, benchmarks, methods: which to show and in which order, methods within their kind (default: all).
     averages: further means, by name, each over the benchmarks that it lists; they follow the mean over all.
+    first_stage: what it is called (``names.method_name``).
     A method that was not evaluated on a benchmark has a dash there and no mean. Raises InputError for
     missing columns or rows, or when methods were evaluated on different queries of a benchmark.
     """
@@ -68,7 +71,7 @@ def main_table(
             row = [
                 text_cell(backbone, backbone_name(backbone) or MISSING),
                 text_cell(kind, KINDS[kind] if first else ""),
-                text_cell(method, method_name(method)),
+                text_cell(method, method_name(method, first_stage)),
             ]
             values = {name: means.get((backbone, name, method)) for name in shown_benchmarks}
             values[MEAN] = over_benchmarks(means, backbone, method, shown_benchmarks)
@@ -101,7 +104,7 @@ def main_table(
         f"{averages_legend(averages)} Bold: best of each backbone."
     )
     if marked:
-        caption += f" {legend(method_name(baseline), alpha)}"
+        caption += f" {legend(method_name(baseline, first_stage), alpha)}"
     return Table(tuple(columns), tuple(groups), caption, "tab:main")
 
 

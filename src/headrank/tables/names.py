@@ -70,8 +70,13 @@ _WORDS = {"smollm2": "SmolLM2", "coder": "Coder", "instruct": "Instruct"}
 _AVERAGES = {"core14": "CoRe 14", "open14": "Open 14", "dl": "DL 2019–20"}
 
 
-def method_name(method: str) -> str:
-    """``icr`` -> ``ICR``; a variant gets its variant name."""
+def method_name(method: str, first_stage: str | None = None) -> str:
+    """``icr`` -> ``ICR``; a variant gets its variant name.
+
+    first_stage: what the study calls its first stage, which is not always BM25.
+    """
+    if method == FIRST_STAGE and first_stage:
+        return first_stage
     if method in METHODS:
         return METHODS[method].title
     bare = method.removesuffix(RELEASED)

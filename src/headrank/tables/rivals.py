@@ -20,6 +20,7 @@ OPTIONS = {
     "panels": "compared_panels",
     "averages": "average_names",
     "alpha": "alpha",
+    "first_stage": "first_stage",
 }
 NEEDS = ("training",)
 
@@ -33,13 +34,14 @@ def rivals_table(
     panels: Sequence[str] | None = None,
     averages: Sequence[str] = (),
     alpha: float = 0.05,
+    first_stage: str | None = None,
 ) -> Table:
     """One row per backbone, panel and rival, by kind.
 
     tests: columns backbone, benchmark (or the name of a mean), method, baseline (the rival), value, baseline_value,
     difference, low, high, p_holm, as from ``significance.compare`` with Holm's correction within each panel. panels:
-    the benchmarks or means to show (default: all). averages: which panels are named means. Raises InputError for
-    missing columns, a value that is not finite, and a row given twice.
+    the benchmarks or means to show (default: all). averages: which panels are named means. first_stage: what it is
+    called. Raises InputError for missing columns, a value that is not finite, and a row given twice.
     """
     columns = ["value", "baseline_value", "difference", "low", "high", "p_holm"]
     keys = ["backbone", "benchmark", "method", "baseline"]
@@ -61,7 +63,7 @@ def rivals_table(
                         text_cell(backbone, backbone_name(backbone)),
                         text_cell(panel, _panel(panel, averages)),
                         text_cell(kind, "" if same else KINDS[kind]),
-                        text_cell(rival, method_name(rival)),
+                        text_cell(rival, method_name(rival, first_stage)),
                         number_cell(row["baseline_value"], 3),
                         number_cell(row["value"], 3),
                         number_cell(row["difference"], 3, signed=True),

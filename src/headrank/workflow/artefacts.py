@@ -130,6 +130,8 @@ class Artefacts:
             "clock": bool(config["clock"]["queries"]),
             "injection": bool(config["injection"]["queries"]),
             **{scope: scope in self.cells.scopes for scope in ("ablation", "seeds", "fused", "queries")},
+            # Backbones may have panels of their own that share nothing.
+            "common_benchmark": bool(study.common),
             # With a single benchmark there is none to transfer to.
             "several_benchmarks": len(study.common) > 1,
             # A single criterion overlaps with nothing.
@@ -160,6 +162,7 @@ class Artefacts:
                 "seed": config["seed"],
             },
             "fusion": config["evaluation"]["fusion"],
+            "first_stage": study.collections.first_stage_title(study.panel),
             "backbones": study.backbones,
             # As many as fit into one figure.
             "first_backbones": study.backbones[:4],

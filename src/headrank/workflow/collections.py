@@ -41,6 +41,13 @@ class Collections:
             for name, spec in self.config["collections"].items()
         }
 
+    def first_stage_title(self, panel: Iterable[str]) -> str:
+        """What tables call the first stage of these benchmarks: by its name only where BM25 ranked every one."""
+        title: str | None = self.config["first_stage"]["title"]
+        if title:
+            return title
+        return "BM25" if {self.first_stages[name] for name in panel} == {"bm25"} else "First stage"
+
     def staged(self, *stages: str) -> list[str]:
         """Collections whose candidates come from one of these stages."""
         return [name for name, stage in self.first_stages.items() if stage in stages]

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from support import checkpoint, passages
 
+from headrank import Reranker
+from headrank.api.passes import Beyond
 from headrank.cli import main
+from headrank.data.beir import Document
 from headrank.data.trec import read_run, write_run
 
 QUERIES = ("q0", "q1")
@@ -57,6 +60,21 @@ def test_candidates_beyond_the_depth_follow_in_their_order(
     assert rerank("--depth", "3", "--only-reranked", method=method) == 0
     assert ranked(files / "out.trec") == {qid: found[:3] for qid, found in first.items()}
     assert "are left out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("beyond", ["windows", "tournament"])
+@pytest.mark.parametrize("method", ["icr", "yes-no", "rankgpt"])
+def test_all_candidates_are_read_in_several_passes(
+    files: Path, rerank: Rerank, beyond: Beyond, method: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rerank("--depth", "3", "--beyond", beyond, method=method) == 0
+    assert "follow behind" not in capsys.readouterr().err
+    one = Reranker(method, checkpoint("qwen3"), device="cpu", depth=3)
+    # The files' passages have no titles.
+    documents = [Document(d.docid, "", d.text) for d in passages(8)]
+    for qid, found in ranked(files / "out.trec").items():
+        expected = one.rank(f"red oak {qid}", documents, beyond=beyond, progress=False)
+        assert found == [document.id for document in expected]
 
 
 def test_a_run_in_the_order_of_its_ranks(files: Path, rerank: Rerank) -> None:

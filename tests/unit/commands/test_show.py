@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from headrank.cli import main
-from headrank.commands.side_by_side import clipped, encodable, marks, side_by_side, values_below
+from headrank.commands.side_by_side import marks, side_by_side, values_below
+from headrank.commands.terminal import clipped, encodable
 from headrank.data.trec import read_qrels, read_run
 from headrank.evaluation.evaluate import evaluate
 

@@ -18,6 +18,7 @@ from headrank.errors import InputError
 from headrank.figures.depth import depth_figure
 from headrank.figures.heads import heads_figure
 from headrank.figures.homogenisation import homogenisation_figure
+from headrank.figures.main import main_figure
 from headrank.figures.queries import queries_figure
 from headrank.figures.selectivity import selectivity_figure
 from headrank.figures.style import save_figure, spread
@@ -93,6 +94,24 @@ QUERIES = pd.DataFrame(
     [("small", 53, 0.6, 0.55, 0.65), ("small", 211, 0.7, NAN, NAN), ("large", 211, 0.8, 0.7, 0.9)],
     columns=["backbone", "queries", "value", "low", "high"],
 )
+# Method -> nDCG@10 of each of two queries; the first benchmark has the first query only.
+RANKED = {
+    ("", "bm25"): (0.5, 0.3, 0.5),
+    ("", "random-order"): (0.2, 0.2, 0.2),
+    ("small", "icr"): (0.4, 0.2, 0.4),
+    ("small", "headrank"): (0.9, 0.3, 0.5),
+    ("large", "headrank"): (0.8, 0.8, 0.8),
+}
+METRICS = pd.DataFrame(
+    [
+        (backbone, benchmark, method, qid, "nDCG@10", value)
+        for (backbone, method), found in RANKED.items()
+        for (benchmark, qid), value in zip((("dl19", "1"), ("dl20", "2"), ("dl20", "3")), found, strict=True)
+    ]
+    # On one of the benchmarks only.
+    + [("large", "dl19", "rankgpt", "1", "nDCG@10", 1.0)],
+    columns=["backbone", "benchmark", "method", "qid", "metric", "value"],
+)
 REFERENCES = pd.DataFrame(
     [("", "bm25", 0.5), ("small", "headrank-untrained", 0.55)], columns=["backbone", "method", "value"]
 )
@@ -105,6 +124,7 @@ FIGURES: dict[str, Draw] = {
     "depth": lambda: depth_figure(DEPTH, DEPTH_MARKS),
     "training": lambda: training_figure(CURVES),
     "queries": lambda: queries_figure(QUERIES, REFERENCES),
+    "main": lambda: main_figure(METRICS),
 }
 
 
@@ -328,6 +348,31 @@ def test_queries_axis_is_binary_with_the_sizes_as_ticks() -> None:
         if len(set(line.get_xdata())) == 2 and line.get_xdata()[0] == 0
     ]
     assert levels == [0.55, 0.5]
+    for title in ("BM25", "SPLADE"):
+        figure = queries_figure(QUERIES, REFERENCES, first_stage=None if title == "BM25" else title)
+        assert title in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_main_results_are_means_over_benchmarks_with_intervals_over_queries() -> None:
+    figure = main_figure(METRICS, backbones=["small", "large"], first_stage="SPLADE")
+    small, _ = figure.axes
+    # A method that lacks a benchmark has no mean, and no row.
+    assert [label.get_text() for label in small.get_yticklabels()] == ["ICR", "HeadRank"]
+    places = [(line.get_xdata()[0], line.get_ydata()[0]) for line in small.lines if line.get_marker() in "oD"]
+    # DL 2019 has .9 and DL 2020 .4 on the mean, whatever the numbers of queries.
+    assert places == [(pytest.approx(0.35), 0), (pytest.approx(0.65), 1)]
+    lines = [line.get_xdata()[0] for line in small.lines if line.get_marker() == "None"]
+    assert lines == pytest.approx([0.45, 0.2])
+    # The mean of DL 2020's two draws is .3, .4 or .5; DL 2019 has one query, which is always drawn.
+    [reach] = small.containers[1].lines[2]
+    assert [round(float(x), 6) for x, _ in reach.get_segments()[0]] == [0.6, 0.7]
+    assert [text.get_text() for text in figure.legends[0].get_texts()][-2:] == ["SPLADE", "random order"]
+    assert figure.get_supxlabel() == "nDCG@10, mean over DL 2019, DL 2020"
+    one = main_figure(METRICS, benchmarks=["dl19"])
+    assert "RankGPT" in [label.get_text() for label in one.axes[0].get_yticklabels()]
+    assert one.get_supxlabel() == "nDCG@10, DL 2019"
+    with pytest.raises(InputError, match="no method has all of dl19, dl20"):
+        main_figure(METRICS[METRICS["method"].isin(["bm25", "rankgpt"])])
 
 
 @pytest.mark.parametrize(

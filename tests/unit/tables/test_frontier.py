@@ -87,10 +87,20 @@ def test_table():
     assert [row[1].value for row in rows] == [
         "bm25", "headrank", "qrhead", "icr", "rankgpt", "headrank", "icr",
     ]  # fmt: skip
+    assert rows[0][1].text == "BM25"
     assert rows[0][3].value is rows[0][2].value is None
     assert isinstance(rows[1][2].value, int)
     assert [row[5].value for row in rows] == ["yes", "yes", "", "", "", "yes", ""]
     assert "median of 3 queries, 40 passages" in table.caption
+
+
+def test_the_first_stage_is_called_what_the_study_calls_it():
+    table = frontier_table(METRICS, SECONDS, first_stage="SPLADE")
+    assert table.groups[0][0][1].text == "SPLADE"
+    figure = frontier_figure(METRICS, SECONDS, first_stage="SPLADE")
+    named = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "SPLADE" in named
+    assert "BM25" not in named
 
 
 def test_figure(tmp_path: Path):
@@ -99,6 +109,7 @@ def test_figure(tmp_path: Path):
     assert sum(len(part.get_offsets()) for part in axes.collections) == 6
     named = {text.get_text() for text in axes.texts}
     assert named == {"1", "2", "1  HeadRank, Small\n2  HeadRank, Large"}
+    assert "BM25" in [text.get_text() for text in figure.legends[0].get_texts()]
     for name in ("a", "b"):
         save_figure(
             frontier_figure(METRICS, SECONDS), pdf=tmp_path / f"{name}.pdf", png=tmp_path / f"{name}.png"

@@ -28,6 +28,12 @@ def test_each_method_stands_below_the_first_stage() -> None:
     assert [row[3].mark != "" for row in table.rows] == [False, False, True]
 
 
+def test_the_first_stage_is_called_what_the_study_calls_it() -> None:
+    table = fused_table(METRICS, MARKS, first_stage="SPLADE")
+    assert [row[2].text for row in table.rows] == ["SPLADE", "ICR", "HeadRank"]
+    assert "better (worse) than SPLADE" in table.caption
+
+
 def test_without_tests_there_are_no_marks() -> None:
     table = fused_table(METRICS)
     assert "significantly" not in table.caption

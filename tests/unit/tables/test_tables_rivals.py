@@ -33,6 +33,8 @@ def test_a_row_for_every_rival_by_kind():
     assert all(row[7].value <= row[6].value <= row[8].value for row in table.rows)
     assert all(row[9].value < 0.05 for row in table.rows)
     assert "95 %" in table.caption
+    renamed = rivals_table(TESTS, panels=["dl"], first_stage="SPLADE")
+    assert [row[3].text for row in renamed.rows] == ["SPLADE", "ICR", "RankGPT"]
 
 
 def test_each_panel_has_its_group():

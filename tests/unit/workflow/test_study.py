@@ -55,7 +55,7 @@ def test_without_headrank_nothing_is_trained() -> None:
     # As many lists as heads are judged on, where no training reads more.
     assert samples(study, "training") == 2
     assert Cells(study).methods["main"] == ["icr", "core"]
-    assert shown(study) >= {"tables/main", "tables/cost", "figures/head_maps"}
+    assert shown(study) >= {"tables/main", "tables/cost", "figures/main", "figures/head_maps"}
     assert not {"tables/claims", "tables/selectivity", "figures/depth", "figures/overlap"} & shown(study)
 
 

@@ -60,3 +60,16 @@ def test_training_queries_keep_what_lists_draw_from(paper: Collections) -> None:
     # As deep as published figures are compared at, where there are any.
     assert paper.check_depth("dl19") == 100
     assert study_of().collections.check_depth("training") == 1
+
+
+def test_the_first_stage_has_the_name_of_bm25_only_where_it_ranked_every_benchmark(
+    paper: Collections,
+) -> None:
+    panel = paper.config["panel"]
+    assert paper.first_stage_title(panel) == "BM25"
+    # The training queries' candidates are official ones.
+    assert paper.first_stage_title([*panel, "dl21"]) == "First stage"
+    # Runs from elsewhere: one study has SPLADE's among them, the other says that all are BM25's.
+    for name, title in (("pretrained", "First stage"), ("pretrained-quick", "BM25")):
+        study = study_of(name)
+        assert study.collections.first_stage_title(study.panel) == title
