@@ -208,6 +208,7 @@ NOT_RUN = {
     r"headrank cost ": "measures this machine for half a minute; tests/unit/cost",
     r"headrank .*SmolLM2": "a real model, tests/unit/engine/test_gguf_real.py",
     r"headrank explain .*results/demo": "after make demo, which ends with it",
+    r"headrank rerank .*results/demo": "after make demo; docs/using.md does the same with the mini study's adapter",
     r"python tests/browser\.py": "draws the page's picture anew; needs Chromium",
     r"headrank evaluate --run mine\.trec": "of a ranking by a real model",
 }

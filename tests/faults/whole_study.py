@@ -29,7 +29,7 @@ STAGES = (
     *("synthesize", "collection", "leakage", "index", "retrieve", "first_stage", "passages", "training_set"),
     *("plant_backbone", "lists", "features", "gather_features", "detect", "route", "select", "mine", "train"),
     *("frozen", "rerank", "generate", "gather_frozen", "gather_rerank", "gather_generate"),
-    *("clock", "evaluate", "significance", "cost", "formatting", "timing", "selectivity"),
+    *("clock", "inject", "evaluate", "significance", "cost", "formatting", "timing", "selectivity"),
     *("homogenisation", "claims", "controls", "depth", "curves", "query_curve", "transfer", "head_map"),
     *("routes", "table", "figure", "provenance", "sidecars", "manifest"),
 )
@@ -65,6 +65,7 @@ def whole_config() -> dict[str, Any]:
         },
         "ablation": {"backbone": "small", "variants": ["no-regulariser"], "queries": ["queries-10"]},
         "clock": {"queries": 1, "threads": 1},
+        "injection": {"queries": 2},
     }
 
 

@@ -19,6 +19,7 @@ from headrank.methods.entry import Asked
 from headrank.methods.table import METHODS
 
 if TYPE_CHECKING:
+    from headrank.api.passes import Beyond
     from headrank.api.ranked import RankedDocument
     from headrank.methods.request import Request
 
@@ -56,7 +57,7 @@ def rerank_given(options: argparse.Namespace, request: Request) -> None:
 
     given = {name: value for name, value in vars(request).items() if name != "spelt"}
     reranker = Reranker(**given, depth=options.depth, device=options.device, dtype=options.dtype)
-    beyond = options.beyond or "windows"
+    beyond: Beyond = options.beyond or "windows"
     # Where documents are only appended, leaving some out saves nothing, and all are needed to count those unread.
     wanted = None if beyond == "append" else options.top_k
     ranked = reranker.rank(options.query, documents, top_k=wanted, beyond=beyond)
@@ -93,6 +94,6 @@ def _lines(ranked: Sequence[RankedDocument], width: int) -> Iterator[str]:
             )
         )
     first, second, third = (max(len(row[i]) for row in rows) for i in range(3))
-    for rank, value, name, text in rows:
-        start = f"{rank.rjust(first)}  {value.rjust(second)}  {name.ljust(third)}  "
+    for rank, number, name, text in rows:
+        start = f"{rank.rjust(first)}  {number.rjust(second)}  {name.ljust(third)}  "
         yield f"{start}{clipped(text, width - len(start))}".rstrip()
