@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
     from headrank.bench.record import write_rounds
     from headrank.cost.measured import NAMES, SIZES, TRAINING
 
-    output = output_file(options.output) if options.output else None
+    output = output_file(options.output, options) if options.output else None
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if options.threads:
         torch.set_num_threads(options.threads)

@@ -82,7 +82,7 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     request = asked_for(options)
     check_explainable(request.method)
-    output = output_file(options.output)
+    output = output_file(options.output, options)
     question = _question(options)
 
     from headrank.explain.page import write_page

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> None:
 
     if len(options.run) < 2:
         raise UsageError("--run: name at least two runs to fuse")
-    output = output_file(options.output)
+    output = output_file(options.output, options)
     runs = [read_run(path, options.order_by) for path in options.run]
     note_missing(options.run, runs)
     write_run(output, reciprocal_rank_fusion(runs, options.k), "fused")

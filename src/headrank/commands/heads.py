@@ -74,7 +74,7 @@ def run_detect(options: argparse.Namespace) -> None:
     from headrank.rerankers.candidates import gather_candidates
     from headrank.settings import Settings, to_mapping
 
-    output = output_file(options.output)
+    output = output_file(options.output, options)
     check_texts(options)
     given: dict[str, Any] = {"lists": {}, "selection": {}, "baselines": {}, "prompt": passage_cut(options)}
     if options.k:

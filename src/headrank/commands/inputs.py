@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,8 @@ def whole(least: int, most: int = 1_000_000) -> Callable[[str], int]:
 
 
 count = whole(1)
+# Options that name files to read.
+_READ = ("run", "queries", "corpus", "documents", "qrels", "heads", "backbone", "probability")
 
 
 def real(least: float, most: float = 1e9, above: bool = False) -> Callable[[str], float]:
@@ -97,14 +99,35 @@ def passage_cut(options: argparse.Namespace) -> dict[str, int | None]:
     return {"truncate_tokens": options.truncate_tokens} if options.truncate_tokens else {}
 
 
-def output_file(path: str) -> Path:
-    """The file to write; its folder is created. UsageError if the path is a folder, RunError if it cannot be made."""
+def output_file(path: str, options: argparse.Namespace) -> Path:
+    """The file to write; its folder is created.
+
+    Raises UsageError if the path is a folder, or a file that ``options`` say is read: it would be lost. RunError if the
+    folder cannot be made.
+    """
     output = Path(path)
     with writing(output):
         if output.is_dir():
             raise UsageError(f"{output}: is a folder; name the file to write")
+        for name, read in _read_files(options):
+            # Pipes and devices may be read and written.
+            if output.is_file() and read.is_file() and output.samefile(read):
+                raise UsageError(f"{output}: is read (--{name}); name another file to write")
         output.parent.mkdir(parents=True, exist_ok=True)
     return output
+
+
+def _read_files(options: argparse.Namespace) -> Iterator[tuple[str, Path]]:
+    """The files that the options name for reading, each with its option's name."""
+    for name in _READ:
+        given = getattr(options, name, None)
+        for path in given if isinstance(given, list) else [given]:
+            if isinstance(path, str):
+                yield name, Path(path)
+    if folder := getattr(options, "collection", None):
+        for stem in ("corpus.jsonl", "queries.jsonl", "qrels.trec"):
+            for file in (stem, f"{stem}.gz"):
+                yield "collection", Path(folder, file)
 
 
 def read_candidates(options: argparse.Namespace) -> tuple[dict[str, str], Run, dict[str, Document]]:

@@ -103,7 +103,7 @@ def run_fit(options: argparse.Namespace) -> None:
     from headrank.probability.made_with import made_with
 
     check_installed()
-    output = output_file(options.output)
+    output = output_file(options.output, options)
     ready, candidates, qrels = _read(options)
     made = made_with(ready)
     signals = read_signals(ready, candidates)
@@ -130,7 +130,7 @@ def run_report(options: argparse.Namespace) -> None:
 
     if options.figure:
         _check_plotting()
-    table, figure = (output_file(path) if path else None for path in (options.table, options.figure))
+    table, figure = (output_file(path, options) if path else None for path in (options.table, options.figure))
     if not options.probability and not options.adapter:
         raise UsageError("--probability: name a file from `headrank probability fit`")
     ready, candidates, qrels = _read(options)

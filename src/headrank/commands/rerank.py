@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> None:
 def _rerank_run(options: argparse.Namespace, request: Request) -> None:
     _check_of_run(options)
     # Read the small files first: a typo must not wait for the model.
-    output = output_file(options.output)
+    output = output_file(options.output, options)
     queries, candidates_run, passages = read_candidates(options)
     note_queries(candidates_run, queries)
 
@@ -112,7 +112,9 @@ def _rerank_run(options: argparse.Namespace, request: Request) -> None:
         dtype=options.dtype,
         device=options.device,
         benchmark=Path(options.collection).name if options.collection else "",
-        calls=(lambda calls: write_calls(output_file(options.answers), calls)) if options.answers else None,
+        calls=(lambda calls: write_calls(output_file(options.answers, options), calls))
+        if options.answers
+        else None,
     )
     if in_passes:
         write_run(output, _in_passes(ready, depth, candidates, options.beyond), ready.name)

@@ -40,6 +40,8 @@ def check_given(options: argparse.Namespace) -> None:
             raise UsageError(f"--documents has its own passages; leave --{name.replace('_', '-')} out")
     if options.query is None:
         raise UsageError("--documents goes with --query, the text of the query")
+    if options.depth == 1:
+        raise UsageError("--depth 1: one passage is no ranking; give at least 2")
     check_query("--query", options.query, "rerank")
 
 
@@ -50,7 +52,7 @@ def rerank_given(options: argparse.Namespace, request: Request) -> None:
     """
     # Read the small files first: a typo must not wait for the model.
     documents = read_given_documents(Path(options.documents))
-    output = output_file(options.output) if options.output else None
+    output = output_file(options.output, options) if options.output else None
 
     from headrank.api.reranker import Reranker
     from headrank.data.atomic import write_text

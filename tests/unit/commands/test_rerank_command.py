@@ -190,3 +190,20 @@ def test_a_generative_method_s_ties_are_told_once(
     told = [line for line in dict.fromkeys(told) if "tied" in line or "equal" in line]
     assert len({line.partition("yes-no: ")[2] for line in told}) == 1, told
     assert "of 2 queries, 2 have all candidates tied" in told[0]
+
+
+@pytest.mark.parametrize("name", ["bm25.trec", "queries.jsonl", "corpus.jsonl"])
+def test_a_file_that_is_read_is_not_written(
+    files: Path, rerank: Rerank, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    link = files / "link"
+    link.symlink_to(files / name)
+    before = (files / name).read_bytes()
+    for output in (files / name, link):
+        assert rerank(out=output) == 2
+        [line] = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"error: {output}: is read (--")
+        assert (files / name).read_bytes() == before
+    run = str(files / "bm25.trec")
+    assert main(["fuse", "--run", run, run, "--output", run]) == 2
+    assert "is read (--run)" in capsys.readouterr().err

@@ -143,6 +143,8 @@ def test_a_probability_is_shown_in_place_of_the_score() -> None:
         (("--documents", "{file}"), "--documents goes with --query"),
         (("--documents", "{file}", "--query", " "), "--query"),
         (("--documents", "{file}", "--query", "x", "--run", "y"), "leave --run out"),
+        (("--documents", "{file}", "--query", "x", "--depth", "1"), "--depth 1: one passage is no ranking"),
+        (("--documents", "{file}", "--query", "x", "--output", "{file}"), "is read (--documents)"),
         (("--documents", "{file}", "--query", "x", "--order-by", "rank"), "leave --order-by out"),
         (("--documents", "{file}", "--query", "x", "--only-reranked"), "leave --only-reranked out"),
         ((), "give --run with --collection (or --queries and --corpus), or --query with --documents"),
