@@ -56,8 +56,10 @@ def alike(reranker: Reranker) -> Iterator[Reranker]:
     """The reranker, but whatever it reads has the same score."""
     ready = reranker.ready
 
-    def rank(candidates: Any) -> Any:
-        frame = ready.rank(candidates).sort_values("position", kind="stable").assign(score=0.5)
+    def rank(candidates: Any, tokens_per_pass: int = 0) -> Any:
+        frame = (
+            ready.rank(candidates, tokens_per_pass).sort_values("position", kind="stable").assign(score=0.5)
+        )
         return frame.assign(rank=frame.groupby("qid", sort=False).cumcount())
 
     reranker.ready = replace(ready, rank=rank)
