@@ -24,6 +24,8 @@
 # Python 3.11 or newer; choose another one with `make demo PYTHON=/path/to/python`.
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 CORES ?= all
+# What `make test-faults` runs.
+FAULTS ?= tests/faults
 # How long `make soak` disturbs the mini run.
 MINUTES ?= 60
 # The study that `make report` shows.
@@ -74,7 +76,7 @@ test-fast: .venv/installed lint
 	$(RUN) pytest -m "not slow and not mini and not faults"
 
 test-faults: .venv/installed
-	$(RUN) pytest -m faults tests/faults
+	$(RUN) pytest -m faults $(FAULTS)
 
 soak: .venv/installed
 	$(BIN)/python tests/faults/soak.py --minutes $(MINUTES)
