@@ -45,7 +45,8 @@ def test_one_method_on_one_local_collection_plans_what_it_can_fill(tmp_path: Pat
         **dict.fromkeys(("collection", "index", "retrieve", "passages", "first_stage"), 1),
         **{"plant_backbone": 1, "frozen": 1, "evaluate": 2, "significance": 2},
         **dict.fromkeys(("cost", "formatting", "timing", "provenance", "sidecars", "manifest", "all"), 1),
-        **{"table": len(TABLES), "total": 18 + len(TABLES)},
+        # The main results at a glance.
+        **{"figure": 1, "table": len(TABLES), "total": 19 + len(TABLES)},
     }
     for name in TABLES:
         assert f"tables/{name}.csv" in done.out
