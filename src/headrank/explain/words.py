@@ -40,11 +40,11 @@ def words_of(explanation: Explanation) -> list[Word]:
         part, start = explanation.tokens[first][:2]
         if part != "text":
             text = "".join(token[3] for token in explanation.tokens[first:last])
-            found.append(Word(part, visible(text.strip()) or "␣", "", first, last))
+            found.append(Word(part, visible(text.strip(_BLANKS)) or "␣", "", first, last))
             continue
         stop = max(token[2] for token in explanation.tokens[first:last])
         text = explanation.text[start:stop]
-        inner = text.strip()
+        inner = text.strip(_BLANKS)
         if inner:
             begin = start + text.index(inner)
             found.append(Word(part, visible(inner), visible(explanation.text[shown:begin]), first, last))
@@ -127,3 +127,7 @@ def _visible(character: str) -> str:
     if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co"):
         return f"⟨U+{ord(character):04X}⟩"
     return character
+
+
+# What is also shown as a blank: not the separators U+001C to U+001F, which Python counts among the blanks.
+_BLANKS = "".join(c for c in map(chr, range(0x3001)) if c.isspace() and _visible(c).isspace())

@@ -6,7 +6,7 @@ import unicodedata
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support import byte_tokenizer, marking_tokenizer
 
@@ -77,6 +77,8 @@ def test_a_label_is_one_word_before_the_text() -> None:
 TEXTS = [
     "Red oaks, and a river.\nIt's  blue-sky; naïve ﬁsh 🐟🐟 end",
     "天空 is 蓝色的。 ภาษาไทย mixed",
+    "a separator\x1f",
+    "\x1e\n\x1f",
     "\x00\x07 </script><!-- \u202eabc\u202c \u2028 &amp; 👩\u200d🚀 \U000e0041",
     " \n \n ",
 ]
@@ -98,6 +100,7 @@ def test_nothing_is_lost_between_tokens_and_words(text: str) -> None:
     assert not any(c in shown for c in "\x00\x07\u202e\u202c\u2028\U000e0041")
 
 
+@example("0\x80\x1f0", "bytes", 5)
 @given(st.text(max_size=60), st.sampled_from(["bytes", "marks"]), st.none() | st.integers(1, 30))
 @settings(max_examples=150, deadline=None)
 def test_any_text_keeps_its_tokens_and_its_characters(text: str, kind: str, cut: int | None) -> None:

@@ -65,11 +65,11 @@ def test_without_heads_no_training_query_is_read() -> None:
     assert study.collections.used == study.panel
     assert not any("training" in run for run in Cells(study).all_runs())
     names = ("first_stage", "main", "fused", "format", "cost", "timing")
-    assert shown(study) == {f"tables/{name}" for name in names}
+    assert shown(study) == {"figures/main", *(f"tables/{name}" for name in names)}
     # Beside these, only what the machine's speed is shown in can be asked for.
     artefacts = Artefacts(study, Cells(study))
     assert {*artefacts.possible(TABLES)} == {*names, *({"speed", "growth"} & bench(artefacts))}
-    assert {*artefacts.possible(FIGURES)} == {"speed", "growth"} & bench(artefacts)
+    assert {*artefacts.possible(FIGURES)} == {"main", *({"speed", "growth"} & bench(artefacts))}
 
 
 @pytest.mark.parametrize(("methods", "baseline"), [(["icr"], "bm25"), (["icr", "core"], "core")])
