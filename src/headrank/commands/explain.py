@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headrank.commands.given_documents import read_given_documents
+from headrank.commands.given_documents import add_documents, check_no_run, read_given_documents
 from headrank.commands.inputs import (
     add_candidates,
     add_model,
@@ -62,13 +62,7 @@ def add(commands: Any) -> None:
     )
     add_method(parser)
     add_candidates(parser, required=False)
-    parser.add_argument(
-        "--documents",
-        help=(
-            "instead of a run: passages, best first; JSON lines (_id, text, title), TSV (id, text), or plain text with"
-            " one passage a line"
-        ),
-    )
+    add_documents(parser)
     parser.add_argument("--qrels", help="TREC judgements (default: the collection's qrels.trec, if any)")
     parser.add_argument("--output", required=True, help="the page to write, such as page.html")
     parser.add_argument(
@@ -146,9 +140,7 @@ def _question(options: argparse.Namespace) -> Question:
     from headrank.data.trec import read_run
 
     if options.documents:
-        for name in ("run", "collection", "queries", "corpus", "qrels", "order_by"):
-            if getattr(options, name):
-                raise UsageError(f"--documents has its own passages; leave --{name.replace('_', '-')} out")
+        check_no_run(options, ("run", "collection", "queries", "corpus", "qrels", "order_by"))
         check_query("--query", options.query, "explain")
         return Question(None, options.query, read_given_documents(Path(options.documents)))
     if not options.run:

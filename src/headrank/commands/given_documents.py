@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Iterable
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
+from headrank.commands.method_options import spelt
 from headrank.data.beir import Document, read_documents
 from headrank.data.files import check_regular
 from headrank.data.lines import open_lines
-from headrank.errors import InputError
+from headrank.errors import InputError, UsageError
 
 # More passages than any prompt holds.
 _MOST = 10_000
+
+
+def add_documents(parser: argparse.ArgumentParser) -> None:
+    """The option that names the file."""
+    parser.add_argument(
+        "--documents",
+        help=(
+            "instead of a run: passages, best first; JSON lines (_id, text, title), TSV (id, text), or plain text with"
+            " one passage a line"
+        ),
+    )
+
+
+def check_no_run(options: argparse.Namespace, names: Iterable[str]) -> None:
+    """UsageError for the first of these options that is given: they are about a run."""
+    for name in names:
+        if getattr(options, name):
+            raise UsageError(f"--documents has its own passages; leave {spelt(name)} out")
 
 
 def read_given_documents(path: Path) -> list[Document]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headrank.commands.given_documents import add_documents
 from headrank.commands.inputs import (
     add_candidates,
     add_model,
@@ -14,7 +15,7 @@ from headrank.commands.inputs import (
     output_file,
     read_candidates,
 )
-from headrank.commands.method_options import add_method, add_prompt, asked_for
+from headrank.commands.method_options import add_method, add_prompt, asked_for, spelt
 from headrank.commands.notes import note_depth, note_queries, note_tied_passes, note_ties
 from headrank.commands.rerank_given import check_given, rerank_given
 from headrank.errors import UsageError
@@ -46,13 +47,7 @@ def add(commands: Any) -> None:
     add_method(parser)
     add_candidates(parser, required=False)
     parser.add_argument("--query", help="with --documents: the text of the query")
-    parser.add_argument(
-        "--documents",
-        help=(
-            "instead of a run: passages, best first; JSON lines (_id, text, title), TSV (id, text), or plain text with"
-            " one passage a line"
-        ),
-    )
+    add_documents(parser)
     parser.add_argument(
         "--output",
         help="the TREC run to write; with --documents, JSON lines (default: passages are printed to be read)",
@@ -142,7 +137,7 @@ def _check_of_run(options: argparse.Namespace) -> None:
         for name in ("only_reranked", "answers"):
             if getattr(options, name):
                 raise UsageError(
-                    f"--beyond {options.beyond}: does not go with --{name.replace('_', '-')}; leave one of them out"
+                    f"--beyond {options.beyond}: does not go with {spelt(name)}; leave one of them out"
                 )
 
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headrank.commands.given_documents import read_given_documents
+from headrank.commands.given_documents import check_no_run, read_given_documents
 from headrank.commands.inputs import output_file
+from headrank.commands.method_options import spelt
 from headrank.commands.notes import note_tied_list, note_unread
 from headrank.commands.terminal import NARROWEST, clipped, columns, encodable
 from headrank.data.beir import check_query
@@ -31,13 +32,9 @@ def check_given(options: argparse.Namespace) -> None:
     if not options.documents:
         for name in ("query", "top_k"):
             if getattr(options, name):
-                raise UsageError(
-                    f"--{name.replace('_', '-')} goes with --documents; a run has its own queries"
-                )
+                raise UsageError(f"{spelt(name)} goes with --documents; a run has its own queries")
         return
-    for name in _OF_RUNS:
-        if getattr(options, name):
-            raise UsageError(f"--documents has its own passages; leave --{name.replace('_', '-')} out")
+    check_no_run(options, _OF_RUNS)
     if options.query is None:
         raise UsageError("--documents goes with --query, the text of the query")
     if options.depth == 1:
